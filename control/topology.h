@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_TOPOLOGY_H
+#define CONTROL_TOPOLOGY_H
+
+/*
+ * A containerlab topology file, read, inherited (defaults < kinds < groups < node) and checked.
+ * The same code runs in `weft` (reads files from disk) and in weftd (reads them from what the
+ * client sent): nothing in a topology is trusted.
+ */
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TOPOLOGY_NODES_MAX 1024
+#define TOPOLOGY_PORTS_MAX 64	/* of one router or host */
+#define TOPOLOGY_FILE_MAX  (4u << 20) /* bytes of the file, and of each file it names */
+#define TOPOLOGY_NAME_MAX  32	/* vnet, node; [a-z0-9A-Z] then [-_.a-zA-Z0-9]; with the 0 */
+#define TOPOLOGY_IFNAME_MAX 16	/* as the kernel */
+
+enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE };
+
+struct topology_string_list {
+	unsigned count;
+	char **items;
+};
+
+/* A file of the user that reaches a guest. */
+struct topology_file {
+	char *source; /* as resolved against the topology's directory: the key for the reader */
+	char *target; /* absolute path in the guest */
+	unsigned mode;
+	void *bytes;
+	size_t len;
+};
+
+struct topology_port {
+	char name[TOPOLOGY_IFNAME_MAX];
+	unsigned link;	/* index into links */
+	uint8_t mac[6]; /* given, or made from the node's and port's position; same in every vnet */
+	uint16_t mtu;
+};
+
+struct topology_node {
+	char name[TOPOLOGY_NAME_MAX];
+	unsigned line;
+	enum topology_kind kind;
+	char kind_name[32];  /* as written: "linux", "bridge" */
+	char *image;	     /* as written: "quay.io/frrouting/frr:8.4.1"; may be NULL for bridges */
+	char guest_image[32]; /* Weft's image for a router: "frr", "bird"; empty for hosts */
+	char group[TOPOLOGY_NAME_MAX];
+	unsigned memory_mib; /* 0: the image's default */
+	unsigned cpus;	     /* 0: default (1) */
+	bool vhost_user;     /* weft: {attachment: vhost-user} */
+	unsigned file_count;
+	struct topology_file *files;
+	struct topology_string_list exec;   /* shell command lines */
+	struct topology_string_list env;    /* "K=V" */
+	struct topology_string_list labels; /* "K=V" */
+	unsigned port_count;
+	struct topology_port *ports;
+};
+
+struct topology_link {
+	unsigned line;
+	unsigned node[2], port[2]; /* indices */
+	uint16_t mtu;		   /* default 1500 */
+};
+
+struct topology {
+	char name[TOPOLOGY_NAME_MAX];
+	unsigned node_count;
+	struct topology_node *nodes;
+	unsigned link_count;
+	struct topology_link *links;
+	struct topology_string_list warnings; /* "FILE:LINE: ...": keys without effect here */
+};
+
+/* Fetches a file that the topology names (startup-config, bind source). */
+typedef int (*topology_reader)(void *arg, const char *path, void **bytes, size_t *len,
+			       struct err *err);
+
+struct topology_conf {
+	const char *file;	/* name for messages and base of relative paths */
+	const char *text;
+	size_t len;
+	const char *images;	/* text of images.yml: patterns to Weft images */
+	topology_reader read;
+	void *arg;
+};
+
+/* On failure the sentence is one line, "FILE:LINE: ...", and says what to do. */
+int topology_load(const struct topology_conf *conf, struct topology **out, struct err *err);
+void topology_free(struct topology *t);
+
+/* The node called name, or NULL. */
+const struct topology_node *topology_find(const struct topology *t, const char *name);
+
+/* A topology_reader for the file system; arg unused. Refuses anything but regular files. */
+int topology_read_disk(void *arg, const char *path, void **bytes, size_t *len, struct err *err);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VROUTER_VROUTER_H
+#define VROUTER_VROUTER_H
+
+/*
+ * One vrouter's guest over its life: image + machine (hv) + agent session + route intake.
+ * Runs on the caller's libevent loop. What it learns goes to the owner by callbacks, never from
+ * inside a call.
+ */
+
+#include "base/err.h"
+#include "hv/hv.h"
+#include "vrouter/image.h"
+#include "vrouter/intake.h"
+
+struct event_base;
+struct vrouter;
+
+struct vrouter_conf {
+	const char *name;   /* "red/r1" */
+	const char *dir;    /* run directory of the guest */
+	uid_t uid;
+	const struct image *image;
+	unsigned memory_mib, cpus;
+	struct image_guest guest; /* hostname, NICs, files, env */
+	const struct hv_nic *nics; /* guest.nic_count of them, same order */
+	uint32_t nh_base, max_routes; /* see intake_conf */
+	const struct intake_sink *sink;
+	void *sink_arg;
+	/* The engine may hold this router's routes of before (this guest is a restart, or weftd is):
+	 * after a guest's restart its first dump waits until the daemons are ready and hold_ms have
+	 * passed, so that forwarding goes on with the old routes meanwhile. */
+	unsigned hold_ms;
+};
+
+enum vrouter_state {
+	VROUTER_STOPPED,
+	VROUTER_BOOTING,     /* machine started */
+	VROUTER_AGENT,	     /* agent answers */
+	VROUTER_READY,	     /* daemons configured */
+	VROUTER_FAILED,	     /* machine ended; reason in vrouter_info */
+};
+
+struct vrouter_info {
+	enum vrouter_state state;
+	char reason[256];
+	uint64_t boot_ms;  /* from power-on to ready; 0: not yet */
+	pid_t pid;
+	const char *accel;
+	unsigned restarts;
+	bool synced;	   /* the FIB equals the guest's (first dump done) */
+};
+
+typedef void (*vrouter_state_cb)(struct vrouter *v, enum vrouter_state state, void *arg);
+
+/* conf is deep-copied. Nothing is started. */
+int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vrouter_state_cb cb,
+		   void *arg, struct vrouter **out, struct err *err);
+
+int vrouter_start(struct vrouter *v, struct err *err);
+/* Finds the running machine of dir; -ENOENT when there is none. */
+int vrouter_adopt(struct vrouter *v, struct err *err);
+/* Kills the machine; VROUTER_STOPPED follows. */
+void vrouter_stop(struct vrouter *v);
+void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up);
+/* Frees the handle; a running machine goes on (for a restart of weftd). NULL allowed. */
+void vrouter_destroy(struct vrouter *v);
+
+void vrouter_info(const struct vrouter *v, struct vrouter_info *out);
+const struct intake *vrouter_intake(const struct vrouter *v);
+
+/* Commands in the guest. */
+struct vrouter_exec_conf {
+	const char *const *argv; /* NULL-terminated */
+	const char *const *env;	 /* "K=V", NULL-terminated, may be NULL */
+	bool want_stdin;
+	/* stream: 1 stdout, 2 stderr */
+	void (*output)(void *arg, int stream, const void *bytes, size_t len);
+	/* status as AGENT_EXIT; -ECONNRESET when the guest went away. Last call. */
+	void (*done)(void *arg, int status);
+	void *arg;
+};
+struct vrouter_exec;
+
+int vrouter_exec(struct vrouter *v, const struct vrouter_exec_conf *conf, struct vrouter_exec **out,
+		 struct err *err);
+void vrouter_exec_stdin(struct vrouter_exec *x, const void *bytes, size_t len); /* len 0: EOF */
+/* Forgets the command (kills it in the guest); no more callbacks. */
+void vrouter_exec_cancel(struct vrouter_exec *x);
+
+/* Writes a file in the guest; done(arg, 0 or -errno). */
+int vrouter_put(struct vrouter *v, const char *path, unsigned mode, const void *bytes, size_t len,
+		void (*done)(void *arg, int status), void *arg, struct err *err);
+
+#endif
