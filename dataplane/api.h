@@ -114,6 +114,7 @@ enum dp_node_kind { DP_NODE_ROUTER = 1, DP_NODE_HOST, DP_NODE_BRIDGE, DP_NODE_PH
 
 #define DP_NODE_PUNT_IP4 1u /* fidelity: punt all transit IPv4, the guest forwards it */
 #define DP_NODE_PUNT_IP6 2u
+#define DP_NODE_KEEP	 4u /* leave the flags above as they are if the node exists */
 
 struct dp_node {
 	struct dp_record rec;
@@ -135,6 +136,7 @@ enum dp_backing {
 #define DP_PORT_NO_IP4	 2u /* guest does not forward IPv4 received here: punt it */
 #define DP_PORT_NO_IP6	 4u
 #define DP_PORT_DOWN	 8u /* administratively down: nothing in, nothing out */
+#define DP_PORT_KEEP	 16u /* leave fib, NO_IP4, NO_IP6 and DOWN as they are if the port exists */
 
 /*
  * A port has a wire side (its link) and a backing (what is behind it: a router's guest, a host's

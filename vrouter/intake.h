@@ -99,6 +99,10 @@ void intake_dump_end(struct intake *in);
  * frames; nothing is sent during a dump. */
 void intake_commit(struct intake *in);
 
+/* Sends the sink everything that has been committed once more, between sync_begin and sync_end:
+ * for an engine that has lost it. */
+void intake_replay(const struct intake *in);
+
 struct intake_stats {
 	uint64_t messages, malformed, refused;
 	uint32_t links, addresses, neighbours, nexthops, routes4, routes6, tables;

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/api_priv.h"
+
+#include "base/log.h"
+#include "control/engine.h"
+#include "control/router.h"
+#include "control/vnet_json.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define API_BODY_MAX (256u << 20)
+
+struct api {
+	struct weftd *daemon;
+	struct evhttp *http;
+	char path[108];
+};
+
+/* A request that waits for the engine, or for a vnet to end. */
+struct pending {
+	struct weftd *daemon;
+	struct evhttp_request *req;
+	char vnet[TOPOLOGY_NAME_MAX]; /* empty: all */
+	int status;
+	bool protocols;
+};
+
+void api_reply(struct evhttp_request *req, int status, json_t *body)
+{
+	struct evbuffer *out = evbuffer_new();
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	json_decref(body);
+	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", "application/json");
+	if (out && text)
+		evbuffer_add_printf(out, "%s\n", text);
+	evhttp_send_reply(req, text ? status : HTTP_INTERNAL, NULL, out);
+	if (out)
+		evbuffer_free(out);
+	free(text);
+}
+
+void api_error(struct evhttp_request *req, int status, const char *fmt, ...)
+{
+	char text[1200];
+	va_list ap;
+	json_t *say;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	say = json_string(text); /* NULL when a client's bytes in it are not UTF-8 */
+	api_reply(req, status, json_pack("{s:o}", "error", say ? say : json_string("not UTF-8")));
+}
+
+json_t *api_body(struct evhttp_request *req)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(req);
+	size_t len = evbuffer_get_length(in);
+	const char *bytes = len ? (const char *)evbuffer_pullup(in, -1) : "";
+	json_error_t e;
+	json_t *o = json_loadb(bytes, len, 0, &e);
+
+	if (json_is_object(o))
+		return o;
+	api_error(req, HTTP_BADREQUEST, "the body is not a JSON object: %s", o ? "" : e.text);
+	json_decref(o);
+	return NULL;
+}
+
+static struct pending *pending_create(struct api *a, struct evhttp_request *req, const char *vnet,
+				      int status)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		api_error(req, HTTP_INTERNAL, "out of memory");
+		return NULL;
+	}
+	p->daemon = a->daemon;
+	p->req = req;
+	p->status = status;
+	snprintf(p->vnet, sizeof(p->vnet), "%s", vnet);
+	return p;
+}
+
+static void reply_pending(void *arg, json_t *o)
+{
+	struct pending *p = arg;
+
+	api_reply(p->req, p->status, o);
+	free(p);
+}
+
+static void on_stats(void *arg, const struct buf *stats)
+{
+	struct pending *p = arg;
+	struct vnet *v = p->vnet[0] ? vnet_find(p->daemon, p->vnet) : NULL;
+	json_t *list;
+
+	if (p->vnet[0] && !v) {
+		api_error(p->req, HTTP_NOTFOUND, "no vnet %s", p->vnet);
+		free(p);
+	} else if (v && p->protocols) {
+		api_protocols(v, vnet_json(v, stats), reply_pending, p);
+	} else if (v) {
+		reply_pending(p, vnet_json(v, stats));
+	} else {
+		list = json_array();
+		TAILQ_FOREACH (v, &p->daemon->vnets, entry)
+			json_array_append_new(list, vnet_json(v, stats));
+		reply_pending(p, json_pack("{s:o}", "vnets", list));
+	}
+}
+
+static void get_vnets(struct api *a, struct evhttp_request *req, const char *vnet, bool protocols,
+		      int status)
+{
+	struct pending *p = pending_create(a, req, vnet, status);
+
+	if (!p)
+		return;
+	p->protocols = protocols;
+	engine_stats(a->daemon->engine, on_stats, p);
+}
+
+static void put_vnet(struct api *a, struct evhttp_request *req, const char *name)
+{
+	const char *file, *text;
+	json_t *body = api_body(req);
+	char *files;
+	struct vnet *v;
+	struct err err;
+	int code;
+
+	if (!body)
+		return;
+	file = json_string_value(json_object_get(body, "file"));
+	text = json_string_value(json_object_get(body, "topology"));
+	files = json_dumps(json_object_get(body, "files"), JSON_COMPACT | JSON_ENCODE_ANY);
+	if (!file || !text || !files) {
+		api_error(req, HTTP_BADREQUEST, "deploying needs file, topology and files");
+	} else {
+		code = vnet_deploy(a->daemon, name, file, text, files, &v, &err);
+		if (code)
+			api_error(req, code == -EBUSY ? 409 : HTTP_BADREQUEST, "%s", err.text);
+		else
+			get_vnets(a, req, name, false, 202);
+	}
+	free(files);
+	json_decref(body);
+}
+
+static void on_destroyed(void *arg)
+{
+	reply_pending(arg, json_object());
+}
+
+static void delete_vnet(struct api *a, struct evhttp_request *req, const char *name)
+{
+	struct vnet *v = vnet_find(a->daemon, name);
+	struct pending *p;
+
+	if (!v) {
+		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
+		return;
+	}
+	p = pending_create(a, req, name, HTTP_OK);
+	if (p && vnet_destroy(v, on_destroyed, p) < 0) {
+		free(p);
+		api_error(req, 409, "vnet %s is being destroyed already", name);
+	}
+}
+
+static void set_link(struct vnet *v, struct evhttp_request *req, const char *end)
+{
+	struct link *l = vnet_link(v, end);
+	json_t *body, *up;
+	struct err err;
+
+	if (!l) {
+		api_error(req, HTTP_NOTFOUND, "vnet %s has no link at %s", v->topology->name, end);
+		return;
+	}
+	body = api_body(req);
+	if (!body)
+		return;
+	up = json_object_get(body, "up");
+	if (!json_is_boolean(up))
+		api_error(req, HTTP_BADREQUEST, "up is neither true nor false");
+	else if (vnet_set_link(v, l, json_is_true(up), &err) < 0)
+		api_error(req, HTTP_INTERNAL, "%s", err.text);
+	else
+		api_reply(req, HTTP_OK, json_object());
+	json_decref(body);
+}
+
+static void node_call(struct node *n, struct evhttp_request *req, enum evhttp_cmd_type method,
+		      const char *verb)
+{
+	bool post = method == EVHTTP_REQ_POST;
+
+	if (post && !strcmp(verb, "exec")) {
+		api_exec(n, req);
+	} else if (!n->router) {
+		api_error(req, HTTP_BADREQUEST, "%s is not a router that runs", n->spec->name);
+	} else if (post && !strcmp(verb, "restart")) {
+		router_restart(n->router);
+		api_reply(req, 202, json_object());
+	} else if (!post && !strcmp(verb, "console")) {
+		api_reply(req, HTTP_OK, json_pack("{s:o}", "path",
+						  json_sprintf("%s/g/%u/console.sock",
+							       n->vnet->daemon->run, n->id)));
+	} else if (!post && !strcmp(verb, "routes")) {
+		api_reply(req, HTTP_OK, vnet_routes_json(n));
+	} else {
+		api_error(req, HTTP_NOTFOUND, "no such call; docs/api.md lists them");
+	}
+}
+
+/* /v1/vnets/V/nodes/N/VERB and /v1/vnets/V/links/END */
+static void inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest)
+{
+	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	char *kind = strsep(&rest, "/"), *name = strsep(&rest, "/"), *verb = strsep(&rest, "/");
+	struct node *n;
+
+	if (name && !verb && !strcmp(kind, "links") && method == EVHTTP_REQ_POST) {
+		set_link(v, req, name);
+		return;
+	}
+	if (!name || !verb || rest || strcmp(kind, "nodes") != 0) {
+		api_error(req, HTTP_NOTFOUND, "no such call; docs/api.md lists them");
+		return;
+	}
+	n = vnet_node(v, name);
+	if (!n)
+		api_error(req, HTTP_NOTFOUND, "vnet %s has no node %s", v->topology->name, name);
+	else
+		node_call(n, req, method, verb);
+}
+
+static void vnets_call(struct api *a, struct evhttp_request *req, char *rest, const char *query)
+{
+	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	char *name = strsep(&rest, "/");
+	struct vnet *v = name ? vnet_find(a->daemon, name) : NULL;
+
+	if (rest && v && !v->destroying)
+		inside_vnet(v, req, rest);
+	else if (rest)
+		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
+	else if (!name && method == EVHTTP_REQ_GET)
+		get_vnets(a, req, "", false, HTTP_OK);
+	else if (name && method == EVHTTP_REQ_GET && !v)
+		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
+	else if (name && method == EVHTTP_REQ_GET)
+		get_vnets(a, req, name, query && strstr(query, "protocols=1"), HTTP_OK);
+	else if (name && method == EVHTTP_REQ_PUT)
+		put_vnet(a, req, name);
+	else if (name && method == EVHTTP_REQ_DELETE)
+		delete_vnet(a, req, name);
+	else
+		api_error(req, HTTP_BADMETHOD, "not with this method; docs/api.md lists the calls");
+}
+
+static json_t *version_json(const struct weftd *d)
+{
+	json_t *engine = json_null();
+
+	if (engine_is_up(d->engine))
+		engine = json_pack("{s:i, s:b}", "pid", engine_pid(d->engine), "hugepages",
+				   engine_has_hugepages(d->engine));
+	return json_pack("{s:s, s:i, s:o}", "version", WEFT_VERSION, "pid", getpid(), "engine", engine);
+}
+
+static void on_request(struct evhttp_request *req, void *arg)
+{
+	struct api *a = arg;
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *coded = uri ? evhttp_uri_get_path(uri) : NULL;
+	char *path = coded ? evhttp_uridecode(coded, 0, NULL) : NULL;
+	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+
+	if (!path) {
+		api_error(req, HTTP_BADREQUEST, "no path");
+	} else if (!strcmp(path, "/v1/version") && method == EVHTTP_REQ_GET) {
+		api_reply(req, HTTP_OK, version_json(a->daemon));
+	} else if (!strcmp(path, "/v1/shutdown") && method == EVHTTP_REQ_POST) {
+		if (!TAILQ_EMPTY(&a->daemon->vnets)) {
+			api_error(req, 409, "there are vnets: destroy them first");
+		} else {
+			api_reply(req, HTTP_OK, json_object());
+			a->daemon->on_shutdown(a->daemon);
+		}
+	} else if (!strcmp(path, "/v1/vnets")) {
+		vnets_call(a, req, NULL, NULL);
+	} else if (!strncmp(path, "/v1/vnets/", 10)) {
+		vnets_call(a, req, path + 10, evhttp_uri_get_query(uri));
+	} else {
+		api_error(req, HTTP_NOTFOUND, "no such call; docs/api.md lists them");
+	}
+	free(path);
+}
+
+static int listen_on(struct api *a, struct err *err)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct evconnlistener *listener;
+	int fd, code;
+
+	strcpy(addr.sun_path, a->path);
+	unlink(a->path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(err, -errno, "%s", a->path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || chmod(a->path, 0660) < 0) {
+		code = -errno;
+		close(fd);
+		return err_sys(err, code, "%s", a->path);
+	}
+	listener = evconnlistener_new(a->daemon->base, NULL, NULL,
+				      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 128, fd);
+	if (!listener || !evhttp_bind_listener(a->http, listener)) {
+		close(fd);
+		return err_sys(err, -ENOMEM, "%s", a->path);
+	}
+	return 0;
+}
+
+int api_create(struct weftd *d, const char *socket, struct api **out, struct err *err)
+{
+	struct api *a = calloc(1, sizeof(*a));
+	int code;
+
+	if (!a || strlen(socket) >= sizeof(a->path)) {
+		free(a);
+		return err_sys(err, -ENAMETOOLONG, "%s", socket);
+	}
+	a->daemon = d;
+	strcpy(a->path, socket);
+	a->http = evhttp_new(d->base);
+	if (!a->http) {
+		api_destroy(a);
+		return err_sys(err, -ENOMEM, "%s", socket);
+	}
+	evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
+						    EVHTTP_REQ_DELETE);
+	evhttp_set_max_body_size(a->http, API_BODY_MAX);
+	evhttp_set_max_headers_size(a->http, 16384);
+	evhttp_set_gencb(a->http, on_request, a);
+	code = listen_on(a, err);
+	if (code) {
+		api_destroy(a);
+		return code;
+	}
+	*out = a;
+	return 0;
+}
+
+void api_destroy(struct api *a)
+{
+	if (!a)
+		return;
+	if (a->http)
+		evhttp_free(a->http);
+	unlink(a->path);
+	free(a);
+}

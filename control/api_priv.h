@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_API_PRIV_H
+#define CONTROL_API_PRIV_H
+
+#include "control/api.h"
+#include "control/vnet.h"
+
+#include <event2/http.h>
+#include <jansson.h>
+
+/* Takes body. */
+void api_reply(struct evhttp_request *req, int status, json_t *body);
+void api_error(struct evhttp_request *req, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The request's body as a JSON object; NULL, and the error has been answered. */
+json_t *api_body(struct evhttp_request *req);
+
+/* api_exec.c: POST .../exec, answers for as long as the command runs. */
+void api_exec(struct node *n, struct evhttp_request *req);
+
+/* api_protocols.c: fills "protocols" into each router of the VNET object o by asking the guests,
+ * then calls done. Guests that do not answer in time are left out. */
+void api_protocols(struct vnet *v, json_t *o, void (*done)(void *arg, json_t *o), void *arg);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_COMMAND_H
+#define CONTROL_COMMAND_H
+
+/*
+ * A command in a host: one of the machine's own programs, in the host's network namespace, with
+ * the host's name (UTS namespace) and a /sys that shows its interfaces.
+ */
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+struct command;
+struct event_base;
+
+struct command_conf {
+	struct event_base *base;
+	const char *netns;
+	const char *hostname;
+	const char *const *argv; /* NULL-terminated, found on PATH */
+	const char *const *env;	 /* "K=V" on top of weftd's own, NULL-terminated; may be NULL */
+	const void *input;	 /* standard input, copied; NULL: /dev/null */
+	size_t input_len;
+	void (*output)(void *arg, int stream, const void *bytes, size_t len); /* 1 or 2 */
+	void (*done)(void *arg, int status); /* exit status or 128+signal; the last call */
+	void *arg;
+};
+
+/* Callbacks come from the loop. The command frees itself after done. */
+int command_start(const struct command_conf *conf, struct command **out, struct err *err);
+/* Kills it and forgets it; no more callbacks. */
+void command_cancel(struct command *c);
+
+#endif

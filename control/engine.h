@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_ENGINE_H
+#define CONTROL_ENGINE_H
+
+/*
+ * weftd's end of the engine's API (dataplane/api.h): starts weft-dp or finds the one that runs,
+ * keeps the connection, gathers records into datagrams, hands out statistics.
+ *
+ * The engine may die and come back empty, and weftd may come to an engine that never stopped
+ * forwarding. Both look the same from here: `up` is called, and its owner says everything again.
+ * While there is no connection records are dropped, because of that.
+ */
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "dataplane/api.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct engine;
+struct event_base;
+struct store;
+
+struct engine_conf {
+	struct event_base *base;
+	struct store *store;	   /* remembers the huge pages added */
+	const char *program;	   /* path of weft-dp */
+	const char *socket;	   /* path of its API socket */
+	const char *log;	   /* file for its stderr */
+	uid_t uid;		   /* it becomes this user */
+	void (*up)(void *arg);	   /* connected: program everything, between DP_SYNC begin and end */
+	void *arg;
+};
+
+int engine_create(const struct engine_conf *conf, struct engine **out, struct err *err);
+void engine_destroy(struct engine *e); /* a running engine goes on; NULL allowed */
+
+/* From now on an engine shall run (start it, restart it when it dies). */
+void engine_start(struct engine *e);
+/* From now on none shall: ends it, gives its huge pages back. done is called when it has ended. */
+void engine_stop(struct engine *e, void (*done)(void *arg), void *arg);
+
+bool engine_is_up(const struct engine *e);
+pid_t engine_pid(const struct engine *e);
+bool engine_has_hugepages(const struct engine *e);
+
+/* Adds a record (which begins with struct dp_record, op set; len is filled in from `len`, padded
+ * to 8) to what is sent at the end of this turn of the loop. fd: -1, or a descriptor to go with
+ * it, which is duplicated. */
+void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, int fd);
+
+/* Asks for the statistics of all ports, vnets and FIBs. cb gets the records one after the other
+ * in `results` (empty when there is no engine). */
+typedef void (*engine_stats_cb)(void *arg, const struct buf *results);
+void engine_stats(struct engine *e, engine_stats_cb cb, void *arg);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/engine_priv.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "control/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define HUGE_DIR "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+static long huge_read(const char *name)
+{
+	char path[128];
+	struct buf b = { 0 };
+	long value = -1;
+
+	snprintf(path, sizeof(path), HUGE_DIR "%s", name);
+	if (file_read(path, 64, &b, NULL) == 0) {
+		buf_u8(&b, 0);
+		value = b.bad ? -1 : atol((const char *)b.data);
+	}
+	buf_free(&b);
+	return value;
+}
+
+static void huge_write(long pages)
+{
+	FILE *f = fopen(HUGE_DIR "nr_hugepages", "we");
+
+	if (!f)
+		return;
+	fprintf(f, "%ld\n", pages);
+	fclose(f);
+}
+
+bool engine_hugepages_reserve(struct store *store)
+{
+	long missing = ENGINE_HUGEPAGES - huge_read("free_hugepages");
+	long before = huge_read("nr_hugepages");
+	int64_t added;
+
+	if (before < 0)
+		return false;
+	if (missing <= 0)
+		return true;
+	huge_write(before + missing);
+	added = huge_read("nr_hugepages") - before;
+	store_number_set(store, "hugepages", store_number(store, "hugepages") + added, NULL);
+	if (added == missing)
+		return true;
+	log_warn("engine: only %ld of %ld huge pages could be reserved; going without", (long)added,
+		 missing);
+	engine_hugepages_release(store);
+	return false;
+}
+
+void engine_hugepages_release(struct store *store)
+{
+	int64_t added = store_number(store, "hugepages");
+	long now = huge_read("nr_hugepages");
+
+	if (added <= 0 || now < 0)
+		return;
+	huge_write(now > added ? now - (long)added : 0);
+	store_number_set(store, "hugepages", 0, NULL);
+}
+
+pid_t engine_spawn(const struct engine_conf *conf, bool huge, struct err *err)
+{
+	char uid[16];
+	const char *argv[8] = { conf->program, "--socket", conf->socket, "--user", uid };
+	int log;
+	pid_t pid;
+
+	if (access(conf->program, X_OK) < 0)
+		return err_sys(err, -errno, "%s", conf->program);
+	if (!huge)
+		argv[5] = "--no-huge";
+	snprintf(uid, sizeof(uid), "%u", conf->uid);
+	log = open(conf->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (log < 0)
+		return err_sys(err, -errno, "%s", conf->log);
+	pid = fork();
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDONLY);
+
+		setsid();
+		dup2(null, STDIN_FILENO);
+		dup2(log, STDOUT_FILENO);
+		dup2(log, STDERR_FILENO);
+		close_range(3, ~0u, 0);
+		execv(conf->program, (char *const *)argv);
+		_exit(127);
+	}
+	if (pid < 0)
+		pid = err_sys(err, -errno, "fork");
+	close(log);
+	return pid;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/host.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "control/engine.h"
+#include "control/netns.h"
+#include "control/port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct host {
+	struct node *node;
+	char netns[2 * TOPOLOGY_NAME_MAX + 8];
+	char done[256]; /* a file that says the exec lines have run */
+	int *fds;	/* per port; -1: not open here (the engine may have it) */
+	unsigned exec_next;
+	struct command *running;
+	bool ready;
+	struct buf said; /* the running exec line's output, for its error */
+	char error[512];
+};
+
+static const struct topology_node *spec(const struct host *h)
+{
+	return h->node->spec;
+}
+
+static void run_next(struct host *h);
+
+static void on_exec_output(void *arg, int stream, const void *bytes, size_t len)
+{
+	struct host *h = arg;
+
+	if (h->said.len + len < 4096)
+		buf_put(&h->said, bytes, len);
+}
+
+/* The last line that is not empty: where programs say what is wrong. */
+static const char *last_line(struct buf *b)
+{
+	char *text, *nl;
+
+	buf_u8(b, 0);
+	if (b->bad)
+		return "";
+	text = (char *)b->data;
+	while ((nl = strrchr(text, '\n')) && !nl[1])
+		*nl = 0;
+	return nl ? nl + 1 : text;
+}
+
+static void on_exec_done(void *arg, int status)
+{
+	struct host *h = arg;
+
+	h->running = NULL;
+	if (status && !h->error[0])
+		snprintf(h->error, sizeof(h->error), "exec '%s': exit status %d: %s",
+			 spec(h)->exec.items[h->exec_next - 1], status, last_line(&h->said));
+	run_next(h);
+}
+
+static void run_next(struct host *h)
+{
+	const char *argv[] = { "/bin/sh", "-c", NULL, NULL };
+	struct command_conf conf = {
+		.argv = argv, .output = on_exec_output, .done = on_exec_done, .arg = h
+	};
+	struct err err;
+
+	buf_reset(&h->said);
+	if (h->exec_next == spec(h)->exec.count) {
+		h->ready = true;
+		if (file_write(h->done, "", 0, 0644, &err) < 0)
+			log_warn("%s: %s", h->netns, err.text);
+		return;
+	}
+	argv[2] = spec(h)->exec.items[h->exec_next++];
+	if (host_exec(h, &conf, &h->running, &err) < 0) {
+		snprintf(h->error, sizeof(h->error), "exec '%s': %.300s", argv[2], err.text);
+		h->ready = true;
+	}
+}
+
+static int open_tap(struct host *h, unsigned i, struct err *err)
+{
+	const struct topology_port *p = &spec(h)->ports[i];
+
+	if (h->fds[i] >= 0)
+		return 0;
+	h->fds[i] = netns_tap(h->netns, p->name, p->mac, p->mtu, err);
+	return h->fds[i] < 0 ? h->fds[i] : 0;
+}
+
+static int make(struct host *h, struct err *err)
+{
+	int code;
+
+	code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
+	if (!code)
+		code = netns_create(h->netns, err);
+	for (unsigned i = 0; !code && i < spec(h)->port_count; i++)
+		code = open_tap(h, i, err);
+	return code;
+}
+
+int host_create(struct node *node, struct host **out, struct err *err)
+{
+	struct host *h = calloc(1, sizeof(*h));
+	int code = 0;
+
+	if (!h)
+		return err_sys(err, -ENOMEM, "%s", node->spec->name);
+	h->node = node;
+	snprintf(h->netns, sizeof(h->netns), "weft-%s-%s", node->vnet->topology->name, spec(h)->name);
+	snprintf(h->done, sizeof(h->done), "%s/h/%u", node->vnet->daemon->run, node->id);
+	h->fds = malloc((spec(h)->port_count + 1) * sizeof(*h->fds));
+	if (!h->fds) {
+		host_detach(h);
+		return err_sys(err, -ENOMEM, "%s", node->spec->name);
+	}
+	for (unsigned i = 0; i < spec(h)->port_count; i++)
+		h->fds[i] = -1;
+	if (access(h->done, F_OK) == 0 && netns_exists(h->netns)) {
+		h->ready = true;
+	} else {
+		unlink(h->done);
+		code = make(h, err);
+		if (code) {
+			host_destroy(h);
+			return code;
+		}
+		run_next(h);
+	}
+	*out = h;
+	return 0;
+}
+
+void host_detach(struct host *h)
+{
+	if (h->running)
+		command_cancel(h->running);
+	for (unsigned i = 0; h->fds && i < spec(h)->port_count; i++)
+		if (h->fds[i] >= 0)
+			close(h->fds[i]);
+	free(h->fds);
+	buf_free(&h->said);
+	free(h);
+}
+
+void host_destroy(struct host *h)
+{
+	struct err err;
+
+	unlink(h->done);
+	if (netns_destroy(h->netns, &err) < 0)
+		log_warn("%s: %s", h->netns, err.text);
+	host_detach(h);
+}
+
+void host_program(struct host *h)
+{
+	for (unsigned i = 0; i < spec(h)->port_count; i++) {
+		struct dp_port rec = port_record(&h->node->ports[i], h->node);
+		struct err err;
+
+		rec.backing = DP_BACK_TAP;
+		if (open_tap(h, i, &err) < 0 && strcmp(h->error, err.text) != 0) {
+			snprintf(h->error, sizeof(h->error), "%.500s", err.text);
+			log_warn("%s: %s", h->netns, h->error);
+		}
+		if (h->fds[i] >= 0)
+			rec.flags |= DP_PORT_HAS_FD;
+		engine_send(h->node->vnet->daemon->engine, DP_PORT_SET, &rec, sizeof(rec), h->fds[i]);
+	}
+}
+
+void host_set_carrier(struct host *h, unsigned port, bool up)
+{
+	struct err err;
+
+	if (netns_tap_carrier(h->netns, spec(h)->ports[port].name, up, &err) < 0)
+		log_warn("%s: %s", h->netns, err.text);
+}
+
+const char *host_error(const struct host *h)
+{
+	return h->error[0] ? h->error : NULL;
+}
+
+bool host_ready(const struct host *h)
+{
+	return h->ready;
+}
+
+int host_exec(struct host *h, struct command_conf *conf, struct command **out, struct err *err)
+{
+	unsigned n = spec(h)->env.count;
+	const char **env = calloc(n + 1, sizeof(*env));
+	int code;
+
+	if (!env)
+		return err_sys(err, -ENOMEM, "%s", h->netns);
+	for (unsigned i = 0; i < n; i++)
+		env[i] = spec(h)->env.items[i];
+	conf->base = h->node->vnet->daemon->base;
+	conf->netns = h->netns;
+	conf->hostname = spec(h)->name;
+	conf->env = env;
+	code = command_start(conf, out, err);
+	free(env);
+	return code;
+}

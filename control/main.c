@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weftd: keeps the world as the store says it shall be. */
+#include "base/file.h"
+#include "base/log.h"
+#include "control/api.h"
+#include "control/engine.h"
+#include "control/router.h"
+#include "control/store.h"
+#include "control/vnet.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char help[] =
+	"Usage: weftd [--verbose]\n"
+	"\n"
+	"Owns the vnets of this machine: starts and watches their guests, hosts and the forwarding\n"
+	"engine, and serves the API that `weft` speaks. Needs root. `weft deploy` starts it when it\n"
+	"does not run. It ends on SIGTERM and leaves everything running; the next one takes over.\n"
+	"\n"
+	"  -v, --verbose  log more\n"
+	"  -h, --help     this text\n"
+	"  -V, --version  the version\n"
+	"\n"
+	"Environment:\n"
+	"  WEFT_RUN    sockets and guests' directories [/run/weft]\n"
+	"  WEFT_STATE  database, images, logs [/var/lib/weft]\n"
+	"  WEFT_SHARE  installed configuration (images.yml)\n"
+	"\n"
+	"Example: WEFT_RUN=/run/weft-test weftd --verbose\n";
+
+struct program {
+	struct weftd daemon;
+	struct api *api;
+	char engine_path[PATH_MAX], engine_socket[128], engine_log[PATH_MAX], api_socket[128];
+	struct buf images;
+	int lock;
+};
+
+static const char *setting(const char *name, const char *otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? value : otherwise;
+}
+
+/* Directories, and the lock that keeps a second weftd away. */
+static int prepare_dirs(struct program *p, struct err *err)
+{
+	static const char *const run_dirs[] = { "", "/g", "/p", "/h" };
+	char path[PATH_MAX];
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < 4; i++) {
+		snprintf(path, sizeof(path), "%s%s", p->daemon.run, run_dirs[i]);
+		code = file_mkdirs(path, 0755, err);
+	}
+	snprintf(path, sizeof(path), "%s/log", p->daemon.state);
+	if (!code)
+		code = file_mkdirs(path, 0755, err);
+	if (code)
+		return code;
+	snprintf(path, sizeof(path), "%s/weftd.lock", p->daemon.run);
+	p->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (p->lock < 0)
+		return err_sys(err, -errno, "%s", path);
+	if (flock(p->lock, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EBUSY, "%s: another weftd runs", path);
+	return 0;
+}
+
+/* The programs and configs/ that belong to this build, from where this program lies. */
+static int find_files(struct program *p, struct err *err)
+{
+	char self[PATH_MAX], path[PATH_MAX + 64];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *share = setting("WEFT_SHARE", NULL);
+	int code;
+
+	if (n < 0)
+		return err_sys(err, -errno, "/proc/self/exe");
+	self[n] = 0;
+	snprintf(p->engine_path, sizeof(p->engine_path), "%s/weft-dp", dirname(self));
+	snprintf(path, sizeof(path), "%s/images.yml", share ? share : WEFT_CONFIGS);
+	code = file_read(path, 1u << 20, &p->images, err);
+	buf_u8(&p->images, 0);
+	p->daemon.images = (const char *)p->images.data;
+	return code;
+}
+
+/* An engine to program: everything again, and what it has beyond that goes. */
+static void on_engine_up(void *arg)
+{
+	struct weftd *d = arg;
+	struct dp_sync sync = { .end = 0 };
+	struct vnet *v;
+
+	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
+	TAILQ_FOREACH (v, &d->vnets, entry)
+		if (!v->destroying)
+			vnet_program(v);
+	sync.end = 1;
+	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
+	TAILQ_FOREACH (v, &d->vnets, entry)
+		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
+			if (v->nodes[i]->router)
+				router_program_routes(v->nodes[i]->router);
+}
+
+static void restore_vnet(void *arg, const struct store_vnet *s)
+{
+	struct err err;
+
+	if (vnet_restore(arg, s->id, s->name, s->file, s->topology, s->files, &err) < 0)
+		log_error("vnet %s cannot be restored: %s", s->name, err.text);
+}
+
+static void on_engine_stopped(void *arg)
+{
+	struct weftd *d = arg;
+
+	event_base_loopexit(d->base, NULL);
+}
+
+/* The last word of `weft destroy --all`: leave nothing behind. */
+static void on_shutdown(struct weftd *d)
+{
+	engine_stop(d->engine, on_engine_stopped, d);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	event_base_loopexit(arg, NULL);
+}
+
+/* Removes the run directory if nothing of anybody is in it. */
+static void remove_dirs(struct program *p)
+{
+	static const char *const names[] = { "/g", "/p", "/h", "/weftd.lock", "" };
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", p->daemon.run, names[i]);
+		remove(path);
+	}
+}
+
+static int setup(struct program *p, struct err *err)
+{
+	struct weftd *d = &p->daemon;
+	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
+				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
+				      .up = on_engine_up, .arg = d };
+	char path[PATH_MAX];
+	int code;
+
+	d->run = setting("WEFT_RUN", "/run/weft");
+	d->state = setting("WEFT_STATE", "/var/lib/weft");
+	d->on_shutdown = on_shutdown;
+	TAILQ_INIT(&d->vnets);
+	if (strlen(d->run) > 64)
+		return err_set(err, -ENAMETOOLONG, "WEFT_RUN: longer than 64 characters");
+	code = prepare_dirs(p, err);
+	if (!code)
+		code = find_files(p, err);
+	snprintf(path, sizeof(path), "%s/weft.db", d->state);
+	if (!code)
+		code = store_open(path, &d->store, err);
+	if (code)
+		return code;
+	d->epoch = (uint32_t)store_number(d->store, "epoch") + 1;
+	code = store_number_set(d->store, "epoch", d->epoch, err);
+	if (code)
+		return code;
+	d->base = engine.base = event_base_new();
+	engine.store = d->store;
+	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
+	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
+	snprintf(p->api_socket, sizeof(p->api_socket), "%s/weftd.sock", d->run);
+	code = engine_create(&engine, &d->engine, err);
+	if (!code)
+		code = store_vnet_each(d->store, restore_vnet, d, err);
+	if (!code && !TAILQ_EMPTY(&d->vnets))
+		engine_start(d->engine);
+	return code ? code : api_create(d, p->api_socket, &p->api, err);
+}
+
+static int run(struct program *p, struct err *err)
+{
+	struct event *signals[2];
+	struct vnet *v;
+	bool empty;
+	int code = setup(p, err);
+
+	if (code)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	signals[0] = evsignal_new(p->daemon.base, SIGTERM, on_signal, p->daemon.base);
+	signals[1] = evsignal_new(p->daemon.base, SIGINT, on_signal, p->daemon.base);
+	event_add(signals[0], NULL);
+	event_add(signals[1], NULL);
+	log_info("version %s, API at %s", WEFT_VERSION, p->api_socket);
+	event_base_dispatch(p->daemon.base);
+	api_destroy(p->api);
+	empty = TAILQ_EMPTY(&p->daemon.vnets) && !engine_pid(p->daemon.engine);
+	while ((v = TAILQ_FIRST(&p->daemon.vnets)))
+		vnet_detach(v);
+	engine_destroy(p->daemon.engine);
+	store_close(p->daemon.store);
+	if (empty)
+		remove_dirs(p);
+	event_free(signals[0]);
+	event_free(signals[1]);
+	event_base_free(p->daemon.base);
+	buf_free(&p->images);
+	log_info("ended");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "verbose", no_argument, NULL, 'v' },
+						 { "help", no_argument, NULL, 'h' },
+						 { "version", no_argument, NULL, 'V' },
+						 { 0 } };
+	static struct program program;
+	enum log_level level = LOG_LEVEL_INFO;
+	struct err err;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "vhV", options, NULL)) != -1) {
+		switch (c) {
+		case 'v':
+			level = LOG_LEVEL_DEBUG;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		case 'V':
+			puts("weftd " WEFT_VERSION);
+			return 0;
+		default:
+			fputs("Try 'weftd --help'.\n", stderr);
+			return 2;
+		}
+	}
+	log_init("weftd", level);
+	umask(022);
+	if (run(&program, &err) < 0) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	return 0;
+}

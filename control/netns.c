@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/netns.h"
+
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/if.h>
+#include <sys/ioctl.h>
+
+#define NETNS_DIR "/run/netns"
+
+static void netns_path(const char *name, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, NETNS_DIR "/%s", name);
+}
+
+static int own_netns(void)
+{
+	return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+
+void netns_leave(int back)
+{
+	/* Going back to where this program lives cannot fail short of a broken kernel. */
+	if (setns(back, CLONE_NEWNET) < 0)
+		abort();
+	close(back);
+}
+
+int netns_enter(const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int back, fd, code;
+
+	netns_path(name, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "namespace %s", name);
+	back = own_netns();
+	code = back < 0 || setns(fd, CLONE_NEWNET) < 0 ? -errno : 0;
+	close(fd);
+	if (code) {
+		if (back >= 0)
+			close(back);
+		return err_sys(err, code, "namespace %s", name);
+	}
+	return back;
+}
+
+bool netns_exists(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st, dir;
+
+	netns_path(name, path);
+	return stat(path, &st) == 0 && stat(NETNS_DIR, &dir) == 0 && st.st_dev != dir.st_dev;
+}
+
+static void link_up(const char *ifname)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	ioctl(fd, SIOCSIFFLAGS, &ifr);
+	close(fd);
+}
+
+int netns_create(const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int back, fd, code = 0;
+
+	netns_path(name, path);
+	if (netns_exists(name))
+		return err_set(err, -EEXIST, "namespace %s exists", name);
+	code = file_mkdirs(NETNS_DIR, 0755, err);
+	if (code)
+		return code;
+	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0444);
+	if (fd < 0)
+		return err_sys(err, -errno, "%s", path);
+	close(fd);
+	back = own_netns();
+	if (back < 0 || unshare(CLONE_NEWNET) < 0) {
+		code = -errno;
+		unlink(path);
+		if (back >= 0)
+			close(back);
+		return err_sys(err, code, "namespace %s", name);
+	}
+	if (mount("/proc/self/ns/net", path, "none", MS_BIND, NULL) < 0)
+		code = -errno;
+	link_up("lo");
+	netns_leave(back);
+	if (code) {
+		unlink(path);
+		return err_sys(err, code, "%s", path);
+	}
+	return 0;
+}
+
+/* Kills every process whose network namespace is that of st; true if there was one. */
+static bool kill_inside(const struct stat *ns)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	bool found = false;
+
+	while (proc && (d = readdir(proc))) {
+		char path[300];
+		struct stat st;
+
+		if (d->d_name[0] < '1' || d->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", d->d_name);
+		if (stat(path, &st) == 0 && st.st_ino == ns->st_ino && st.st_dev == ns->st_dev &&
+		    kill(atoi(d->d_name), SIGKILL) == 0)
+			found = true;
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
+int netns_destroy(const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	netns_path(name, path);
+	if (netns_exists(name) && stat(path, &st) == 0) {
+		/* Again while something is found: a process may fork as it is killed. */
+		for (int i = 0; i < 10 && kill_inside(&st); i++)
+			;
+		if (umount2(path, MNT_DETACH) < 0)
+			return err_sys(err, -errno, "%s", path);
+	}
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_sys(err, -errno, "%s", path);
+	return 0;
+}

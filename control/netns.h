@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_NETNS_H
+#define CONTROL_NETNS_H
+
+/*
+ * Network namespaces and the few kernel objects weftd makes in them. Namespaces are named as
+ * `ip netns` names them (/run/netns/NAME), so that its commands work on them too.
+ *
+ * weftd has one thread, so it enters a namespace, does what is to be done, and comes back.
+ */
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* -EEXIST when it is there already. Brings lo up. */
+int netns_create(const char *name, struct err *err);
+/* Kills what runs in it and removes it; missing is fine. */
+int netns_destroy(const char *name, struct err *err);
+bool netns_exists(const char *name);
+
+/* Enters; returns a descriptor for netns_leave(), or -errno. */
+int netns_enter(const char *name, struct err *err);
+void netns_leave(int back);
+
+/*
+ * A tap device in the namespace: made (persistent, up, with MAC and MTU) or, when it exists,
+ * opened. Without offloads: the kernel finishes checksums and segments before a frame leaves.
+ * Returns the descriptor or -errno.
+ */
+int netns_tap(const char *ns, const char *ifname, const uint8_t mac[6], uint16_t mtu,
+	      struct err *err);
+/* The carrier that programs in the namespace see. */
+int netns_tap_carrier(const char *ns, const char *ifname, bool up, struct err *err);
+
+/*
+ * The engine's end of a relay: a datagram socket bound to path (owned by uid, so that this
+ * machine alone may send to it) and connected to peer (so that it alone is heard).
+ * -EAGAIN: peer is not there yet. Returns the descriptor or -errno.
+ */
+int relay_socket(const char *path, uid_t uid, const char *peer, struct err *err);
+
+#endif

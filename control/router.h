@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_ROUTER_H
+#define CONTROL_ROUTER_H
+
+/*
+ * A router: its guest (vrouter/) and what the engine knows of it. A guest that ends is started
+ * again, while the engine goes on forwarding with the routes it has.
+ */
+
+#include "control/vnet.h"
+#include "vrouter/vrouter.h"
+
+struct router;
+
+/* Finds the guest that runs (an earlier weftd's) or starts one. */
+int router_create(struct node *node, struct router **out, struct err *err);
+/* Ends the guest; vnet_node_ended() is called when it has ended and router_destroy() may be. */
+void router_stop(struct router *r);
+bool router_stopped(const struct router *r);
+/* Frees the handle; a running guest goes on. Its directory is removed if it was stopped. */
+void router_destroy(struct router *r);
+/* Ends the guest and starts it again. */
+void router_restart(struct router *r);
+
+/* Ports (with their relay sockets) and the node, for the engine. */
+void router_program(struct router *r);
+/* Everything the guest's routes are, for an engine that knows nothing of them. */
+void router_program_routes(struct router *r);
+void router_set_carrier(struct router *r, unsigned port, bool up);
+/* The guest has the port administratively up. */
+bool router_port_up(const struct router *r, unsigned port);
+
+/* A command in the guest; fills in the topology's env. */
+int router_exec(struct router *r, struct vrouter_exec_conf *conf, struct vrouter_exec **out,
+		struct err *err);
+
+struct vrouter *router_vrouter(struct router *r);
+/* Id of the engine's FIB for a table of the guest; 0: none. */
+uint32_t router_fib(const struct router *r, uint32_t table);
+uint32_t router_table(const struct router *r, uint32_t fib);
+/* NULL while all is well. */
+const char *router_error(const struct router *r);
+/* Ready, its exec lines have run. */
+bool router_ready(const struct router *r);
+
+/* The sink of the guest's route intake: control/router_sink.c. */
+extern const struct intake_sink router_sink;
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a guest's routes to the engine's records. vrouter/intake.c has worked out what the engine
+ * shall have; here it gets the engine's ids.
+ */
+#include "control/router_priv.h"
+
+#include "base/log.h"
+#include "control/port.h"
+#include "control/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct engine *engine_of(const struct router *r)
+{
+	return r->node->vnet->daemon->engine;
+}
+
+uint32_t router_fib(const struct router *r, uint32_t table)
+{
+	for (unsigned i = 0; i < r->fib_count; i++)
+		if (r->fibs[i].table == table)
+			return r->fibs[i].id;
+	return 0;
+}
+
+uint32_t router_table(const struct router *r, uint32_t fib)
+{
+	for (unsigned i = 0; i < r->fib_count; i++)
+		if (r->fibs[i].id == fib)
+			return r->fibs[i].table;
+	return 0;
+}
+
+static void fib_name(const struct router *r, uint32_t table, char name[64])
+{
+	snprintf(name, 64, "%s/%u", r->node->spec->name, table);
+}
+
+static void fib_set(void *arg, uint32_t table)
+{
+	struct router *r = arg;
+	struct vnet *v = r->node->vnet;
+	struct dp_fib rec = { .node = r->node->id, .table = table };
+	struct router_fib *fibs;
+	char name[64];
+
+	rec.id = router_fib(r, table);
+	if (!rec.id) {
+		fib_name(r, table, name);
+		rec.id = store_id(v->daemon->store, STORE_FIB, v->id, name);
+		fibs = realloc(r->fibs, (r->fib_count + 1) * sizeof(*fibs));
+		if (!fibs || !rec.id) {
+			log_error("%s: no FIB for table %u", r->node->spec->name, table);
+			return;
+		}
+		r->fibs = fibs;
+		r->fibs[r->fib_count++] = (struct router_fib){ .table = table, .id = rec.id };
+	}
+	engine_send(engine_of(r), DP_FIB_SET, &rec, sizeof(rec), -1);
+}
+
+static void fib_del(void *arg, uint32_t table)
+{
+	struct router *r = arg;
+	struct vnet *v = r->node->vnet;
+	struct dp_id rec = { .id = router_fib(r, table) };
+	char name[64];
+
+	if (!rec.id)
+		return;
+	engine_send(engine_of(r), DP_FIB_DEL, &rec, sizeof(rec), -1);
+	fib_name(r, table, name);
+	store_id_del(v->daemon->store, STORE_FIB, v->id, name);
+	for (unsigned i = 0; i < r->fib_count; i++)
+		if (r->fibs[i].table == table)
+			r->fibs[i--] = r->fibs[--r->fib_count];
+}
+
+static void nh_set(void *arg, const struct intake_nh *nh)
+{
+	static const uint32_t kinds[] = {
+		[INTAKE_NH_PUNT] = DP_NH_PUNT,
+		[INTAKE_NH_DROP] = DP_NH_DROP,
+		[INTAKE_NH_ADJ] = DP_NH_ADJ,
+		[INTAKE_NH_GROUP] = DP_NH_GROUP,
+	};
+	struct router *r = arg;
+	struct {
+		struct dp_nh head;
+		uint32_t members[DP_NH_GROUP_MAX];
+	} rec = { .head = { .node = r->node->id, .id = nh->id, .kind = kinds[nh->kind] } };
+
+	if (nh->kind == INTAKE_NH_ADJ) {
+		rec.head.port = r->node->ports[nh->port].id;
+		memcpy(rec.head.mac, nh->mac, sizeof(nh->mac));
+	}
+	rec.head.member_count = (uint16_t)nh->member_count;
+	if (nh->member_count)
+		memcpy(rec.head.members, nh->members, nh->member_count * sizeof(*nh->members));
+	engine_send(engine_of(r), DP_NH_SET, &rec,
+		    sizeof(rec.head) + nh->member_count * sizeof(*nh->members), -1);
+}
+
+static void nh_del(void *arg, uint32_t id)
+{
+	struct router *r = arg;
+	struct dp_nh_id rec = { .node = r->node->id, .id = id };
+
+	engine_send(engine_of(r), DP_NH_DEL, &rec, sizeof(rec), -1);
+}
+
+static void route(struct router *r, uint16_t op, uint32_t table, const struct intake_prefix *p,
+		  uint32_t nh)
+{
+	struct dp_route rec = {
+		.fib = router_fib(r, table), .nh = nh, .family = p->family, .len = p->len
+	};
+
+	memcpy(rec.addr, p->addr, sizeof(rec.addr));
+	if (rec.fib)
+		engine_send(engine_of(r), op, &rec, sizeof(rec), -1);
+}
+
+static void route_set(void *arg, uint32_t table, const struct intake_prefix *p, uint32_t nh)
+{
+	route(arg, DP_ROUTE_SET, table, p, nh);
+}
+
+static void route_del(void *arg, uint32_t table, const struct intake_prefix *p)
+{
+	route(arg, DP_ROUTE_DEL, table, p, 0);
+}
+
+static void port_set(void *arg, unsigned port, uint32_t table, bool up, bool fwd4, bool fwd6)
+{
+	struct router *r = arg;
+	struct router_port *p = &r->ports[port];
+	bool was_up = router_port_up(r, port);
+
+	p->known = true;
+	p->table = table;
+	p->up = up;
+	p->fwd4 = fwd4;
+	p->fwd6 = fwd6;
+	router_send_port(r, port);
+	if (was_up != up)
+		vnet_port_changed(r->node, port);
+}
+
+static void node_set(void *arg, bool punt_ip4, bool punt_ip6)
+{
+	struct router *r = arg;
+
+	r->node_known = true;
+	r->punt_ip4 = punt_ip4;
+	r->punt_ip6 = punt_ip6;
+	router_send_node(r);
+}
+
+static void sync_record(struct router *r, bool end)
+{
+	struct dp_sync rec = { .id = r->node->id, .end = end };
+
+	engine_send(engine_of(r), DP_FIB_SYNC, &rec, sizeof(rec), -1);
+}
+
+static void sync_begin(void *arg)
+{
+	sync_record(arg, false);
+}
+
+static void sync_end(void *arg)
+{
+	sync_record(arg, true);
+}
+
+/* The engine's records leave at the end of each turn of the loop by themselves. */
+static void flush(void *arg)
+{
+}
+
+const struct intake_sink router_sink = {
+	.fib_set = fib_set,
+	.fib_del = fib_del,
+	.nh_set = nh_set,
+	.nh_del = nh_del,
+	.route_set = route_set,
+	.route_del = route_del,
+	.port_set = port_set,
+	.node_set = node_set,
+	.sync_begin = sync_begin,
+	.sync_end = sync_end,
+	.flush = flush,
+};

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/store.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+struct store {
+	sqlite3 *db;
+};
+
+static const char schema[] =
+	"PRAGMA journal_mode = WAL;"
+	"PRAGMA synchronous = NORMAL;"
+	"PRAGMA foreign_keys = ON;"
+	"CREATE TABLE IF NOT EXISTS vnet (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,"
+	"  file TEXT NOT NULL, topology TEXT NOT NULL, files TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS id (kind INTEGER NOT NULL, vnet INTEGER NOT NULL,"
+	"  name TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (kind, vnet, name),"
+	"  UNIQUE (kind, id));"
+	"CREATE TABLE IF NOT EXISTS link_down (vnet INTEGER NOT NULL, link TEXT NOT NULL,"
+	"  PRIMARY KEY (vnet, link));"
+	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
+
+int store_open(const char *path, struct store **out, struct err *err)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return err_sys(err, -ENOMEM, "%s", path);
+	if (sqlite3_open(path, &s->db) != SQLITE_OK ||
+	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+		err_set(err, -EIO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
+		store_close(s);
+		return -EIO;
+	}
+	sqlite3_busy_timeout(s->db, 2000);
+	*out = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	sqlite3_close(s->db);
+	free(s);
+}
+
+/* Prepares sql and binds by the letters of `types`: i (int64_t), s (const char *). */
+static sqlite3_stmt *prepare(struct store *s, const char *sql, const char *types, va_list ap)
+{
+	sqlite3_stmt *st;
+
+	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK)
+		return NULL;
+	for (int i = 1; *types; types++, i++) {
+		if (*types == 'i')
+			sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+		else
+			sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+	}
+	return st;
+}
+
+static sqlite3_stmt *query(struct store *s, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+
+	va_start(ap, types);
+	st = prepare(s, sql, types, ap);
+	va_end(ap);
+	return st;
+}
+
+static int change(struct store *s, struct err *err, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+	int code;
+
+	va_start(ap, types);
+	st = prepare(s, sql, types, ap);
+	va_end(ap);
+	code = st ? sqlite3_step(st) : SQLITE_ERROR;
+	sqlite3_finalize(st);
+	if (code != SQLITE_DONE && code != SQLITE_ROW)
+		return err_set(err, -EIO, "state: %s", sqlite3_errmsg(s->db));
+	return 0;
+}
+
+int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *file,
+		   const char *topology, const char *files, struct err *err)
+{
+	return change(s, err,
+		      "INSERT INTO vnet VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET "
+		      "file = ?3, topology = ?4, files = ?5",
+		      "issss", (int64_t)id, name, file, topology, files);
+}
+
+int store_vnet_del(struct store *s, uint32_t id, struct err *err)
+{
+	int code = change(s, err, "DELETE FROM vnet WHERE id = ?", "i", (int64_t)id);
+
+	if (!code)
+		code = change(s, err, "DELETE FROM link_down WHERE vnet = ?", "i", (int64_t)id);
+	if (!code)
+		code = change(s, err, "DELETE FROM id WHERE vnet = ?1 OR (kind = ?2 AND id = ?1)", "ii",
+			      (int64_t)id, (int64_t)STORE_VNET);
+	return code;
+}
+
+int store_vnet_each(struct store *s, void (*cb)(void *arg, const struct store_vnet *v), void *arg,
+		    struct err *err)
+{
+	sqlite3_stmt *st = query(s, "SELECT id, name, file, topology, files FROM vnet ORDER BY id", "");
+	int code = SQLITE_ERROR;
+
+	while (st && (code = sqlite3_step(st)) == SQLITE_ROW) {
+		struct store_vnet v = {
+			.id = (uint32_t)sqlite3_column_int64(st, 0),
+			.name = (const char *)sqlite3_column_text(st, 1),
+			.file = (const char *)sqlite3_column_text(st, 2),
+			.topology = (const char *)sqlite3_column_text(st, 3),
+			.files = (const char *)sqlite3_column_text(st, 4),
+		};
+
+		cb(arg, &v);
+	}
+	sqlite3_finalize(st);
+	return code == SQLITE_DONE ? 0 : err_set(err, -EIO, "state: %s", sqlite3_errmsg(s->db));
+}
+
+static int64_t number(struct store *s, sqlite3_stmt *st)
+{
+	int64_t value = st && sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+
+	sqlite3_finalize(st);
+	return value;
+}
+
+uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)
+{
+	struct err err;
+
+	if (change(s, &err,
+		   "INSERT INTO id SELECT ?1, ?2, ?3, coalesce(max(id), 0) + 1 FROM id WHERE kind = ?1 "
+		   "ON CONFLICT (kind, vnet, name) DO NOTHING",
+		   "iis", (int64_t)kind, (int64_t)vnet, name) < 0) {
+		log_error("%s", err.text);
+		return 0;
+	}
+	return (uint32_t)number(s, query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
+					 "iis", (int64_t)kind, (int64_t)vnet, name));
+}
+
+void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)
+{
+	struct err err;
+
+	if (change(s, &err, "DELETE FROM id WHERE kind = ? AND vnet = ? AND name = ?", "iis",
+		   (int64_t)kind, (int64_t)vnet, name) < 0)
+		log_error("%s", err.text);
+}
+
+int store_link_set_down(struct store *s, uint32_t vnet, const char *link, bool down,
+			struct err *err)
+{
+	return change(s, err,
+		      down ? "INSERT OR IGNORE INTO link_down VALUES (?, ?)" :
+			     "DELETE FROM link_down WHERE vnet = ? AND link = ?",
+		      "is", (int64_t)vnet, link);
+}
+
+bool store_link_is_down(struct store *s, uint32_t vnet, const char *link)
+{
+	return number(s, query(s, "SELECT 1 FROM link_down WHERE vnet = ? AND link = ?", "is",
+			       (int64_t)vnet, link));
+}
+
+int64_t store_number(struct store *s, const char *name)
+{
+	return number(s, query(s, "SELECT value FROM number WHERE name = ?", "s", name));
+}
+
+int store_number_set(struct store *s, const char *name, int64_t value, struct err *err)
+{
+	return change(s, err,
+		      "INSERT INTO number VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+		      "si", name, value);
+}

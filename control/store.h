@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_STORE_H
+#define CONTROL_STORE_H
+
+/*
+ * The desired state, in SQLite: which vnets there shall be (the topology and its files as the
+ * user gave them), which links are switched off, and the ids by which the engine knows things.
+ * Ids outlive a restart of weftd, so that an engine that went on forwarding is recognised.
+ */
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+int store_open(const char *path, struct store **out, struct err *err);
+void store_close(struct store *s); /* NULL allowed */
+
+/* files is JSON text: {"path": "base64", ...}. */
+int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *file,
+		   const char *topology, const char *files, struct err *err);
+int store_vnet_del(struct store *s, uint32_t id, struct err *err);
+
+struct store_vnet {
+	uint32_t id;
+	const char *name, *file, *topology, *files; /* valid during the callback */
+};
+int store_vnet_each(struct store *s, void (*cb)(void *arg, const struct store_vnet *v), void *arg,
+		    struct err *err);
+
+enum store_kind { STORE_VNET = 1, STORE_NODE, STORE_PORT, STORE_LINK, STORE_FIB };
+
+/* The id of what `name` names in the vnet (0 for vnets themselves), made on first use. Unique
+ * per kind over all vnets; 0 on failure. */
+uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name);
+void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name);
+
+/* Links an operator has taken down. link is "r1:eth1,r2:eth1". */
+int store_link_set_down(struct store *s, uint32_t vnet, const char *link, bool down,
+			struct err *err);
+bool store_link_is_down(struct store *s, uint32_t vnet, const char *link);
+
+/* Small numbers that must survive: the epoch of next-hop ids, huge pages added. 0 when absent. */
+int64_t store_number(struct store *s, const char *name);
+int store_number_set(struct store *s, const char *name, int64_t value, struct err *err);
+
+#endif

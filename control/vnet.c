@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/vnet.h"
+
+#include "base/log.h"
+#include "control/engine.h"
+#include "control/host.h"
+#include "control/router.h"
+#include "control/store.h"
+#include "control/vnet_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vnet *vnet_find(struct weftd *d, const char *name)
+{
+	struct vnet *v;
+
+	TAILQ_FOREACH (v, &d->vnets, entry)
+		if (!strcmp(v->topology->name, name))
+			return v;
+	return NULL;
+}
+
+struct node *vnet_node(struct vnet *v, const char *name)
+{
+	for (unsigned i = 0; i < v->topology->node_count; i++)
+		if (!strcmp(v->nodes[i]->spec->name, name))
+			return v->nodes[i];
+	return NULL;
+}
+
+struct port *vnet_end(const struct vnet *v, const struct link *l, int end, struct node **node)
+{
+	struct node *n = v->nodes[l->spec->node[end]];
+
+	if (node)
+		*node = n;
+	return &n->ports[l->spec->port[end]];
+}
+
+struct link *vnet_link(struct vnet *v, const char *end)
+{
+	for (unsigned i = 0; i < v->topology->link_count; i++) {
+		size_t len = strlen(end);
+		const char *name = v->links[i].name, *comma = strchr(name, ',');
+
+		if (!strcmp(name, end) || !strcmp(comma + 1, end) ||
+		    ((size_t)(comma - name) == len && !strncmp(name, end, len)))
+			return &v->links[i];
+	}
+	return NULL;
+}
+
+bool vnet_carrier(const struct vnet *v, const struct port *p)
+{
+	const struct link *l = &v->links[p->spec->link];
+	struct node *n;
+	struct port *peer = vnet_end(v, l, 0, &n);
+
+	if (peer == p)
+		peer = vnet_end(v, l, 1, &n);
+	return !l->down && (!n->router || router_port_up(n->router, (unsigned)(peer - n->ports)));
+}
+
+/* Tells the node behind the port whether its cable is live. */
+static void update_carrier(struct node *n, struct port *p)
+{
+	unsigned i = (unsigned)(p - n->ports);
+	bool up = vnet_carrier(n->vnet, p);
+
+	if (n->router)
+		router_set_carrier(n->router, i, up);
+	else if (n->host)
+		host_set_carrier(n->host, i, up);
+}
+
+static void update_link_carriers(struct vnet *v, const struct link *l)
+{
+	for (int end = 0; end < 2; end++) {
+		struct node *n;
+		struct port *p = vnet_end(v, l, end, &n);
+
+		update_carrier(n, p);
+	}
+}
+
+void vnet_port_changed(struct node *n, unsigned port)
+{
+	struct vnet *v = n->vnet;
+
+	if (!v->destroying && n->spec)
+		update_link_carriers(v, &v->links[n->ports[port].spec->link]);
+}
+
+int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err)
+{
+	int code = store_link_set_down(v->daemon->store, v->id, l->name, !up, err);
+
+	if (code)
+		return code;
+	l->down = !up;
+	vnet_program_link(v, l);
+	update_link_carriers(v, l);
+	return 0;
+}
+
+/* Ends what the node runs; true when nothing is left of it. */
+static bool node_end(struct node *n)
+{
+	if (n->host)
+		host_destroy(n->host);
+	n->host = NULL;
+	if (!n->router)
+		return true;
+	router_stop(n->router);
+	return router_stopped(n->router);
+}
+
+void vnet_node_free(struct node *n)
+{
+	if (n->router)
+		router_destroy(n->router);
+	if (n->host)
+		host_detach(n->host);
+	free(n->ports);
+	free(n);
+}
+
+void vnet_retire(struct node *n)
+{
+	struct vnet *v = n->vnet;
+	struct dp_id rec = { .id = n->id };
+
+	engine_send(v->daemon->engine, DP_NODE_DEL, &rec, sizeof(rec), -1);
+	vnet_ids_del(n);
+	if (node_end(n))
+		vnet_node_free(n);
+	else
+		TAILQ_INSERT_TAIL(&v->leaving, n, entry);
+}
+
+/* The topologies of before go when the last node that points into one has gone. */
+static void free_retired(struct vnet *v)
+{
+	struct retired_topology *r;
+
+	while (TAILQ_EMPTY(&v->leaving) && (r = SLIST_FIRST(&v->retired))) {
+		SLIST_REMOVE_HEAD(&v->retired, entry);
+		topology_free(r->topology);
+		free(r);
+	}
+}
+
+void vnet_free(struct vnet *v)
+{
+	for (unsigned i = 0; v->topology && v->nodes && i < v->topology->node_count; i++)
+		if (v->nodes[i])
+			vnet_node_free(v->nodes[i]);
+	free(v->nodes);
+	free(v->links);
+	topology_free(v->topology);
+	free_retired(v);
+	free(v->file);
+	free(v->text);
+	free(v->files);
+	free(v);
+}
+
+/* Everything has ended: forget the vnet and tell who asked. */
+static void finish_destroy(struct vnet *v)
+{
+	void (*done)(void *arg) = v->destroyed;
+	void *arg = v->destroyed_arg;
+	struct err err;
+
+	for (unsigned i = 0; i < v->topology->node_count; i++)
+		if (v->nodes[i]->router && !router_stopped(v->nodes[i]->router))
+			return;
+	if (!TAILQ_EMPTY(&v->leaving))
+		return;
+	if (store_vnet_del(v->daemon->store, v->id, &err) < 0)
+		log_error("%s: %s", v->topology->name, err.text);
+	log_info("%s: destroyed", v->topology->name);
+	TAILQ_REMOVE(&v->daemon->vnets, v, entry);
+	vnet_free(v);
+	if (done)
+		done(arg);
+}
+
+int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg)
+{
+	struct dp_id rec = { .id = v->id };
+
+	if (v->destroying)
+		return -EALREADY;
+	v->destroying = true;
+	v->destroyed = done;
+	v->destroyed_arg = arg;
+	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
+	for (unsigned i = 0; i < v->topology->node_count; i++)
+		node_end(v->nodes[i]);
+	finish_destroy(v);
+	return 0;
+}
+
+void vnet_node_ended(struct node *n)
+{
+	struct vnet *v = n->vnet;
+	struct node *l;
+
+	TAILQ_FOREACH (l, &v->leaving, entry) {
+		if (l == n) {
+			TAILQ_REMOVE(&v->leaving, n, entry);
+			vnet_node_free(n);
+			free_retired(v);
+			break;
+		}
+	}
+	if (v->destroying)
+		finish_destroy(v);
+}
+
+void vnet_detach(struct vnet *v)
+{
+	TAILQ_REMOVE(&v->daemon->vnets, v, entry);
+	vnet_free(v);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_VNET_H
+#define CONTROL_VNET_H
+
+/*
+ * A vnet that weftd runs: the topology as wished and a node object for each of its nodes.
+ * Ids are the engine's (and the store's).
+ */
+
+#include "base/err.h"
+#include "control/topology.h"
+#include "control/weftd.h"
+
+#include <time.h>
+
+struct host;
+struct router;
+
+struct port {
+	const struct topology_port *spec;
+	uint32_t id;
+};
+
+struct node {
+	TAILQ_ENTRY(node) entry; /* in vnet.leaving */
+	const struct topology_node *spec;
+	struct vnet *vnet;
+	uint32_t id;
+	struct port *ports; /* spec->port_count */
+	struct host *host;     /* by spec->kind, else NULL */
+	struct router *router;
+	char error[256]; /* why it could not be made; empty when fine */
+};
+
+TAILQ_HEAD(node_list, node);
+
+struct retired_topology {
+	SLIST_ENTRY(retired_topology) entry;
+	struct topology *topology;
+};
+SLIST_HEAD(topology_list, retired_topology);
+
+struct link {
+	const struct topology_link *spec;
+	uint32_t id;
+	char name[132]; /* "r1:eth1,r2:eth1" */
+	bool down; /* an operator's wish */
+};
+
+struct vnet {
+	TAILQ_ENTRY(vnet) entry;
+	struct weftd *daemon;
+	uint32_t id;
+	char *file, *text, *files; /* as given */
+	struct topology *topology;
+	struct node **nodes; /* topology->node_count, same order */
+	struct link *links;  /* topology->link_count, same order */
+	struct node_list leaving; /* of an earlier topology: their guests have not ended yet */
+	struct topology_list retired; /* that the leaving nodes still point into */
+	struct timespec since;
+	bool destroying;
+	void (*destroyed)(void *arg);
+	void *destroyed_arg;
+};
+
+struct vnet *vnet_find(struct weftd *d, const char *name);
+struct node *vnet_node(struct vnet *v, const char *name);
+/* By either end, "r1:eth1"; NULL when there is none. */
+struct link *vnet_link(struct vnet *v, const char *end);
+/* The port at an end (0 or 1) of a link, and its node. */
+struct port *vnet_end(const struct vnet *v, const struct link *l, int end, struct node **node);
+
+/*
+ * Makes the vnet be as text says: creates it, or changes only what differs. files is JSON text
+ * {"path": "base64"}. -EINVAL and a "FILE:LINE: ..." sentence when the topology is wrong; nothing
+ * is changed then.
+ */
+int vnet_deploy(struct weftd *d, const char *name, const char *file, const char *text,
+		const char *files, struct vnet **out, struct err *err);
+
+/* As stored by an earlier weftd: adopts what runs, starts what does not. */
+int vnet_restore(struct weftd *d, uint32_t id, const char *name, const char *file,
+		 const char *text, const char *files, struct err *err);
+
+/* Ends everything of it; done is called when nothing is left and v is gone. -EALREADY. */
+int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg);
+
+int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err);
+
+/* Says the vnet's structure to the engine, whole; repeating is harmless. */
+void vnet_program(struct vnet *v);
+/* Its link is on, and is the node behind it there? What a port's carrier should be. */
+bool vnet_carrier(const struct vnet *v, const struct port *p);
+
+/* All guests are left running, handles are freed: weftd ends. */
+void vnet_detach(struct vnet *v);
+
+/* From router.c: a guest's end was seen; goes on with what waits for it. */
+void vnet_node_ended(struct node *n);
+/* From router.c: a guest took a port up or down; the other end's carrier follows. */
+void vnet_port_changed(struct node *n, unsigned port);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/vnet_json.h"
+
+#include "base/rd.h"
+#include "control/host.h"
+#include "control/router.h"
+#include "dataplane/api.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const drop_names[] = {
+#define DROP_NAME(id, name, what) [DP_DROP_##id] = name,
+	DP_DROPS(DROP_NAME)
+#undef DROP_NAME
+};
+
+/* Finds the next record of op in the engine's results; false at the end. */
+static bool next_record(struct rd *r, uint16_t op, void *rec, size_t len)
+{
+	while (r->left >= sizeof(struct dp_record)) {
+		struct rd head = *r, body;
+		struct dp_record h;
+
+		rd_copy(&head, &h, sizeof(h));
+		if (h.len < sizeof(h))
+			return false;
+		body = rd_sub(r, h.len);
+		if (h.op == op) {
+			rd_copy(&body, rec, len);
+			return !body.bad;
+		}
+	}
+	return false;
+}
+
+static bool find_port(const struct buf *stats, uint32_t id, struct dp_port_stats *out)
+{
+	struct rd r = rd_of(stats->data, stats->len);
+
+	while (next_record(&r, DP_PORT_GET, out, sizeof(*out)))
+		if (out->id == id)
+			return true;
+	memset(out, 0, sizeof(*out));
+	return false;
+}
+
+static json_t *drops_json(const uint64_t drops[DP_DROP_COUNT])
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < DP_DROP_COUNT; i++)
+		if (drops[i])
+			json_object_set_new(o, drop_names[i], json_integer((json_int_t)drops[i]));
+	return o;
+}
+
+static json_t *mac_json(const uint8_t mac[6])
+{
+	return json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+			    mac[5]);
+}
+
+static json_t *port_json(const struct node *n, unsigned i, const struct buf *stats)
+{
+	const struct vnet *v = n->vnet;
+	const struct link *l = &v->links[n->ports[i].spec->link];
+	struct node *peer;
+	struct port *end = vnet_end(v, l, 0, &peer);
+	struct dp_port_stats s;
+
+	if (end == &n->ports[i])
+		end = vnet_end(v, l, 1, &peer);
+	find_port(stats, n->ports[i].id, &s);
+	return json_pack(
+		"{s:s, s:o, s:i, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
+		n->ports[i].spec->name, "mac", mac_json(n->ports[i].spec->mac), "mtu",
+		n->ports[i].spec->mtu, "carrier", !!(s.state & DP_PORT_CARRIER), "peer",
+		json_sprintf("%s:%s", peer->spec->name, end->spec->name), "wire_rx_packets",
+		(json_int_t)s.wire_rx_packets, "wire_rx_bytes", (json_int_t)s.wire_rx_bytes,
+		"wire_tx_packets", (json_int_t)s.wire_tx_packets, "wire_tx_bytes",
+		(json_int_t)s.wire_tx_bytes, "forwarded", (json_int_t)s.forwarded, "punted",
+		(json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops", drops_json(s.drops));
+}
+
+/* CPU seconds and proportional memory of a process; zeroes when it has gone. */
+static void process_use(pid_t pid, double *cpu, json_int_t *memory)
+{
+	char path[64], line[1024], *p;
+	unsigned long user = 0, sys = 0;
+	long long kb;
+	FILE *f;
+
+	*cpu = 0;
+	*memory = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && fgets(line, sizeof(line), f) && (p = strrchr(line, ')')) &&
+	    sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) == 2)
+		*cpu = (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
+	if (f)
+		fclose(f);
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Pss: %lld kB", &kb) == 1)
+			*memory = kb * 1024;
+	if (f)
+		fclose(f);
+}
+
+static void add_reason(void *arg, const char *text)
+{
+	json_array_append_new(arg, json_string(text));
+}
+
+static json_t *fibs_json(const struct node *n, const struct buf *stats)
+{
+	struct rd r = rd_of(stats->data, stats->len);
+	json_t *fibs = json_array();
+	struct dp_fib_stats s;
+
+	while (next_record(&r, DP_FIB_GET, &s, sizeof(s)))
+		if (s.node == n->id)
+			json_array_append_new(
+				fibs, json_pack("{s:I, s:I, s:I, s:I}", "table",
+						(json_int_t)router_table(n->router, s.id), "ipv4",
+						(json_int_t)s.routes4, "ipv6", (json_int_t)s.routes6, "bytes",
+						(json_int_t)s.bytes));
+	return fibs;
+}
+
+static void router_json(const struct node *n, const struct buf *stats, json_t *o)
+{
+	static const char *const states[] = {
+		[VROUTER_STOPPED] = "stopped", [VROUTER_BOOTING] = "booting", [VROUTER_AGENT] = "agent",
+		[VROUTER_READY] = "ready", [VROUTER_FAILED] = "failed",
+	};
+	struct vrouter_info info;
+	json_t *punted = json_array();
+	json_int_t memory;
+	double cpu;
+
+	vrouter_info(router_vrouter(n->router), &info);
+	process_use(info.pid, &cpu, &memory);
+	intake_each_reason(vrouter_intake(router_vrouter(n->router)), add_reason, punted);
+	json_object_set_new(o, "image", json_string(n->spec->guest_image));
+	/* Configured, but its exec lines still run: not yet what the topology says. */
+	json_object_set_new(o, "state", json_string(info.state == VROUTER_READY &&
+								    !router_ready(n->router) &&
+								    !router_error(n->router) ?
+							    "agent" : states[info.state]));
+	if (router_error(n->router))
+		json_object_set_new(o, "error", json_string(router_error(n->router)));
+	else if (info.state == VROUTER_FAILED)
+		json_object_set_new(o, "error", json_string(info.reason));
+	json_object_set_new(o, "boot_s", info.boot_ms ? json_real((double)info.boot_ms / 1000) :
+							json_null());
+	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
+	json_object_set_new(o, "accel", info.accel ? json_string(info.accel) : json_null());
+	json_object_set_new(o, "restarts", json_integer(info.restarts));
+	json_object_set_new(o, "synced", json_boolean(info.synced));
+	json_object_set_new(o, "cpu_s", json_real(cpu));
+	json_object_set_new(o, "memory_bytes", json_integer(memory));
+	json_object_set_new(o, "fib", fibs_json(n, stats));
+	json_object_set_new(o, "punted", punted);
+}
+
+static json_t *node_json(const struct node *n, const struct buf *stats)
+{
+	static const char *const kinds[] = {
+		[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
+	};
+	json_t *ports = json_array(), *o;
+
+	for (unsigned i = 0; i < n->spec->port_count; i++)
+		json_array_append_new(ports, port_json(n, i, stats));
+	o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:o}", "name", n->spec->name, "kind",
+		      kinds[n->spec->kind], "image", n->spec->image, "state",
+		      n->error[0] ? "failed" : "ready", "error", n->error[0] ? n->error : NULL, "ports",
+		      ports);
+	if (n->router)
+		router_json(n, stats, o);
+	if (n->host && host_error(n->host)) {
+		json_object_set_new(o, "state", json_string("failed"));
+		json_object_set_new(o, "error", json_string(host_error(n->host)));
+	} else if (n->host && !host_ready(n->host)) {
+		json_object_set_new(o, "state", json_string("booting"));
+	}
+	return o;
+}
+
+static json_t *link_json(struct vnet *v, const struct link *l, const struct buf *stats)
+{
+	const char *comma = strchr(l->name, ',');
+	struct dp_port_stats s;
+
+	find_port(stats, vnet_end(v, l, 0, NULL)->id, &s);
+	return json_pack("{s:s%, s:s, s:i, s:b, s:b}", "a", l->name, (int)(comma - l->name), "b",
+			 comma + 1, "mtu", l->spec->mtu, "up", !l->down, "carrier",
+			 !!(s.state & DP_PORT_CARRIER));
+}
+
+static json_t *counters_json(const struct vnet *v, const struct buf *stats)
+{
+	struct rd r = rd_of(stats->data, stats->len);
+	struct dp_vnet_stats s;
+
+	while (next_record(&r, DP_VNET_GET, &s, sizeof(s)))
+		if (s.id == v->id)
+			return json_pack("{s:I, s:I, s:I, s:o}", "forwarded", (json_int_t)s.forwarded,
+					 "punted", (json_int_t)s.punted, "injected",
+					 (json_int_t)s.injected, "drops", drops_json(s.drops));
+	return json_pack("{s:i, s:i, s:i, s:{}}", "forwarded", 0, "punted", 0, "injected", 0, "drops");
+}
+
+/* running: every node ready and every router's FIB in step with its guest. */
+static const char *vnet_state(const struct vnet *v, const json_t *nodes)
+{
+	const char *state = "running";
+	const json_t *n;
+	size_t i;
+
+	if (v->destroying)
+		return "destroying";
+	json_array_foreach(nodes, i, n) {
+		const char *s = json_string_value(json_object_get(n, "state"));
+
+		if (!strcmp(s, "failed") || json_is_string(json_object_get(n, "error")))
+			return "degraded";
+		if (strcmp(s, "ready") != 0 || json_is_false(json_object_get(n, "synced")))
+			state = "deploying";
+	}
+	return state;
+}
+
+json_t *vnet_json(struct vnet *v, const struct buf *stats)
+{
+	json_t *nodes = json_array(), *links = json_array(), *warnings = json_array();
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (unsigned i = 0; i < v->topology->node_count; i++)
+		json_array_append_new(nodes, node_json(v->nodes[i], stats));
+	for (unsigned i = 0; i < v->topology->link_count; i++)
+		json_array_append_new(links, link_json(v, &v->links[i], stats));
+	for (unsigned i = 0; i < v->topology->warnings.count; i++)
+		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
+	return json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "name", v->topology->name, "file",
+			 v->file, "state", vnet_state(v, nodes), "age_s",
+			 (double)(now.tv_sec - v->since.tv_sec) +
+				 (double)(now.tv_nsec - v->since.tv_nsec) / 1e9,
+			 "warnings", warnings, "nodes", nodes, "links", links, "counters",
+			 counters_json(v, stats));
+}
+
+struct routes {
+	const struct node *node;
+	json_t *list;
+};
+
+static json_t *via_json(const struct node *n, const struct intake_nh *nh)
+{
+	return json_pack("{s:s, s:o}", "port", n->spec->ports[nh->port].name, "mac", mac_json(nh->mac));
+}
+
+static void add_route(void *arg, uint32_t table, const struct intake_prefix *p,
+		      const struct intake_nh *nh)
+{
+	static const char *const kinds[] = { [INTAKE_NH_PUNT] = "punt", [INTAKE_NH_DROP] = "drop",
+					     [INTAKE_NH_ADJ] = "forward", [INTAKE_NH_GROUP] = "group" };
+	struct routes *routes = arg;
+	char addr[INET6_ADDRSTRLEN];
+	json_t *via = json_array();
+
+	inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->addr, addr, sizeof(addr));
+	if (nh->kind == INTAKE_NH_ADJ)
+		json_array_append_new(via, via_json(routes->node, nh));
+	json_array_append_new(routes->list,
+			      json_pack("{s:I, s:o, s:s, s:o}", "table", (json_int_t)table, "prefix",
+					json_sprintf("%s/%u", addr, p->len), "kind", kinds[nh->kind], "via",
+					via));
+}
+
+json_t *vnet_routes_json(const struct node *n)
+{
+	struct routes routes = { .node = n, .list = json_array() };
+
+	intake_each_route(vrouter_intake(router_vrouter(n->router)), 0, add_route, &routes);
+	return json_pack("{s:o}", "routes", routes.list);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CONTROL_WEFTD_H
+#define CONTROL_WEFTD_H
+
+/*
+ * The daemon as its parts see it. One thread, one libevent loop.
+ *
+ *   api.c     HTTP -> vnet.c
+ *   vnet.c    desired topology -> nodes; compares, starts and ends what differs
+ *   host.c    a host: namespace, taps, commands
+ *   router.c  a router: its guest (vrouter/), its relay sockets, its routes into the engine
+ *   engine.c  the connection to weft-dp
+ *   store.c   what must survive
+ */
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct engine;
+struct event_base;
+struct store;
+struct vnet;
+
+/* Users that guests and the engine run as. Far above what people and packages have. */
+#define WEFTD_UID_ENGINE 805306367u
+#define WEFTD_UID_GUESTS 805306368u /* + node id */
+
+TAILQ_HEAD(vnet_list, vnet);
+
+struct weftd {
+	struct event_base *base;
+	const char *run;    /* sockets, guests' directories: gone after a reboot */
+	const char *state;  /* database, images, logs */
+	const char *images; /* text of images.yml */
+	struct store *store;
+	struct engine *engine;
+	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
+	struct vnet_list vnets;
+	void (*on_shutdown)(struct weftd *d);
+};
+
+#endif
