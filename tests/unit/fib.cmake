@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_unit(fib random DEPS fib)
+weft_unit(fib limits DEPS fib)
+weft_unit(fib readers DEPS fib)
+
+if(DEFINED ENV{WEFT_DATA})
+  set(data "$ENV{WEFT_DATA}")
+else()
+  set(data "${PROJECT_SOURCE_DIR}/../shared/data")
+endif()
+set(WEFT_DATA "${data}" CACHE PATH "Real routing tables: bgp4-full.txt.xz, bgp6-full.txt.xz")
+weft_unit(fib tables DEPS fib)
+set_tests_properties(unit/fib/tables PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300
+  ENVIRONMENT "WEFT_DATA=${WEFT_DATA}")
