@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/store.h"
+#include "base/file.h"
+#include "tests/unit/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char dir[64], path[128];
+
+static struct store *open_store(void)
+{
+	struct store *s;
+	struct err err;
+
+	assert_int_equal(store_open(path, &s, &err), 0);
+	return s;
+}
+
+static int setup(void **state)
+{
+	strcpy(dir, "/tmp/weft-store-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/db", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	return file_remove_tree(dir, NULL);
+}
+
+static void see(void *arg, const struct store_vnet *v)
+{
+	snprintf(arg, 128, "%u %s %s %s %s", v->id, v->name, v->file, v->topology, v->files);
+}
+
+static void ids_outlive_a_restart(void **state)
+{
+	struct store *s = open_store();
+	uint32_t red = store_id(s, STORE_VNET, 0, "red"), blue = store_id(s, STORE_VNET, 0, "blue");
+	uint32_t r1 = store_id(s, STORE_NODE, red, "r1"), other = store_id(s, STORE_NODE, blue, "r1");
+
+	assert_true(red && blue && red != blue);
+	assert_true(r1 && other && r1 != other);
+	store_close(s);
+	s = open_store();
+	assert_int_equal(store_id(s, STORE_NODE, red, "r1"), r1);
+	assert_int_equal(store_id(s, STORE_NODE, blue, "r1"), other);
+	store_id_del(s, STORE_NODE, red, "r1");
+	assert_int_not_equal(store_id(s, STORE_NODE, red, "r2"), other);
+	store_close(s);
+}
+
+static void a_vnet_is_kept_and_forgotten(void **state)
+{
+	struct store *s = open_store();
+	char said[128] = "";
+
+	assert_int_equal(store_vnet_put(s, 7, "red", "f", "t", "{}", NULL), 0);
+	assert_int_equal(store_vnet_put(s, 7, "red", "f", "t2", "{}", NULL), 0);
+	assert_int_equal(store_link_set_down(s, 7, "a,b", true, NULL), 0);
+	store_close(s);
+	s = open_store();
+	assert_int_equal(store_vnet_each(s, see, said, NULL), 0);
+	assert_string_equal(said, "7 red f t2 {}");
+	assert_true(store_link_is_down(s, 7, "a,b"));
+	assert_false(store_link_is_down(s, 7, "a,c"));
+	assert_false(store_link_is_down(s, 8, "a,b"));
+	assert_int_equal(store_vnet_del(s, 7, NULL), 0);
+	assert_false(store_link_is_down(s, 7, "a,b"));
+	said[0] = 0;
+	assert_int_equal(store_vnet_each(s, see, said, NULL), 0);
+	assert_string_equal(said, "");
+	store_close(s);
+}
+
+static void numbers(void **state)
+{
+	struct store *s = open_store();
+
+	assert_int_equal(store_number(s, "epoch"), 0);
+	assert_int_equal(store_number_set(s, "epoch", 3, NULL), 0);
+	assert_int_equal(store_number_set(s, "epoch", 4, NULL), 0);
+	store_close(s);
+	s = open_store();
+	assert_int_equal(store_number(s, "epoch"), 4);
+	store_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(ids_outlive_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_vnet_is_kept_and_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(numbers, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
