@@ -13,6 +13,19 @@ static void tick(void *arg)
 	progress_show(arg, -1, "asking weftd and the guests");
 }
 
+static int ask(struct client *client, const char *path, json_t **answer, struct err *err)
+{
+	struct progress progress;
+	int code;
+
+	progress_init(&progress);
+	client_on_tick(client, tick, &progress);
+	code = client_call(client, "GET", path, NULL, 60, answer, err);
+	client_on_tick(client, NULL, NULL);
+	progress_fini(&progress);
+	return code;
+}
+
 static int inspect_list(const struct cli *cli, struct client *client, const char *query,
 			struct err *err)
 {
@@ -21,7 +34,7 @@ static int inspect_list(const struct cli *cli, struct client *client, const char
 	int code;
 
 	snprintf(path, sizeof(path), "/v1/vnets%s", query);
-	code = client_call(client, "GET", path, NULL, 60, &answer, err);
+	code = ask(client, path, &answer, err);
 	if (!code)
 		code = vnets_check(answer, err);
 	if (!code && cli->json)
@@ -40,7 +53,7 @@ static int inspect_one(const struct cli *cli, struct client *client, const char 
 	int code;
 
 	snprintf(path, sizeof(path), "/v1/vnets/%s?protocols=1", vnet);
-	code = client_call(client, "GET", path, NULL, 60, &answer, err);
+	code = ask(client, path, &answer, err);
 	if (!code)
 		code = vnet_check(answer, err);
 	if (code)
@@ -65,7 +78,6 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
 	static const struct option options[] = {
 		CLI_HELP, CLI_FORMAT, { "protocols", no_argument, NULL, 'p' }, { 0 }
 	};
-	struct progress progress;
 	struct client *client;
 	const char *query = "";
 	struct err err;
@@ -83,8 +95,6 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
 	code = client_create(cli->run, &client, &err);
 	if (code)
 		return cli_report(cli, code, &err);
-	progress_init(&progress);
-	client_on_tick(client, tick, &progress);
 	if (optind == argc)
 		code = inspect_list(cli, client, query, &err);
 	else

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft` alone, against a small weftd that gives canned answers of docs/api.md."""
-import base64, http.server, json, os, socketserver, subprocess, tempfile, threading
+import base64, http.server, json, os, shutil, socketserver, subprocess, tempfile, threading
 import pytest
 
 WEFT = os.path.join(os.environ["WEFT_BIN"], "weft")
@@ -154,3 +154,29 @@ def test_nobody_answers(tmp_path):
     assert weft(where, "inspect")[0] == 4
     assert weft(where, "destroy", "--all")[:2] == (0, "nothing to destroy: weftd does not run\n")
     assert "not running" in weft(where, "version")[1]
+
+
+def test_autostart_says_why_not(lab):
+    """A copy of the binary stands alone, then beside a weftd that ends at once."""
+    d = lab.dir + "/alone"
+    os.makedirs(d)
+    shutil.copy(WEFT, d)
+    env = dict(os.environ, WEFT_RUN=d, WEFT_STATE=d, WEFT_SHARE=lab.dir)
+
+    def deploy(**more):
+        r = subprocess.run([d + "/weft", "deploy", "red.clab.yml"], cwd=lab.dir, env=env, capture_output=True, timeout=20, **more)
+        return r.returncode, r.stderr.decode()
+
+    os.chmod(lab.dir, 0o755)
+    if os.getuid() == 0:
+        code, err = deploy()
+        assert code == 4 and "there is no " + d + "/weftd to start" in err
+        with open(d + "/weftd", "w") as f:
+            f.write("#!/bin/sh\necho broken\nexit 3\n")
+        os.chmod(d + "/weftd", 0o755)
+        code, err = deploy()
+        assert code == 4 and "ended at once" in err and open(d + "/log/weftd.log").read() == "broken\n"
+        code, err = deploy(user=65534)
+    else:
+        code, err = deploy()
+    assert code == 4 and "only root" in err
