@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/cli/cli.h"
+
+#include <curl/curl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void from_env(char out[PATH_MAX], const char *name, const char *otherwise)
+{
+	const char *v = getenv(name);
+
+	snprintf(out, PATH_MAX, "%s", v && *v ? v : otherwise);
+}
+
+/* Installed: PREFIX/share/weft. In a build tree: SOURCE/configs, three folders up. */
+static void find_share(struct cli *cli)
+{
+	static const char *const places[] = { "../share/weft", "configs", "../configs",
+					      "../../configs", "../../../configs" };
+	char path[PATH_MAX], probe[PATH_MAX + 16];
+
+	from_env(cli->share, "WEFT_SHARE", "");
+	for (size_t i = 0; !*cli->share && i < sizeof(places) / sizeof(*places); i++) {
+		if (snprintf(path, sizeof(path), "%s/%s", cli->bin, places[i]) >= (int)sizeof(path))
+			continue;
+		snprintf(probe, sizeof(probe), "%s/images.yml", path);
+		if (access(probe, R_OK) == 0)
+			memcpy(cli->share, path, sizeof(path));
+	}
+}
+
+static void init(struct cli *cli)
+{
+	ssize_t n = readlink("/proc/self/exe", cli->bin, sizeof(cli->bin) - 1);
+	char *slash;
+
+	cli->bin[n > 0 ? n : 0] = 0;
+	slash = strrchr(cli->bin, '/');
+	if (slash)
+		*slash = 0;
+	from_env(cli->run, "WEFT_RUN", "/run/weft");
+	from_env(cli->state, "WEFT_STATE", "/var/lib/weft");
+	find_share(cli);
+}
+
+static int unknown(const char *name)
+{
+	const struct verb *near = cli_verb_nearest(name);
+
+	if (near)
+		fprintf(stderr, "weft: there is no verb '%s'; did you mean '%s'?\n", name,
+			near->name);
+	else
+		fprintf(stderr, "weft: there is no verb '%s'; `weft --help` lists them\n", name);
+	return CLI_USAGE;
+}
+
+static int run_verb(int argc, char **argv)
+{
+	struct cli cli = { 0 };
+	int status;
+
+	init(&cli);
+	cli.verb = cli_verb_find(argv[1]);
+	if (!cli.verb)
+		return unknown(argv[1]);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return cli_fail(&cli, CLI_FAILED, "libcurl does not start");
+	status = cli.verb->run(&cli, argc - 1, argv + 1);
+	curl_global_cleanup();
+	/* A full disk or a closed pipe must not look like success. */
+	if ((fflush(stdout) || ferror(stdout)) && status == CLI_OK)
+		status = cli_fail(&cli, CLI_FAILED, "cannot write to standard output");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	if (argc < 2) {
+		fputs("weft: what shall be done? `weft --help` lists the verbs\n", stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		cli_help();
+		return CLI_OK;
+	}
+	if (!strcmp(argv[1], "--version"))
+		argv[1] = "version";
+	return run_verb(argc, argv);
+}

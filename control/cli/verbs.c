@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FORMAT_HELP "  --format FORMAT  table (default) or json: the objects of docs/api.md\n"
+#define HELP_HELP   "  -h, --help       this text\n"
+
+static const char exit_help[] =
+	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the topology is wrong, 4 weftd cannot be\n"
+	"reached; exec: the command's own.\n";
+
+const struct verb cli_verbs[] = {
+	{ "deploy", "Virtual networks", "deploy FILE [--no-wait] [--timeout S] [--format FORMAT]",
+	  "start the vnet of a containerlab topology file, or change it to that",
+	  "Starts weftd when it does not run (as root). Returns when every node is ready.\n\n"
+	  "Options:\n"
+	  "  --no-wait        return as soon as weftd has accepted the topology\n"
+	  "  --timeout S      wait S seconds at most (default 180); the vnet is left as it is\n"
+	  FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft deploy configs/twins/red.clab.yml\n"
+	  "  weft deploy lab.clab.yml --timeout 600 --format json\n", cli_deploy },
+	{ "destroy", "Virtual networks", "destroy VNET... | FILE... | --all",
+	  "stop vnets and remove all that was made for them",
+	  "An argument with a '/' or ending in .yml or .yaml is a topology file and means its vnet.\n\n"
+	  "Options:\n"
+	  "  -a, --all        every vnet, then weftd and the engine too\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft destroy red blue\n"
+	  "  weft destroy configs/twins/red.clab.yml\n"
+	  "  weft destroy --all\n", cli_destroy },
+	{ "inspect", "Virtual networks", "inspect [VNET [NODE]] [--format FORMAT] [--protocols]",
+	  "show all vnets, one vnet, or one node's ports",
+	  "Options:\n"
+	  "  --protocols      ask the guests for their neighbours (always done for one vnet)\n"
+	  FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft inspect\n"
+	  "  weft inspect red\n"
+	  "  weft inspect red r1 --format json\n", cli_inspect },
+	{ "exec", "Nodes", "exec VNET NODE [--] COMMAND...",
+	  "run a command in a router or host",
+	  "Output streams as it comes. Standard input is sent when it is not a terminal (up to\n"
+	  "16 MiB, read to its end before the command starts). The exit code is the command's.\n\n"
+	  "Options:\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft exec red r1 -- vtysh -c 'show ip ospf neighbor'\n"
+	  "  weft exec red h1 -- ping -c 3 10.0.2.2 </dev/null\n", cli_exec },
+	{ "console", "Nodes", "console VNET NODE", "attach the terminal to a router's serial console",
+	  "Ctrl-] leaves.\n\nOptions:\n" HELP_HELP "\nExample:\n  weft console red r1\n",
+	  cli_console },
+	{ "restart", "Nodes", "restart VNET NODE", "power-cycle a router; forwarding goes on meanwhile",
+	  "Options:\n" HELP_HELP "\nExample:\n  weft restart red r1\n", cli_restart },
+	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
+	  "show the routes the engine forwards by (the FIB)",
+	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft routes red r1\n", cli_routes },
+	{ "link", "Nodes", "link down|up VNET NODE:PORT", "cut a link, or mend it",
+	  "Options:\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft link down red r1:eth1\n"
+	  "  weft link up red r1:eth1\n", cli_link },
+	{ "image", "This machine", "image build [NAME]... [--force]\nimage list [--format FORMAT]",
+	  "build and list the guests' images",
+	  "NAME is frr or bird; without one both are built. What is up to date is not built again.\n\n"
+	  "Options:\n"
+	  "  --force          build even what is up to date\n" FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft image build\n"
+	  "  weft image build frr --force\n"
+	  "  weft image list\n", cli_image },
+	{ "version", "This machine", "version [--format FORMAT]", "show the versions of weft and weftd",
+	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft version\n", cli_version },
+	{ "help", "This machine", "help [VERB]", "explain a verb",
+	  "Options:\n" HELP_HELP "\nExample:\n  weft help deploy\n", cli_help_verb },
+	{ 0 },
+};
+
+const struct verb *cli_verb_find(const char *name)
+{
+	for (const struct verb *v = cli_verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}
+
+#define WORD_MAX 16
+
+/* Edit distance (insert, delete, replace, swap of neighbours); words of WORD_MAX at most. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned d[WORD_MAX + 1][WORD_MAX + 1];
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > WORD_MAX || m > WORD_MAX)
+		return WORD_MAX;
+	for (size_t i = 0; i <= n; i++) {
+		for (size_t j = 0; j <= m; j++) {
+			unsigned best;
+
+			if (!i || !j) {
+				d[i][j] = (unsigned)(i + j);
+				continue;
+			}
+			best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+			if (d[i - 1][j] + 1 < best)
+				best = d[i - 1][j] + 1;
+			if (d[i][j - 1] + 1 < best)
+				best = d[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    d[i - 2][j - 2] + 1 < best)
+				best = d[i - 2][j - 2] + 1;
+			d[i][j] = best;
+		}
+	}
+	return d[n][m];
+}
+
+const struct verb *cli_verb_nearest(const char *name)
+{
+	const struct verb *near = NULL;
+	unsigned best = 3; /* farther than two edits is no typo */
+
+	for (const struct verb *v = cli_verbs; v->name; v++) {
+		unsigned d = distance(name, v->name);
+
+		if (d < best && d < strlen(v->name)) {
+			best = d;
+			near = v;
+		}
+	}
+	return near;
+}
+
+void cli_help(void)
+{
+	const char *group = "";
+
+	puts("weft: slice one machine into many virtual Internets\n\n"
+	     "Usage: weft VERB [ARGUMENT]...   (weft VERB --help explains one)");
+	for (const struct verb *v = cli_verbs; v->name; v++) {
+		if (strcmp(group, v->group))
+			printf("\n%s:\n", v->group);
+		group = v->group;
+		printf("  %-9s %s\n", v->name, v->summary);
+	}
+	printf("\n%s\n", exit_help);
+	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
+	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program).");
+}
+
+void cli_verb_help(const struct verb *verb)
+{
+	const char *p = verb->usage;
+
+	for (const char *head = "Usage:"; p; head = "      ") {
+		size_t n = strcspn(p, "\n");
+
+		printf("%s weft %.*s\n", head, (int)n, p);
+		p = p[n] ? p + n + 1 : NULL;
+	}
+	printf("\n%c%s.\n\n%s\n%s", verb->summary[0] - 'a' + 'A', verb->summary + 1, verb->help,
+	       exit_help);
+}
+
+int cli_help_verb(struct cli *cli, int argc, char **argv)
+{
+	const struct verb *verb;
+
+	if (!cli_args(cli, argc, argv, NULL, 0, 1))
+		return cli->status;
+	if (optind == argc) {
+		cli_help();
+		return CLI_OK;
+	}
+	verb = cli_verb_find(argv[optind]);
+	if (!verb)
+		return cli_fail(cli, CLI_USAGE, "there is no verb '%s'; `weft --help` lists them",
+				argv[optind]);
+	cli_verb_help(verb);
+	return CLI_OK;
+}

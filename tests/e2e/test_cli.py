@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`weft` alone, against a small weftd that gives canned answers of docs/api.md."""
+import base64, http.server, json, os, shutil, socketserver, subprocess, tempfile, threading
+import pytest
+
+WEFT = os.path.join(os.environ["WEFT_BIN"], "weft")
+TOPOLOGY = """name: red
+mgmt: {network: x}
+topology:
+  nodes:
+    r1: {kind: linux, image: "frr:8"}
+"""
+
+
+def node(state="ready", **more):
+    return {"name": "r1", "kind": "router", "image": "frr", "state": state, "error": None, "boot_s": 5.1,
+            "synced": state == "ready", "cpu_s": 7.2, "memory_bytes": 201326592, "restarts": 0,
+            "protocols": [{"name": "ospf", "up": 2, "total": 2}], "fib": [{"table": 254, "ipv4": 12, "ipv6": 9}],
+            "punted": ["10.9.0.0/16: via dummy0"], "ports": [{"name": "eth1", "drops": {"ttl": 3}}], **more}
+
+
+def vnet(state="running"):
+    return {"name": "red", "file": "f", "state": state, "age_s": 42.1, "nodes": [node()],
+            "links": [{"a": "r1:eth1", "b": "r2:eth1", "mtu": 1500, "up": True, "carrier": True}],
+            "counters": {"forwarded": 5, "drops": {"ttl": 3}}}
+
+
+def b64(text):
+    return base64.b64encode(text).decode()
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self):
+        return "unix"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.seen.append((self.command, self.path, json.loads(body) if body else None))
+        answers = self.server.answers.get((self.command, self.path.split("?")[0]),
+                                          [(404, {"error": "there is no such thing"})])
+        status, what = answers.pop(0) if len(answers) > 1 else answers[0]
+        data = what if isinstance(what, bytes) else json.dumps(what).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_PUT = do_POST = do_DELETE = answer
+
+
+@pytest.fixture
+def lab():
+    with tempfile.TemporaryDirectory(prefix="weft-cli-") as d:
+        with open(d + "/images.yml", "w") as f:
+            f.write("images:\n  - {match: '*frr*', image: frr}\n")
+        with open(d + "/red.clab.yml", "w") as f:
+            f.write(TOPOLOGY)
+        server = Server(d + "/weftd.sock", Handler)
+        server.seen, server.answers, server.dir = [], {}, d
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()
+        server.server_close()
+
+
+def weft(where, *args, stdin=b""):
+    env = dict(os.environ, WEFT_RUN=where, WEFT_STATE=where, WEFT_SHARE=where)
+    r = subprocess.run([WEFT, *args], env=env, input=stdin, capture_output=True, timeout=20)
+    return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+
+def test_help_and_usage(lab):
+    code, out, _ = weft(lab.dir, "--help")
+    assert code == 0
+    for verb in "deploy destroy inspect exec console restart routes link image version help".split():
+        assert "  " + verb in out
+        code, text, _ = weft(lab.dir, verb, "--help")
+        assert code == 0 and "Usage: weft " + verb in text and "Example" in text
+    assert weft(lab.dir, "dpeloy")[2] == "weft: there is no verb 'dpeloy'; did you mean 'deploy'?\n"
+    for args in ["deploy"], ["deploy", "--nope", "x"], ["destroy"], ["exec", "red", "r1"], ["link", "left", "a", "b:c"], ["restart", "..", "r1"]:
+        code, _, err = weft(lab.dir, *args)
+        assert code == 2 and err.startswith("weft: ")
+    assert "'--nope'" in weft(lab.dir, "deploy", "--nope", "x")[2]
+
+
+def test_deploy(lab):
+    lab.answers[("PUT", "/v1/vnets/red")] = [(202, dict(vnet(), state="deploying"))]
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, dict(vnet(), state="deploying")), (200, vnet())]
+    code, out, err = weft(lab.dir, "deploy", lab.dir + "/red.clab.yml")
+    assert code == 0 and "12/9" in out and "red is ready" in out and "mgmt" in err
+    assert lab.seen[0][:2] == ("PUT", "/v1/vnets/red") and lab.seen[0][2]["topology"] == TOPOLOGY
+    bad = dict(vnet(), nodes=[node("failed", error="no memory")])
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, bad)]
+    code, _, err = weft(lab.dir, "deploy", lab.dir + "/red.clab.yml")
+    assert code == 1 and "red/r1 failed: no memory" in err
+    slow = dict(vnet(), nodes=[node("booting")])
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, slow)]
+    code, _, err = weft(lab.dir, "deploy", "--timeout", "1", lab.dir + "/red.clab.yml")
+    assert code == 1 and "r1 (booting)" in err and "left" in err
+    assert weft(lab.dir, "deploy", lab.dir + "/missing.yml")[0] == 3
+
+
+def test_inspect_routes_and_garbage(lab):
+    lab.answers[("GET", "/v1/vnets")] = [(200, {"vnets": [vnet()]})]
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, vnet())]
+    lab.answers[("GET", "/v1/vnets/red/nodes/r1/routes")] = [(200, {"routes": [
+        {"table": 254, "prefix": "10.0.0.0/8", "kind": "via", "via": [{"port": "eth1", "mac": "02:00:00:00:00:01"}]}]})]
+    assert "1/1" in weft(lab.dir, "inspect")[1]
+    out = weft(lab.dir, "inspect", "red")[1]
+    assert "ospf 2/2" in out and "via dummy0" in out and "ttl" in out and "192 MiB" in out
+    assert lab.seen[-1][1].endswith("?protocols=1")
+    assert json.loads(weft(lab.dir, "inspect", "red", "--format", "json")[1]) == vnet()
+    assert "eth1: ttl" in weft(lab.dir, "inspect", "red", "r1")[1]
+    assert "10.0.0.0/8" in weft(lab.dir, "routes", "red", "r1")[1]
+    for junk in b"", b"\xff", b"[]", b"{}", b'{"vnets": [{"name": "../x"}]}', b'{"vnets": 3}':
+        lab.answers[("GET", "/v1/vnets")] = [(200, junk)]
+        code, out, err = weft(lab.dir, "inspect")
+        assert code == 1 and err.startswith("weft: inspect: weftd's answer") and not out
+
+
+def test_exec(lab):
+    lines = [{"stdout": b64(b"hi\0")}, {"stderr": b64(b"oh")}, {"exit": 7}]
+    key = ("POST", "/v1/vnets/red/nodes/r1/exec")
+    lab.answers[key] = [(200, "\n".join(map(json.dumps, lines)).encode() + b"\n")]
+    assert weft(lab.dir, "exec", "red", "r1", "--", "ls", "-l", stdin=b"in") == (7, "hi\0", "oh")
+    assert lab.seen[-1][2] == {"argv": ["ls", "-l"], "stdin": b64(b"in")}
+    for text, why in ((b'{"error": "no agent"}\n', "no agent"), (b'{"stdout": "a"}\n', "base64"), (b"", "before"), (b'{"exit": 256}\n', "docs/api.md")):
+        lab.answers[key] = [(200, text)]
+        code, _, err = weft(lab.dir, "exec", "red", "r1", "ls")
+        assert code == 1 and why in err
+
+
+def test_small_verbs(lab):
+    lab.answers[("DELETE", "/v1/vnets/red")] = lab.answers[("POST", "/v1/vnets/red/links/r1:eth1")] = [(200, {})]
+    lab.answers[("POST", "/v1/vnets/red/nodes/r1/restart")] = [(202, {})]
+    assert weft(lab.dir, "destroy", lab.dir + "/red.clab.yml")[0] == 0
+    assert weft(lab.dir, "link", "down", "red", "r1:eth1")[0] == 0 and lab.seen[-1][2] == {"up": False}
+    assert weft(lab.dir, "restart", "red", "r1")[0] == 0
+    code, _, err = weft(lab.dir, "destroy", "blue")
+    assert code == 1 and "no vnet 'blue'" in err
+
+
+def test_nobody_answers(tmp_path):
+    where = str(tmp_path)
+    assert weft(where, "inspect")[0] == 4
+    assert weft(where, "destroy", "--all")[:2] == (0, "nothing to destroy: weftd does not run\n")
+    assert "not running" in weft(where, "version")[1]
+
+
+def test_autostart_says_why_not(lab):
+    """A copy of the binary stands alone, then beside a weftd that ends at once."""
+    d = lab.dir + "/alone"
+    os.makedirs(d)
+    shutil.copy(WEFT, d)
+    env = dict(os.environ, WEFT_RUN=d, WEFT_STATE=d, WEFT_SHARE=lab.dir)
+
+    def deploy(**more):
+        r = subprocess.run([d + "/weft", "deploy", "red.clab.yml"], cwd=lab.dir, env=env, capture_output=True, timeout=20, **more)
+        return r.returncode, r.stderr.decode()
+
+    os.chmod(lab.dir, 0o755)
+    if os.getuid() == 0:
+        code, err = deploy()
+        assert code == 4 and "there is no " + d + "/weftd to start" in err
+        with open(d + "/weftd", "w") as f:
+            f.write("#!/bin/sh\necho broken\nexit 3\n")
+        os.chmod(d + "/weftd", 0o755)
+        code, err = deploy()
+        assert code == 4 and "ended at once" in err and open(d + "/log/weftd.log").read() == "broken\n"
+        code, err = deploy(user=65534)
+    else:
+        code, err = deploy()
+    assert code == 4 and "only root" in err
