@@ -421,6 +421,8 @@ void engine_start(struct engine *e)
 void engine_stop(struct engine *e, void (*done)(void *arg), void *arg)
 {
 	e->wanted = false;
+	if (!e->pid) /* one that an earlier weftd has left */
+		try_connect(e);
 	if (!e->pid) {
 		engine_hugepages_release(e->conf.store);
 		done(arg);

@@ -149,12 +149,12 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "image", json_string(n->spec->guest_image));
 	/* Configured, but its exec lines still run: not yet what the topology says. */
 	json_object_set_new(o, "state", json_string(info.state == VROUTER_READY &&
-								    !router_ready(n->router) &&
-								    !router_error(n->router) ?
+								    !router_ready(n->router) ?
 							    "agent" : states[info.state]));
-	if (router_error(n->router))
+	if (router_error(n->router)) {
+		json_object_set_new(o, "state", json_string("failed"));
 		json_object_set_new(o, "error", json_string(router_error(n->router)));
-	else if (info.state == VROUTER_FAILED)
+	} else if (info.state == VROUTER_FAILED)
 		json_object_set_new(o, "error", json_string(info.reason));
 	json_object_set_new(o, "boot_s", info.boot_ms ? json_real((double)info.boot_ms / 1000) :
 							json_null());

@@ -4,6 +4,7 @@
 #include "control/cli/json.h"
 #include "control/cli/load.h"
 #include "control/cli/progress.h"
+#include "control/cli/start.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -114,16 +115,25 @@ static int shut_down(struct client *client, struct err *err)
 	return code;
 }
 
+/* The run directory goes with the last vnet, so where it is something may be left. */
+static bool has_state(const struct cli *cli)
+{
+	return access(cli->run, F_OK) == 0;
+}
+
 static int destroy_all(const struct cli *cli, struct client *client)
 {
 	struct err err;
 	int code;
 
-	if (client_absent(client)) {
-		puts("nothing to destroy: weftd does not run");
+	if (client_absent(client) && !has_state(cli)) {
+		puts("nothing to destroy");
 		return CLI_OK;
 	}
-	code = destroy_each(client, &err);
+	/* A weftd that died has left its vnets running: a new one finds and ends them. */
+	code = start_weftd(cli, client, &err);
+	if (!code)
+		code = destroy_each(client, &err);
 	if (!code)
 		code = shut_down(client, &err);
 	return code ? cli_report(cli, code, &err) : CLI_OK;

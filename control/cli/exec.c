@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/cli/base64.h"
+#include "control/base64.h"
 #include "control/cli/cli.h"
 #include "control/cli/client.h"
 #include "control/cli/json.h"
@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,14 +37,14 @@ static int write_all(int fd, const uint8_t *p, size_t len, struct err *err)
 
 static int on_output(int fd, const json_t *text, struct err *err)
 {
-	struct buf bytes = { 0 };
-	int code = base64_decode(json_string_value(text), json_string_length(text), &bytes);
+	void *bytes;
+	size_t len;
+	int code = base64_decode(json_string_value(text), &bytes, &len);
 
 	if (code)
-		err_set(err, code, "weftd sent output that is not base64");
-	else
-		code = write_all(fd, bytes.data, bytes.len, err);
-	buf_free(&bytes);
+		return err_set(err, code, "weftd sent output that is not base64");
+	code = write_all(fd, bytes, len, err);
+	free(bytes);
 	return code;
 }
 
@@ -95,18 +96,15 @@ static int read_stdin(struct buf *in, struct err *err)
 static json_t *make_body(char **argv, const struct buf *in)
 {
 	json_t *body = json_object(), *list = json_array();
-	struct buf text = { 0 };
+	char *text = in->len ? base64_encode(in->data, in->len) : NULL;
 	int bad = 0;
 
 	for (; *argv; argv++)
 		bad |= json_array_append_new(list, json_string(*argv));
 	bad |= json_object_set_new(body, "argv", list);
-	if (in->len) {
-		base64_encode(in->data, in->len, &text);
-		bad |= text.bad || json_object_set_new(body, "stdin",
-						       json_stringn((char *)text.data, text.len));
-	}
-	buf_free(&text);
+	if (in->len)
+		bad |= !text || json_object_set_new(body, "stdin", json_string(text));
+	free(text);
 	if (!bad)
 		return body;
 	json_decref(body);

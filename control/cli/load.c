@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "control/base64.h"
 #include "control/cli/load.h"
 
-#include "control/cli/base64.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -16,21 +16,19 @@
 static int read_and_keep(void *arg, const char *path, void **bytes, size_t *len, struct err *err)
 {
 	json_t *files = arg;
-	struct buf text = { 0 };
+	char *text;
 	int code = topology_read_disk(NULL, path, bytes, len, err);
 
 	if (code)
 		return code;
-	base64_encode(*bytes, *len, &text);
-	if (text.bad || json_object_set_new(files, path,
-					    json_stringn(text.len ? (char *)text.data : "",
-							 text.len))) {
+	text = base64_encode(*bytes, *len);
+	if (!text || json_object_set_new(files, path, json_string(text))) {
 		free(*bytes);
 		*bytes = NULL;
 		code = err_set(err, -EINVAL, "%s: cannot be sent to weftd: its path is not UTF-8",
 			       path);
 	}
-	buf_free(&text);
+	free(text);
 	return code;
 }
 

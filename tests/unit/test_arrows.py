@@ -9,8 +9,8 @@ SRC = pathlib.Path(os.environ["WEFT_SRC"])
 # folder -> folders it may include; a value names the only header it may take from there.
 ARROWS = {
     "base": {},
-    "fib": {},
-    "virtio": {},
+    "fib": {"base": None},
+    "virtio": {"base": None},
     "dataplane": {"fib": None, "base": None},
     "hv": {"virtio": None, "base": None},
     "vrouter": {"hv": "hv/hv.h", "base": None},
