@@ -21,7 +21,9 @@ def tool(*args):
 class Guest:
     """Boots at once; close() kills it. Everything waits at most until `timeout` seconds."""
 
-    def __init__(self, tmp, store, image, memory, files, nics=(("52:54:00:00:00:01", "eth1"),)):
+    def __init__(self, tmp, store, image, memory, files, nics=(("52:54:00:00:00:01", "eth1"),),
+                 wire=("a", "b")):
+        """nics: (MAC, name). Wires are datagram sockets: the last NIC's from wire[0] to wire[1]."""
         self.tmp, self.nonce, self.ids, self.queue, self.rx = tmp, 0, 0, [], b""
         args = []
         for path, text in files.items():
@@ -38,7 +40,10 @@ class Guest:
                "-chardev", f"socket,id=agent,path={agent},server=on,wait=off",
                "-device", "virtserialport,chardev=agent,name=org.weft.agent"]
         for i, (mac, _) in enumerate(nics):
-            cmd += ["-netdev", f"hubport,hubid=0,id=n{i}", "-device", f"virtio-net-pci,mac={mac},netdev=n{i}"]
+            local, remote = (f"{os.path.dirname(tmp)}/{end}{len(nics) - 1 - i}" for end in wire)
+            cmd += ["-netdev", f"dgram,id=n{i},local.type=unix,local.path={local},"
+                    f"remote.type=unix,remote.path={remote}",
+                    "-device", f"virtio-net-pci,mac={mac},netdev=n{i}"]
         self.console, self.agent, self.sock = console, agent, None
         self.process = subprocess.Popen(cmd, stdin=subprocess.DEVNULL)
 
