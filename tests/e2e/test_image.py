@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images from scratch, and guests of them under QEMU, spoken to as weftd does."""
+import hashlib
+import os
+import shutil
+import struct
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+import guest as g  # noqa: E402
+
+BIN = os.environ["WEFT_BIN"]
+FRR = {
+    "/etc/frr/daemons": 'ospfd=yes\nbgpd=yes\nbfdd=yes\nospfd_options="-A 127.0.0.1"\n',
+    "/etc/frr/frr.conf": "hostname r1\ninterface eth1\n ip address 10.0.0.1/24\nexit\n"
+                         "ip route 10.9.0.0/16 10.0.0.2\nrouter ospf\n network 10.0.0.0/24 area 0\n",
+}
+BIRD = {
+    "/etc/bird/bird.conf": "router id 10.0.0.1;\nprotocol device {}\n"
+                           "protocol static { ipv4; route 10.9.0.0/16 blackhole; }\n"
+                           "protocol kernel { ipv4 { export all; }; }\n"
+                           "protocol bgp b1 { local as 1; neighbor 10.0.0.2 as 2; ipv4; }\n",
+}
+NEWLINK, NEWADDR, NEWROUTE, NEWRULE, NEWNETCONF = 16, 20, 24, 32, 80
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weft-image") / "store"
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def frr(store):
+    return g.tool("build", store, "frr", f"{BIN}/weft-agent")
+
+
+@pytest.fixture(scope="module")
+def bird(store):
+    return g.tool("build", store, "bird", f"{BIN}/weft-agent")
+
+
+@pytest.fixture
+def boot(store, tmp_path):
+    guests = []
+
+    def one(*args):
+        tmp = tmp_path / str(len(guests))
+        tmp.mkdir()
+        guests.append(g.Guest(str(tmp), store, *args))
+        return guests[-1]
+    yield one
+    for guest in guests:
+        guest.close()
+
+
+def digest(*paths):
+    return [hashlib.sha256(open(p, "rb").read()).hexdigest() for p in paths]
+
+
+@pytest.mark.parametrize("name", ["frr", "bird"])
+def test_reproducible(store, name, request):
+    kernel, initrd, _, _ = request.getfixturevalue(name)
+    first = digest(kernel, initrd)
+    os.rename(os.path.dirname(initrd), store / "old")
+    start = time.monotonic()
+    again = g.tool("build", store, name, f"{BIN}/weft-agent")
+    took = time.monotonic() - start
+    assert again[:2] == [kernel, initrd], "the key changed"
+    assert digest(kernel, initrd) == first
+    shutil.rmtree(store / "old")
+    print(f"{name}: built again in {took:.1f} s, {os.path.getsize(initrd)} bytes")
+
+
+def test_refused(store):
+    with pytest.raises(AssertionError, match="weft image build nosuch"):
+        g.tool("cmdline", store, "nosuch")
+    with pytest.raises(AssertionError, match="no recipe"):
+        g.tool("build", store, "nosuch", f"{BIN}/weft-agent")
+
+
+def test_frr(frr, boot):
+    guest = boot("frr", int(frr[3]), FRR, (("52:54:00:00:00:01", "eth2"), ("52:54:00:00:00:02", "eth1")))
+    start = time.monotonic()
+    guest.ready()
+    print(f"frr: ready after {time.monotonic() - start:.1f} s, {guest.cpu_s():.1f} CPU s")
+    assert guest.connect()[2] == "frr"
+    status, out, _ = guest.run("vtysh", "-c", "show version")
+    assert status == 0 and "FRRouting 8.4.4" in out
+    status, out, _ = guest.run("vtysh", "-c", "show running-config")
+    assert "ip route 10.9.0.0/16 10.0.0.2" in out and "network 10.0.0.0/24 area 0" in out
+    status, out, _ = guest.run("/usr/lib/weft/protocols")
+    assert status == 0 and "ospf 0 0" in out.splitlines()
+    assert guest.run("cat", "/sys/class/net/eth1/address")[1] == "52:54:00:00:00:02\n"
+    assert guest.run("hostname")[1] == "r1\n"
+    check_exec(guest)
+    check_dump(guest)
+    check_forward(guest)
+    # A dead daemon comes back.
+    assert guest.run("sh", "-c", "kill -9 $(cat /run/frr/ospfd.pid)")[0] == 0
+    for _ in range(30):
+        if guest.run("vtysh", "-d", "ospfd", "-c", "show ip ospf")[1].find("10.0.0.1") >= 0:
+            break
+        time.sleep(1)
+    else:
+        pytest.fail("watchfrr did not restart ospfd")
+
+
+def check_exec(guest):
+    ident = guest.start("sh", "-c", "cat; echo $X >&2; exit 3", env=["X=why"], stdin=True)
+    for part in (b"a" * 60000, b"b" * 60000, b""):
+        guest.send(g.STDIN, part, ident)
+    assert guest.finish(ident) == (3, "a" * 60000 + "b" * 60000, "why\n")
+    assert guest.run("/no/such/program")[0] == -2
+    # Much more than buffers hold, two at once.
+    ids = [guest.start("sh", "-c", f"yes {c} | head -c 3000000") for c in "xy"]
+    for ident, c in zip(ids, "xy"):
+        status, out, _ = guest.finish(ident)
+        assert status == 0 and out == f"{c}\n" * 1500000
+    ident = guest.start("sleep", "1000")
+    guest.send(g.KILL, struct.pack("<I", 15), ident)
+    assert guest.finish(ident)[0] == 128 + 15
+    # A child that keeps the pipes does not keep the command.
+    assert guest.run("sh", "-c", "echo out; sleep 1000 &")[:2] == (0, "out\n")
+    guest.send(g.FILE, struct.pack("<II", 0o600, 0) + b"/run/a/b/c\0one", 1 << 20)
+    assert guest.expect(g.EXIT, ident=1 << 20)[2] == b"\0\0\0\0"
+    guest.send(g.FILE, struct.pack("<II", 0o600, 1) + b"/run/a/b/c\0two", 1 << 20)
+    assert guest.expect(g.EXIT, ident=1 << 20)[2] == b"\0\0\0\0"
+    assert guest.run("cat", "/run/a/b/c")[1] == "onetwo"
+    # A new session hears nothing of the old one's commands.
+    guest.start("sh", "-c", "while :; do echo old; done")
+    guest.disconnect()
+    guest.connect()
+    assert guest.run("echo", "new") == (0, "new\n", "")
+    assert guest.run("sh", "-c", "killall sh; true")[0] in (0, 143)
+
+
+def check_dump(guest):
+    messages, flags = guest.dump()
+    kinds = [kind for kind, _ in messages]
+    for kind in (NEWLINK, NEWNETCONF, NEWRULE, NEWADDR, NEWROUTE):
+        assert kind in kinds, f"no message of type {kind} in the dump"
+    assert flags == 0
+    assert kinds.index(NEWLINK) < kinds.index(NEWADDR) < kinds.index(NEWROUTE)
+    assert any(b"eth1\0" in m for k, m in messages if k == NEWLINK)
+    assert guest.run("vtysh", "-c", "conf t", "-c", "ip route 10.77.0.0/16 blackhole")[0] == 0
+    wanted = bytes([10, 77, 0, 0])
+    while not any(k == NEWROUTE and wanted in m for k, m in g.split(guest.expect(g.NETLINK)[2])):
+        pass
+
+
+def check_forward(guest):
+    def next_flags():
+        return struct.unpack_from("<I", guest.expect(g.FORWARD)[2])[0]
+
+    rules = "table inet t { chain c { type filter hook forward priority 0; %s } }"
+    assert guest.run("nft", rules % "")[0] == 0
+    assert guest.run("nft", "add rule inet t c drop")[0] == 0
+    assert next_flags() == 3
+    assert guest.run("nft", "flush chain inet t c")[0] == 0
+    assert next_flags() == 0
+    assert guest.run("ip", "xfrm", "policy", "add", "src", "10.1.0.0/16", "dst", "10.2.0.0/16",
+                     "dir", "fwd", "action", "block")[0] == 0
+    assert next_flags() == 4
+    assert guest.run("ip", "xfrm", "policy", "flush")[0] == 0
+    assert next_flags() == 0
+    assert guest.run("tc", "qdisc", "add", "dev", "eth1", "root", "tbf", "rate", "1mbit", "burst",
+                     "32k", "latency", "50ms")[0] == 0
+    assert next_flags() == 8
+
+
+def test_bird(bird, boot):
+    guest = boot("bird", int(bird[3]), BIRD)
+    start = time.monotonic()
+    guest.ready()
+    print(f"bird: ready after {time.monotonic() - start:.1f} s, {guest.cpu_s():.1f} CPU s")
+    assert guest.connect()[2] == "bird"
+    status, out, _ = guest.run("birdc", "show", "status")
+    assert status == 0 and "BIRD 2.0.12" in out
+    assert "bgp 0 1" in guest.run("/usr/lib/weft/protocols")[1].splitlines()
+    assert any(k == NEWROUTE and bytes([10, 9, 0, 0]) in m for k, m in guest.dump()[0])

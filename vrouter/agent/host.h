@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VROUTER_AGENT_HOST_H
+#define VROUTER_AGENT_HOST_H
+
+/* Frames out of a byte stream that may begin anywhere and hold anything. */
+
+#include "base/buf.h"
+#include "vrouter/agent/proto.h"
+
+struct host_stream {
+	struct buf buf; /* what is not parsed yet: at most a frame and one read */
+};
+
+uint32_t host_check(const struct agent_frame *f);
+
+/* Appends bytes and calls frame for each whole one; skips what is none. */
+void host_feed(struct host_stream *s, const void *bytes, size_t len,
+	       void (*frame)(void *arg, const struct agent_frame *f, const uint8_t *payload),
+	       void *arg);
+
+void host_reset(struct host_stream *s);
+
+/* A frame for the other side. len is at most AGENT_FRAME_MAX. */
+void host_frame(struct buf *out, enum agent_type type, uint64_t nonce, uint32_t id,
+		const void *bytes, size_t len);
+
+#endif

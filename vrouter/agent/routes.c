@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's rtnetlink state: a dump, then changes. Dump and changes come by one socket, whose
+ * queue keeps them in the order in which the kernel made them: a host that applies messages in
+ * order cannot bring back what was deleted during the dump.
+ */
+#include "vrouter/agent/agent_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fib_rules.h>
+#include <linux/netconf.h>
+#include <linux/netlink.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
+
+enum {
+	RECEIVE_BUFFER = 4 << 20,
+	REDO_MAX = 3, /* under constant change no dump of a large table is ever uninterrupted */
+};
+
+static const struct step {
+	uint16_t type;
+	uint8_t family;
+	uint8_t body; /* bytes of the request's fixed header, of which the family is the first */
+} steps[] = {
+	{ RTM_GETLINK, AF_UNSPEC, sizeof(struct ifinfomsg) },
+	{ RTM_GETNETCONF, AF_INET, sizeof(struct netconfmsg) },
+	{ RTM_GETNETCONF, AF_INET6, sizeof(struct netconfmsg) },
+	{ RTM_GETRULE, AF_INET, sizeof(struct fib_rule_hdr) },
+	{ RTM_GETRULE, AF_INET6, sizeof(struct fib_rule_hdr) },
+	{ RTM_GETNEXTHOP, AF_UNSPEC, sizeof(struct nhmsg) },
+	{ RTM_GETADDR, AF_INET, sizeof(struct ifaddrmsg) },
+	{ RTM_GETADDR, AF_INET6, sizeof(struct ifaddrmsg) },
+	{ RTM_GETROUTE, AF_INET, sizeof(struct rtmsg) },
+	{ RTM_GETROUTE, AF_INET6, sizeof(struct rtmsg) },
+	{ RTM_GETNEIGH, AF_INET, sizeof(struct ndmsg) },
+	{ RTM_GETNEIGH, AF_INET6, sizeof(struct ndmsg) },
+};
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+static const int groups[] = {
+	RTNLGRP_LINK,	      RTNLGRP_NEIGH,	    RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,
+	RTNLGRP_IPV4_ROUTE,   RTNLGRP_IPV6_ROUTE,   RTNLGRP_IPV4_RULE,	  RTNLGRP_IPV6_RULE,
+	RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_NEXTHOP,
+};
+
+static struct source sock = { .fd = -1 };
+static unsigned step, redone;
+static uint32_t seq;
+static bool interrupted;
+
+static void ask(void)
+{
+	uint8_t body[sizeof(struct ifinfomsg) + sizeof(struct fib_rule_hdr)] = { 0 };
+
+	interrupted = false;
+	body[0] = steps[step].family;
+	nl_request(sock.fd, steps[step].type, NLM_F_DUMP, ++seq, body, steps[step].body);
+}
+
+static void step_done(void)
+{
+	if (interrupted && redone < REDO_MAX) {
+		redone++;
+		ask();
+		return;
+	}
+	redone = 0;
+	if (++step < STEPS) {
+		ask();
+		return;
+	}
+	forward_announce();
+	port_send(AGENT_DUMP_END, 0, NULL, 0);
+}
+
+/* Passes on whole messages, without netlink's own. One recv() never mixes two dumps. */
+static void pass(const uint8_t *part, size_t len)
+{
+	static uint8_t out[AGENT_FRAME_MAX];
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)(const void *)part;
+	size_t used = 0;
+	bool done = false;
+
+	for (int left = (int)len; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {
+		bool ours = nlh->nlmsg_seq == seq && step < STEPS;
+		size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
+
+		if (ours && nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+			interrupted = true;
+		if (nlh->nlmsg_type < NLMSG_MIN_TYPE) {
+			done |= ours && (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR);
+			continue;
+		}
+		if (size > sizeof(out) - used)
+			break;
+		memset(out + used, 0, size);
+		memcpy(out + used, nlh, nlh->nlmsg_len);
+		used += size;
+	}
+	if (used)
+		port_send(AGENT_NETLINK, 0, out, used);
+	if (done)
+		step_done();
+}
+
+static void routes_ready(struct source *s, uint32_t events)
+{
+	static uint8_t part[AGENT_FRAME_MAX] __attribute__((aligned(8)));
+	ssize_t n = recv(s->fd, part, sizeof(part), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n > 0 && (size_t)n <= sizeof(part))
+		pass(part, (size_t)n);
+	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		routes_watch(); /* ENOBUFS: something was lost */
+}
+
+void routes_watch(void)
+{
+	int fd, size = RECEIVE_BUFFER;
+
+	routes_stop();
+	fd = nl_open(NETLINK_ROUTE);
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(int));
+	source_open(&sock, fd, EPOLLIN, true, routes_ready);
+	step = redone = 0;
+	if (!seq) /* other programs' numbers come with their changes: begin where none is likely */
+		seq = (uint32_t)time(NULL) << 8 | 0x80000000u;
+	port_send(AGENT_DUMP_BEGIN, 0, NULL, 0);
+	forward_start();
+	ask();
+}
+
+void routes_stop(void)
+{
+	source_close(&sock);
+}
