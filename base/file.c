@@ -59,7 +59,9 @@ int file_write(const char *path, const void *bytes, size_t len, mode_t mode, str
 
 	if (snprintf(tmp, sizeof(tmp), "%s.tmp%d", path, (int)getpid()) >= (int)sizeof(tmp))
 		return err_sys(err, -ENAMETOOLONG, "%s", path);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	/* The directory may belong to somebody else: never write through what they left there. */
+	unlink(tmp);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", tmp);
 	code = write_all(fd, bytes, len);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HV_QEMU_PRIV_H
+#define HV_QEMU_PRIV_H
+
+#include "hv/hv.h"
+
+#include <stdint.h>
+
+#define QEMU_BINARY "/usr/bin/qemu-system-x86_64"
+
+/* Where the jail shows the machine's kernel and initrd. */
+#define QEMU_KERNEL "/kernel"
+#define QEMU_INITRD "/initrd"
+
+extern const struct hv_backend hv_qemu;
+
+struct qemu_args {
+	char **argv; /* NULL-terminated */
+	unsigned count;
+};
+
+/* QEMU's command line for conf, as the jail runs it. -ENOMEM. */
+int qemu_args_build(const struct hv_conf *conf, bool kvm, struct qemu_args *out);
+void qemu_args_free(struct qemu_args *args);
+
+/* -EINVAL and a sentence when conf is nothing that a machine can be made of. */
+int qemu_args_check(const struct hv_conf *conf, struct err *err);
+
+/* Whether flags in this cpuinfo text name VT-x or SVM: /dev/kvm alone proves nothing. */
+bool qemu_cpu_has_vm(const char *cpuinfo);
+
+/* Bytes of the largest file the machine may make: its log, or its shared memory. */
+uint64_t qemu_file_max(const struct hv_conf *conf);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HV_RECORD_PRIV_H
+#define HV_RECORD_PRIV_H
+
+#include "base/err.h"
+#include "base/sock.h"
+#include "hv/hv.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * DIR/machine.json: what a later program needs to find the machine of DIR again. DIR belongs to
+ * the machine's uid, so what is read back is only believed as far as that uid reaches: the reader
+ * must check that the process it names runs as `owner`.
+ */
+struct hv_record {
+	char backend[16];
+	char accel[8];
+	pid_t pid;
+	uint64_t start_time; /* proc_stat() */
+	unsigned nic_count;
+	char sockets[HV_PORTS_MAX][SOCK_PATH_MAX]; /* relay sockets: names in DIR; "" for none */
+	uid_t owner; /* of DIR; set by the reader */
+};
+
+int hv_record_write(const char *dir, const struct hv_record *rec, struct err *err);
+
+/* -ENOENT: no record; -EBADMSG: one that cannot be right. */
+int hv_record_read(const char *dir, struct hv_record *out, struct err *err);
+
+void hv_record_remove(const char *dir);
+
+#endif
