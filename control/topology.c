@@ -75,7 +75,7 @@ static int unknown_key(struct loader *l, const struct ty_pair *p, enum key_place
 	if (near)
 		return ty_err(&l->doc, p->key_node, "key \"%.64s\" %s is unknown; did you mean \"%s\"?",
 			      p->key, key_place_name(place), near);
-	return ty_err(&l->doc, p->key_node, "key \"%.64s\" %s is unknown; docs/topologies.md lists the keys",
+	return ty_err(&l->doc, p->key_node, "key \"%.64s\" %s is unknown",
 		      p->key, key_place_name(place));
 }
 

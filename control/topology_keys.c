@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every key of a containerlab topology, and what Weft does with it. A key that would change the
- * experiment and is not served is refused; one that would not is named in a warning. The table in
- * docs/topologies.md says the same (a test compares them).
+ * experiment and is not served is refused; one that would not is named in a warning.
  */
 #include "control/topology_priv.h"
 
