@@ -17,6 +17,8 @@
 #define TOPOLOGY_NODES_MAX 1024
 #define TOPOLOGY_PORTS_MAX 64	/* of one router or host */
 #define TOPOLOGY_FILE_MAX  (4u << 20) /* bytes of the file, and of each file it names */
+#define TOPOLOGY_BYTES_MAX (64u << 20) /* of all strings and files of one topology */
+#define TOPOLOGY_FILES_MAX 256	/* of one router, and below one directory that is bound */
 #define TOPOLOGY_NAME_MAX  32	/* vnet, node; [a-z0-9A-Z] then [-_.a-zA-Z0-9]; with the 0 */
 #define TOPOLOGY_IFNAME_MAX 16	/* as the kernel */
 
@@ -31,7 +33,7 @@ struct topology_string_list {
 struct topology_file {
 	char *source; /* as resolved against the topology's directory: the key for the reader */
 	char *target; /* absolute path in the guest */
-	unsigned mode;
+	unsigned mode;	/* 0755 for scripts and programs ("#!", ELF), 0644 for the rest */
 	void *bytes;
 	size_t len;
 };
@@ -78,8 +80,14 @@ struct topology {
 	struct topology_string_list warnings; /* "FILE:LINE: ...": keys without effect here */
 };
 
-/* Fetches a file that the topology names (startup-config, bind source). */
+/* Fetches a file that the topology names (startup-config, bind source); *bytes is malloc'd. */
 typedef int (*topology_reader)(void *arg, const char *path, void **bytes, size_t *len,
+			       struct err *err);
+
+/* The regular files below the directory path, as paths relative to it, in the order of strcmp();
+ * at most TOPOLOGY_FILES_MAX. -ENOTDIR: path is no directory, err is not set. names is the
+ * caller's to free, string by string and items itself, also after a failure. */
+typedef int (*topology_lister)(void *arg, const char *path, struct topology_string_list *names,
 			       struct err *err);
 
 struct topology_conf {
@@ -88,7 +96,8 @@ struct topology_conf {
 	size_t len;
 	const char *images;	/* text of images.yml: patterns to Weft images */
 	topology_reader read;
-	void *arg;
+	topology_lister list; /* NULL: binds of directories are refused by the reader */
+	void *arg;	      /* for both */
 };
 
 /* On failure the sentence is one line, "FILE:LINE: ...", and says what to do. */
@@ -100,5 +109,9 @@ const struct topology_node *topology_find(const struct topology *t, const char *
 
 /* A topology_reader for the file system; arg unused. Refuses anything but regular files. */
 int topology_read_disk(void *arg, const char *path, void **bytes, size_t *len, struct err *err);
+
+/* A topology_lister for the file system; arg unused. Leaves out what is not a regular file. */
+int topology_list_disk(void *arg, const char *path, struct topology_string_list *names,
+		       struct err *err);
 
 #endif

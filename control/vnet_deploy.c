@@ -27,13 +27,46 @@ static int read_sent(void *arg, const char *path, void **bytes, size_t *len, str
 	return base64_decode(text, bytes, len) < 0 ? err_set(err, -EINVAL, "%s: not base64", path) : 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* topology_lister over what the client sent: the paths below path. */
+static int list_sent(void *arg, const char *path, struct topology_string_list *names,
+		     struct err *err)
+{
+	size_t len = strlen(path);
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)arg, key, value) {
+		char **items;
+
+		if (strncmp(key, path, len) != 0 || key[len] != '/')
+			continue;
+		if (names->count == TOPOLOGY_FILES_MAX)
+			return err_set(err, -E2BIG, "%s: more than %d files", path, TOPOLOGY_FILES_MAX);
+		items = realloc(names->items, (names->count + 1) * sizeof(*items));
+		if (items)
+			names->items = items;
+		if (!items || !(items[names->count] = strdup(key + len + 1)))
+			return err_sys(err, -ENOMEM, "%s", path);
+		names->count++;
+	}
+	if (!names->count)
+		return -ENOTDIR;
+	qsort(names->items, names->count, sizeof(*names->items), by_name);
+	return 0;
+}
+
 static int load(struct weftd *d, const char *name, const char *file, const char *text,
 		const char *files, struct topology **out, struct err *err)
 {
 	json_t *sent = json_loads(files, 0, NULL);
 	struct topology_conf conf = {
 		.file = file, .text = text, .len = strlen(text), .images = d->images,
-		.read = read_sent, .arg = sent,
+		.read = read_sent, .list = list_sent, .arg = sent,
 	};
 	int code;
 

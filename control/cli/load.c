@@ -56,6 +56,7 @@ static int load(const char *file, const struct buf *text, const struct buf *imag
 		.len = text->len - 1,
 		.images = (const char *)images->data,
 		.read = read_and_keep,
+		.list = topology_list_disk,
 		.arg = files,
 	};
 	int code = topology_load(&conf, &out->topology, err);

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_executable(topology-check SOURCES ${PROJECT_SOURCE_DIR}/tests/tools/topology_check.c
+  DEPS control base LINK PkgConfig::jansson)
