@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vrouter/session_priv.h"
+
+#include "base/log.h"
+#include "base/rd.h"
+#include "base/sock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { HEADER = sizeof(struct agent_frame), READ_MAX = 4 * (HEADER + AGENT_FRAME_MAX) };
+enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5 };
+
+static_assert(HEADER == 32, "struct agent_frame");
+
+static void after(struct event *ev, unsigned ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	event_add(ev, &tv);
+}
+
+static uint32_t check_of(const struct agent_frame *h)
+{
+	return h->magic ^ h->len ^ h->type ^ h->id ^ (uint32_t)h->nonce ^ (uint32_t)(h->nonce >> 32);
+}
+
+void session_send(struct session *s, enum agent_type type, uint32_t id, const void *bytes, size_t len)
+{
+	struct agent_frame h = { .magic = AGENT_MAGIC, .len = (uint32_t)len, .nonce = s->nonce,
+				 .type = (uint16_t)type, .id = id };
+
+	if (!s->bev)
+		return;
+	h.check = check_of(&h);
+	bufferevent_write(s->bev, &h, sizeof(h));
+	bufferevent_write(s->bev, bytes, len);
+}
+
+static struct agent_frame parse_header(const uint8_t bytes[HEADER])
+{
+	struct rd r = rd_of(bytes, HEADER);
+	struct agent_frame h = { .magic = rd_u32(&r), .len = rd_u32(&r), .nonce = rd_u64(&r) };
+
+	h.type = rd_u16(&r);
+	h.flags = rd_u16(&r);
+	h.id = rd_u32(&r);
+	h.check = rd_u32(&r);
+	return h;
+}
+
+/* Drops at least one byte, and then what cannot begin a frame. */
+static void skip(struct evbuffer *in)
+{
+	static const uint32_t magic = AGENT_MAGIC;
+	struct evbuffer_ptr at;
+	size_t len = evbuffer_get_length(in);
+
+	evbuffer_drain(in, 1);
+	at = evbuffer_search(in, (const char *)&magic, sizeof(magic), NULL);
+	if (at.pos >= 0)
+		evbuffer_drain(in, (size_t)at.pos);
+	else if (len > sizeof(magic))
+		evbuffer_drain(in, len - sizeof(magic)); /* the last 3 may be its beginning */
+}
+
+/*
+ * The next whole frame of this session, left at the front of in. Of a frame with another nonce
+ * only the first byte is skipped: it may have been cut short, and then frames of ours stand where
+ * its payload should be.
+ */
+static bool next_frame(const struct session *s, struct evbuffer *in, struct agent_frame *h)
+{
+	uint8_t bytes[HEADER];
+
+	while (evbuffer_copyout(in, bytes, HEADER) == HEADER) {
+		*h = parse_header(bytes);
+		if (h->magic == AGENT_MAGIC && h->len <= AGENT_FRAME_MAX && h->check == check_of(h) &&
+		    h->nonce == s->nonce)
+			return evbuffer_get_length(in) >= HEADER + h->len;
+		skip(in);
+	}
+	return false;
+}
+
+static void take_welcome(struct session *s, const uint8_t *payload, size_t len)
+{
+	struct rd r = rd_of(payload, len);
+	uint32_t version = rd_u32(&r), ready = rd_u32(&r);
+
+	if (s->welcomed || r.bad)
+		return;
+	if (version != AGENT_VERSION) {
+		log_warn("%s: the agent speaks version %u, not %u", s->path, version, AGENT_VERSION);
+		return;
+	}
+	s->welcomed = true;
+	event_del(s->hello);
+	s->ops->welcome(s->arg, ready != 0);
+}
+
+static void commit(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	if (!s->dumping)
+		intake_commit(s->intake);
+}
+
+static void take_routes(struct session *s, const struct agent_frame *h, const uint8_t *payload)
+{
+	struct rd r = rd_of(payload, h->len);
+	uint32_t flags;
+
+	if (!s->watching)
+		return;
+	switch (h->type) {
+	case AGENT_DUMP_BEGIN:
+		s->dumping = true;
+		intake_dump_begin(s->intake);
+		return;
+	case AGENT_DUMP_END:
+		if (!s->dumping)
+			return;
+		s->dumping = false;
+		intake_dump_end(s->intake);
+		s->ops->synced(s->arg);
+		return;
+	case AGENT_NETLINK:
+		intake_netlink(s->intake, payload, h->len);
+		break;
+	default:
+		flags = rd_u32(&r);
+		if (r.bad)
+			return;
+		intake_forward(s->intake, flags);
+		break;
+	}
+	/* From the first frame of a burst on, not the last: a steady stream must not starve it. */
+	if (!s->dumping && !event_pending(s->commit, EV_TIMEOUT, NULL))
+		after(s->commit, COMMIT_MS);
+}
+
+static void take(struct session *s, const struct agent_frame *h, const uint8_t *payload)
+{
+	if (h->type == AGENT_WELCOME)
+		take_welcome(s, payload, h->len);
+	if (!s->welcomed)
+		return;
+	switch (h->type) {
+	case AGENT_READY:
+		s->ops->ready(s->arg);
+		break;
+	case AGENT_DUMP_BEGIN:
+	case AGENT_NETLINK:
+	case AGENT_DUMP_END:
+	case AGENT_FORWARD:
+		take_routes(s, h, payload);
+		break;
+	case AGENT_STDOUT:
+	case AGENT_STDERR:
+	case AGENT_EXIT:
+		session_exec_frame(s, h, payload);
+		break;
+	}
+}
+
+static void leave(struct session *s)
+{
+	if (--s->busy == 0 && s->dead)
+		free(s);
+}
+
+void session_input(struct session *s, struct evbuffer *in)
+{
+	struct agent_frame h;
+
+	s->busy++;
+	while (!s->dead && next_frame(s, in, &h)) {
+		uint8_t *frame = malloc(HEADER + h.len);
+
+		if (!frame)
+			break;
+		/* A copy: handling it may end the session, and `in` with it. */
+		evbuffer_remove(in, frame, HEADER + h.len);
+		take(s, &h, frame + HEADER);
+		free(frame);
+		if (!s->bev || bufferevent_get_input(s->bev) != in)
+			break;
+	}
+	leave(s);
+}
+
+static void hang_up(struct session *s)
+{
+	event_del(s->hello);
+	event_del(s->commit);
+	if (s->bev)
+		bufferevent_free(s->bev);
+	s->bev = NULL;
+	/* The next session's dump marks and sweeps anew; this one's, cut short, sweeps nothing. */
+	s->welcomed = s->watching = s->dumping = false;
+	s->busy++;
+	session_exec_end_all(s);
+	leave(s);
+}
+
+static void readable(struct bufferevent *bev, void *arg)
+{
+	session_input(arg, bufferevent_get_input(bev));
+}
+
+static void closed(struct bufferevent *bev, short what, void *arg)
+{
+	struct session *s = arg;
+
+	if (s->path[0])
+		after(s->dial, DIAL_MS);
+	hang_up(s);
+}
+
+static void say_hello(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	/* While the machine boots nobody reads: what waits is enough. */
+	if (evbuffer_get_length(bufferevent_get_output(s->bev)) == 0)
+		session_send(s, AGENT_HELLO, 0, NULL, 0);
+	after(s->hello, HELLO_MS);
+}
+
+int session_attach(struct session *s, int fd)
+{
+	if (getrandom(&s->nonce, sizeof(s->nonce), 0) != sizeof(s->nonce))
+		return -EIO;
+	s->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!s->bev)
+		return -ENOMEM;
+	bufferevent_setcb(s->bev, readable, NULL, closed, s);
+	bufferevent_setwatermark(s->bev, EV_READ, 0, READ_MAX);
+	bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+	say_hello(-1, 0, s);
+	return 0;
+}
+
+static void dial(evutil_socket_t unused, short what, void *arg)
+{
+	struct session *s = arg;
+	int fd = sock_connect_unix(s->path, s->uid);
+
+	if (fd >= 0 && session_attach(s, fd) == 0)
+		return;
+	if (fd >= 0)
+		close(fd);
+	after(s->dial, DIAL_MS);
+}
+
+int session_dial(struct session *s, const char *path, uid_t uid)
+{
+	if (strlen(path) >= sizeof(s->path))
+		return -ENAMETOOLONG;
+	strcpy(s->path, path);
+	s->uid = uid;
+	after(s->dial, 0);
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	event_del(s->dial);
+	s->path[0] = 0;
+	hang_up(s);
+}
+
+void session_watch(struct session *s)
+{
+	if (!s->welcomed || s->watching)
+		return;
+	s->watching = true;
+	session_send(s, AGENT_WATCH, 0, NULL, 0);
+}
+
+int session_create(struct event_base *base, struct intake *in, const struct session_ops *ops,
+		   void *arg, struct session **out)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct session){ .base = base, .intake = in, .ops = ops, .arg = arg };
+	s->dial = evtimer_new(base, dial, s);
+	s->hello = evtimer_new(base, say_hello, s);
+	s->commit = evtimer_new(base, commit, s);
+	if (!s->dial || !s->hello || !s->commit) {
+		session_destroy(s);
+		return -ENOMEM;
+	}
+	*out = s;
+	return 0;
+}
+
+void session_destroy(struct session *s)
+{
+	if (!s)
+		return;
+	s->busy++;
+	s->dead = true;
+	if (s->hello && s->commit)
+		hang_up(s);
+	if (s->dial)
+		event_free(s->dial);
+	if (s->hello)
+		event_free(s->hello);
+	if (s->commit)
+		event_free(s->commit);
+	leave(s);
+}

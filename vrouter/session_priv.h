@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VROUTER_SESSION_PRIV_H
+#define VROUTER_SESSION_PRIV_H
+
+/*
+ * The host's end of a conversation with weft-agent (agent/proto.h): handshake, routes into the
+ * intake, commands and files. Nothing the guest sends is trusted: what is no frame of this
+ * session is skipped, what is none that could be right is dropped.
+ */
+
+#include "vrouter/agent/proto.h"
+#include "vrouter/vrouter.h"
+
+struct bufferevent;
+struct evbuffer;
+struct event;
+struct event_base;
+struct intake;
+struct session;
+
+struct session_ops {
+	void (*welcome)(void *arg, bool ready); /* the agent answers: a new session */
+	void (*ready)(void *arg);
+	void (*synced)(void *arg); /* a dump has ended and went to the intake */
+};
+
+/* in is fed once session_watch() was called; may outlive the session. */
+int session_create(struct event_base *base, struct intake *in, const struct session_ops *ops,
+		   void *arg, struct session **out);
+void session_destroy(struct session *s); /* ends commands with -ECONNRESET; NULL allowed */
+
+/* Connects to path, whose listener runs as uid, now or later, and again whenever it is lost. */
+int session_dial(struct session *s, const char *path, uid_t uid);
+
+/* Speaks on this descriptor (taken on success). */
+int session_attach(struct session *s, int fd);
+
+/* Ends the session and its commands, and dials no more. */
+void session_close(struct session *s);
+
+/* Asks for the dump and the stream. Nothing happens before a welcome. */
+void session_watch(struct session *s);
+
+int session_exec(struct session *s, const struct vrouter_exec_conf *conf,
+		 struct vrouter_exec **out, struct err *err);
+int session_put(struct session *s, const char *path, unsigned mode, const void *bytes, size_t len,
+		void (*done)(void *arg, int status), void *arg, struct err *err);
+
+/* The folder's own: between session.c, session_exec.c and tests. */
+
+struct session {
+	struct event_base *base;
+	struct intake *intake;
+	const struct session_ops *ops;
+	void *arg;
+	char path[108];
+	uid_t uid;
+	struct bufferevent *bev;
+	struct event *dial, *hello, *commit;
+	uint64_t nonce;
+	bool welcomed, watching, dumping;
+	unsigned busy; /* callbacks under way */
+	bool dead;     /* to be freed when they are over */
+	uint32_t last_id;
+	struct vrouter_exec *execs;
+};
+
+/* Frames of this session in `in`, handled one after the other; the rest is skipped. */
+void session_input(struct session *s, struct evbuffer *in);
+
+void session_send(struct session *s, enum agent_type type, uint32_t id, const void *bytes,
+		  size_t len);
+void session_exec_frame(struct session *s, const struct agent_frame *h, const uint8_t *payload);
+void session_exec_end_all(struct session *s);
+
+#endif

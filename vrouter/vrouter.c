@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a vrouter's guest. The machine's events and the agent's drive it:
+ *
+ *   STOPPED --start--> BOOTING --welcome--> AGENT --ready--> READY
+ *                         \__________________|________________|--machine ended--> FAILED / STOPPED
+ *
+ * The owner is told from an event of its own, so that it may do anything then, and sees the state
+ * that holds by then.
+ */
+#include "vrouter/vrouter.h"
+
+#include "base/file.h"
+#include "vrouter/session_priv.h"
+#include "vrouter/vrouter_conf_priv.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct vrouter {
+	struct event_base *base;
+	struct vrouter_conf *conf;
+	vrouter_state_cb cb;
+	void *arg;
+	struct intake *intake;
+	struct session *session;
+	struct hv_machine *machine;
+	struct event *notify, *hold;
+	enum vrouter_state state;
+	char reason[256];
+	uint64_t started_ms; /* 0: adopted, so nobody knows */
+	uint64_t boot_ms;
+	unsigned starts, restarts;
+	bool stop_asked, synced;
+	bool restarted; /* this guest: the engine forwards with the routes of the former one */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void set_state(struct vrouter *v, enum vrouter_state state)
+{
+	v->state = state;
+	event_active(v->notify, 0, 0);
+}
+
+static void notify(evutil_socket_t fd, short what, void *arg)
+{
+	struct vrouter *v = arg;
+
+	v->cb(v, v->state, v->arg); /* may destroy */
+}
+
+static void hold_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct vrouter *v = arg;
+
+	session_watch(v->session);
+}
+
+static void is_ready(void *arg)
+{
+	struct vrouter *v = arg;
+	struct timeval tv = { .tv_sec = v->conf->hold_ms / 1000,
+			      .tv_usec = (suseconds_t)(v->conf->hold_ms % 1000) * 1000 };
+
+	if (v->state != VROUTER_AGENT)
+		return;
+	if (v->started_ms)
+		v->boot_ms = now_ms() - v->started_ms;
+	set_state(v, VROUTER_READY);
+	if (v->restarted)
+		event_add(v->hold, &tv);
+}
+
+static void is_welcome(void *arg, bool ready)
+{
+	struct vrouter *v = arg;
+
+	if (v->state == VROUTER_BOOTING)
+		set_state(v, VROUTER_AGENT);
+	/* After the hold of a restart, or without one, a new session's dump is wanted at once. */
+	if (!v->restarted || (v->state == VROUTER_READY && !event_pending(v->hold, EV_TIMEOUT, NULL)))
+		session_watch(v->session);
+	if (ready)
+		is_ready(v);
+}
+
+static void is_synced(void *arg)
+{
+	struct vrouter *v = arg;
+
+	v->synced = true;
+}
+
+static void machine_event(struct hv_machine *m, enum hv_event ev, const char *reason, void *arg)
+{
+	struct vrouter *v = arg;
+
+	if (ev != HV_STOPPED)
+		return;
+	event_del(v->hold);
+	hv_detach(m);
+	v->machine = NULL;
+	v->synced = false;
+	snprintf(v->reason, sizeof(v->reason), "%s", reason);
+	set_state(v, v->stop_asked ? VROUTER_STOPPED : VROUTER_FAILED);
+	session_close(v->session); /* last: commands' owners may destroy v */
+}
+
+static int create_intake(struct vrouter *v)
+{
+	const struct vrouter_conf *c = v->conf;
+	struct intake_port *ports = calloc(c->guest.nic_count + 1, sizeof(*ports));
+	struct intake_conf conf = { .port_count = c->guest.nic_count, .ports = ports,
+				    .nh_base = c->nh_base, .max_routes = c->max_routes,
+				    .sink = c->sink, .arg = c->sink_arg };
+	int code;
+
+	if (!ports)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->guest.nic_count; i++) {
+		memcpy(ports[i].mac, c->guest.nics[i].mac, sizeof(ports[i].mac));
+		snprintf(ports[i].name, sizeof(ports[i].name), "%s", c->guest.nics[i].name);
+	}
+	code = intake_create(&conf, &v->intake);
+	free(ports);
+	return code;
+}
+
+int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vrouter_state_cb cb,
+		   void *arg, struct vrouter **out, struct err *err)
+{
+	static const struct session_ops ops = { is_welcome, is_ready, is_synced };
+	struct vrouter *v = calloc(1, sizeof(*v));
+	int code = -ENOMEM;
+
+	if (!v)
+		return err_sys(err, -ENOMEM, "%s", conf->name);
+	*v = (struct vrouter){ .base = base, .cb = cb, .arg = arg };
+	v->conf = vrouter_conf_copy(conf);
+	v->notify = event_new(base, -1, 0, notify, v);
+	v->hold = evtimer_new(base, hold_over, v);
+	if (v->conf && v->notify && v->hold)
+		code = create_intake(v);
+	if (!code)
+		code = session_create(base, v->intake, &ops, v, &v->session);
+	if (code) {
+		vrouter_destroy(v);
+		return err_sys(err, code, "%s", conf->name);
+	}
+	*out = v;
+	return 0;
+}
+
+static int write_initrd(const struct vrouter *v, char *path, size_t size, struct err *err)
+{
+	struct buf b = { 0 };
+	int code = file_mkdirs(v->conf->dir, 0700, err);
+
+	snprintf(path, size, "%s/initrd", v->conf->dir);
+	if (!code)
+		code = image_guest_initrd(v->conf->image, &v->conf->guest, &b, err);
+	if (!code && b.bad)
+		code = err_sys(err, -ENOMEM, "%s", path);
+	if (!code) /* others may read it, but nobody else gets into the directory */
+		code = file_write(path, b.data, b.len, 0644, err);
+	buf_free(&b);
+	return code;
+}
+
+/* A machine is there: dial its agent. */
+static int begin(struct vrouter *v, bool restarted, struct err *err)
+{
+	char path[PATH_MAX];
+	int code;
+
+	snprintf(path, sizeof(path), "%s/agent.sock", v->conf->dir);
+	code = session_dial(v->session, path, v->conf->uid);
+	if (code) { /* hv checks it, but an adopted machine's directory may be named otherwise */
+		hv_detach(v->machine);
+		v->machine = NULL;
+		return err_sys(err, code, "%s", path);
+	}
+	v->restarts = v->starts++;
+	v->restarted = restarted;
+	v->stop_asked = v->synced = false;
+	v->boot_ms = 0;
+	v->reason[0] = 0;
+	set_state(v, VROUTER_BOOTING);
+	return 0;
+}
+
+int vrouter_start(struct vrouter *v, struct err *err)
+{
+	const struct vrouter_conf *c = v->conf;
+	struct hv_conf conf = { .name = c->name, .dir = c->dir, .uid = c->uid,
+				.kernel = c->image->kernel, .cmdline = image_cmdline(c->image),
+				.cpus = c->cpus ? c->cpus : 1, .nic_count = c->guest.nic_count,
+				.nics = c->nics };
+	char initrd[PATH_MAX];
+	int code;
+
+	if (v->machine)
+		return err_set(err, -EBUSY, "%s runs already", c->name);
+	code = write_initrd(v, initrd, sizeof(initrd), err);
+	if (code)
+		return err_prefix(err, code, "%s", c->name);
+	conf.initrd = initrd;
+	conf.memory_mib = c->memory_mib ? c->memory_mib : c->image->memory_mib;
+	v->started_ms = now_ms();
+	code = hv_start(v->base, &conf, machine_event, v, &v->machine, err);
+	return code ? code : begin(v, v->starts > 0, err);
+}
+
+int vrouter_adopt(struct vrouter *v, struct err *err)
+{
+	int code;
+
+	if (v->machine)
+		return err_set(err, -EBUSY, "%s runs already", v->conf->name);
+	code = hv_adopt(v->base, v->conf->dir, machine_event, v, &v->machine, err);
+	if (code)
+		return code;
+	v->started_ms = 0;
+	return begin(v, false, err);
+}
+
+void vrouter_stop(struct vrouter *v)
+{
+	v->stop_asked = true;
+	if (v->machine)
+		hv_stop(v->machine);
+	else
+		set_state(v, VROUTER_STOPPED);
+}
+
+void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up)
+{
+	if (v->machine)
+		hv_set_carrier(v->machine, nic, up);
+}
+
+void vrouter_destroy(struct vrouter *v)
+{
+	if (!v)
+		return;
+	session_destroy(v->session);
+	if (v->machine)
+		hv_detach(v->machine);
+	intake_destroy(v->intake);
+	if (v->hold)
+		event_free(v->hold);
+	if (v->notify)
+		event_free(v->notify);
+	vrouter_conf_free(v->conf);
+	free(v);
+}
+
+void vrouter_info(const struct vrouter *v, struct vrouter_info *out)
+{
+	*out = (struct vrouter_info){ .state = v->state, .boot_ms = v->boot_ms,
+				      .restarts = v->restarts, .synced = v->synced };
+	snprintf(out->reason, sizeof(out->reason), "%s", v->reason);
+	if (v->machine) {
+		out->pid = hv_pid(v->machine);
+		out->accel = hv_accel(v->machine);
+	}
+}
+
+const struct intake *vrouter_intake(const struct vrouter *v)
+{
+	return v->intake;
+}
+
+int vrouter_exec(struct vrouter *v, const struct vrouter_exec_conf *conf, struct vrouter_exec **out,
+		 struct err *err)
+{
+	int code = session_exec(v->session, conf, out, err);
+
+	return code ? err_prefix(err, code, "%s", v->conf->name) : 0;
+}
+
+int vrouter_put(struct vrouter *v, const char *path, unsigned mode, const void *bytes, size_t len,
+		void (*done)(void *arg, int status), void *arg, struct err *err)
+{
+	int code = session_put(v->session, path, mode, bytes, len, done, arg, err);
+
+	return code ? err_prefix(err, code, "%s", v->conf->name) : 0;
+}
