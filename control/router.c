@@ -97,15 +97,9 @@ void router_program(struct router *r)
 
 void router_program_routes(struct router *r)
 {
-	const struct intake *in = r->guest ? vrouter_intake(r->guest) : NULL;
-	struct vrouter_info info;
-
-	if (!in)
-		return;
-	vrouter_info(r->guest, &info);
 	/* Before the first dump there is nothing to say that the engine may not know better. */
-	if (info.synced)
-		intake_replay(in);
+	if (r->told)
+		intake_replay(vrouter_intake(r->guest));
 }
 
 /* Connects the relays that are not; false while a machine has not made its sockets yet. */
@@ -151,6 +145,16 @@ static void retry_in(struct router *r, unsigned ms)
 	event_add(r->retry, &tv);
 }
 
+/* What a later weftd shall say of this guest. */
+static void remember(struct router *r)
+{
+	struct vnet *v = r->node->vnet;
+	struct err err;
+
+	if (store_guest_put(v->daemon->store, v->id, spec(r)->name, &r->past, &err) < 0)
+		log_warn("%s: %s", spec(r)->name, err.text);
+}
+
 /* A file that says that the exec lines have run in this guest: a new weftd does not repeat them. */
 static void exec_mark(const struct router *r, char path[160])
 {
@@ -164,11 +168,16 @@ static void start(struct router *r)
 
 	exec_mark(r, mark);
 	unlink(mark);
+	remember(r);
 	r->error[0] = 0;
 	if (vrouter_start(r->guest, &err) < 0) {
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
 		log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, r->error);
+		return;
 	}
+	/* Links may have changed since the guest was described. */
+	for (unsigned i = 0; i < spec(r)->port_count; i++)
+		vrouter_set_carrier(r->guest, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -244,6 +253,8 @@ static void ended(struct router *r)
 
 	close_relays(r);
 	r->exec_done = false;
+	r->past.boot_ms = 0;
+	r->past.restarts++;
 	if (r->stopping) {
 		event_base_once(daemon_of(r)->base, -1, EV_TIMEOUT, on_ended, r, &now);
 	} else if (r->restarting) {
@@ -258,8 +269,14 @@ static void ended(struct router *r)
 
 static void ready(struct router *r)
 {
+	struct vrouter_info info;
 	char mark[160];
 
+	vrouter_info(r->guest, &info);
+	if (info.boot_ms) {
+		r->past.boot_ms = info.boot_ms;
+		remember(r);
+	}
 	r->failures = 0;
 	exec_mark(r, mark);
 	if (access(mark, F_OK) == 0)
@@ -358,11 +375,14 @@ int router_create(struct node *node, struct router **out, struct err *err)
 		code = create_guest(r, err);
 	if (code)
 		goto fail;
+	r->past = store_guest_get(node->vnet->daemon->store, node->vnet->id, spec(r)->name);
 	code = vrouter_adopt(r->guest, err);
-	if (code)
+	if (code) {
+		r->past = (struct store_guest){ 0 };
 		start(r);
-	else
+	} else {
 		retry_in(r, 0);
+	}
 	*out = r;
 	return 0;
 fail:
@@ -437,6 +457,11 @@ int router_exec(struct router *r, struct vrouter_exec_conf *conf, struct vrouter
 	code = vrouter_exec(r->guest, conf, out, err);
 	free(env);
 	return code;
+}
+
+struct store_guest router_past(const struct router *r)
+{
+	return r->past;
 }
 
 struct vrouter *router_vrouter(struct router *r)

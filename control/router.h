@@ -7,6 +7,7 @@
  * again, while the engine goes on forwarding with the routes it has.
  */
 
+#include "control/store.h"
 #include "control/vnet.h"
 #include "vrouter/vrouter.h"
 
@@ -33,6 +34,9 @@ bool router_port_up(const struct router *r, unsigned port);
 /* A command in the guest; fills in the topology's env. */
 int router_exec(struct router *r, struct vrouter_exec_conf *conf, struct vrouter_exec **out,
 		struct err *err);
+
+/* Boot time and restarts, also of before this weftd. */
+struct store_guest router_past(const struct router *r);
 
 struct vrouter *router_vrouter(struct router *r);
 /* Id of the engine's FIB for a table of the guest; 0: none. */

@@ -4,6 +4,7 @@
 
 #include "control/engine.h"
 #include "control/router.h"
+#include "control/store.h"
 
 /* What the guest says of a port, for the engine; not known before its first dump. */
 struct router_port {
@@ -26,6 +27,8 @@ struct router {
 	unsigned fib_count;
 	struct router_fib *fibs;
 	bool node_known, punt_ip4, punt_ip6;
+	bool told; /* the intake has sent its first dump to the engine */
+	struct store_guest past; /* boot time and restarts, over the lives of weftd */
 	struct event *retry; /* next start, or next try to connect the relays */
 	unsigned failures;   /* ends in a row, for the backoff */
 	bool stopping, restarting;

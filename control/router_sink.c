@@ -180,6 +180,9 @@ static void sync_end(void *arg)
 /* The engine's records leave at the end of each turn of the loop by themselves. */
 static void flush(void *arg)
 {
+	struct router *r = arg;
+
+	r->told = true;
 }
 
 const struct intake_sink router_sink = {

@@ -23,6 +23,8 @@ static const char schema[] =
 	"  UNIQUE (kind, id));"
 	"CREATE TABLE IF NOT EXISTS link_down (vnet INTEGER NOT NULL, link TEXT NOT NULL,"
 	"  PRIMARY KEY (vnet, link));"
+	"CREATE TABLE IF NOT EXISTS guest (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
+	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
 
 int store_open(const char *path, struct store **out, struct err *err)
@@ -109,6 +111,8 @@ int store_vnet_del(struct store *s, uint32_t id, struct err *err)
 	if (!code)
 		code = change(s, err, "DELETE FROM link_down WHERE vnet = ?", "i", (int64_t)id);
 	if (!code)
+		code = change(s, err, "DELETE FROM guest WHERE vnet = ?", "i", (int64_t)id);
+	if (!code)
 		code = change(s, err, "DELETE FROM id WHERE vnet = ?1 OR (kind = ?2 AND id = ?1)", "ii",
 			      (int64_t)id, (int64_t)STORE_VNET);
 	return code;
@@ -180,6 +184,29 @@ bool store_link_is_down(struct store *s, uint32_t vnet, const char *link)
 {
 	return number(s, query(s, "SELECT 1 FROM link_down WHERE vnet = ? AND link = ?", "is",
 			       (int64_t)vnet, link));
+}
+
+int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,
+		    struct err *err)
+{
+	return change(s, err,
+		      "INSERT INTO guest VALUES (?1, ?2, ?3, ?4) ON CONFLICT (vnet, node) DO UPDATE SET "
+		      "boot_ms = ?3, restarts = ?4",
+		      "isii", (int64_t)vnet, node, (int64_t)g->boot_ms, (int64_t)g->restarts);
+}
+
+struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *node)
+{
+	sqlite3_stmt *st = query(s, "SELECT boot_ms, restarts FROM guest WHERE vnet = ? AND node = ?",
+				 "is", (int64_t)vnet, node);
+	struct store_guest g = { 0 };
+
+	if (st && sqlite3_step(st) == SQLITE_ROW) {
+		g.boot_ms = (uint64_t)sqlite3_column_int64(st, 0);
+		g.restarts = (uint32_t)sqlite3_column_int64(st, 1);
+	}
+	sqlite3_finalize(st);
+	return g;
 }
 
 int64_t store_number(struct store *s, const char *name)

@@ -43,6 +43,15 @@ int store_link_set_down(struct store *s, uint32_t vnet, const char *link, bool d
 			struct err *err);
 bool store_link_is_down(struct store *s, uint32_t vnet, const char *link);
 
+/* What a new weftd cannot see of a guest that it adopts. Forgotten with the vnet. */
+struct store_guest {
+	uint64_t boot_ms; /* 0: not ready yet */
+	uint32_t restarts;
+};
+int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,
+		    struct err *err);
+struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *node);
+
 /* Small numbers that must survive: the epoch of next-hop ids, huge pages added. 0 when absent. */
 int64_t store_number(struct store *s, const char *name);
 int store_number_set(struct store *s, const char *name, int64_t value, struct err *err);

@@ -138,6 +138,7 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 		[VROUTER_STOPPED] = "stopped", [VROUTER_BOOTING] = "booting", [VROUTER_AGENT] = "agent",
 		[VROUTER_READY] = "ready", [VROUTER_FAILED] = "failed",
 	};
+	struct store_guest past = router_past(n->router);
 	struct vrouter_info info;
 	json_t *punted = json_array();
 	json_int_t memory;
@@ -156,11 +157,11 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 		json_object_set_new(o, "error", json_string(router_error(n->router)));
 	} else if (info.state == VROUTER_FAILED)
 		json_object_set_new(o, "error", json_string(info.reason));
-	json_object_set_new(o, "boot_s", info.boot_ms ? json_real((double)info.boot_ms / 1000) :
+	json_object_set_new(o, "boot_s", past.boot_ms ? json_real((double)past.boot_ms / 1000) :
 							json_null());
 	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
 	json_object_set_new(o, "accel", info.accel ? json_string(info.accel) : json_null());
-	json_object_set_new(o, "restarts", json_integer(info.restarts));
+	json_object_set_new(o, "restarts", json_integer(past.restarts));
 	json_object_set_new(o, "synced", json_boolean(info.synced));
 	json_object_set_new(o, "cpu_s", json_real(cpu));
 	json_object_set_new(o, "memory_bytes", json_integer(memory));
