@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes: tables, the prefixes in them, and the interned infos that prefixes share.
+ */
+#include "vrouter/intake_priv.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t fib_of(uint32_t table, unsigned *rank)
+{
+	*rank = table == TABLE_LOCAL ? RANK_LOCAL : table == TABLE_DEFAULT ? RANK_DEFAULT : RANK_MAIN;
+	return table == TABLE_LOCAL || table == TABLE_DEFAULT ? TABLE_MAIN : table;
+}
+
+struct table *table_find(const struct intake *in, uint32_t id)
+{
+	return hash_map_find(in->table_ids, &id);
+}
+
+struct table *table_get(struct intake *in, uint32_t id)
+{
+	struct table *t = table_find(in, id);
+	unsigned at = 0;
+
+	if (t)
+		return t;
+	while (at < TABLES_MAX && in->tables[at])
+		at++;
+	t = at < TABLES_MAX ? calloc(1, sizeof(*t)) : NULL;
+	if (!t || hash_map_set(in->table_ids, &id, t) < 0) {
+		free(t);
+		return NULL;
+	}
+	t->id = id;
+	in->tables[at] = t;
+	return t;
+}
+
+static bool info_equal(const struct info *i, uint64_t hash, const struct info_key *k,
+		       const struct path *paths)
+{
+	return i->hash == hash && !memcmp(&i->key, k, sizeof(*k)) &&
+	       !memcmp(i->paths, paths, k->path_count * sizeof(*paths));
+}
+
+static struct info *info_get(struct intake *in, const struct info_key *k, const struct path *paths)
+{
+	uint64_t hash = hash_bytes(k, sizeof(*k)) ^
+			hash_bytes(paths, k->path_count * sizeof(*paths));
+	struct info *head = hash_map_find(in->infos, &hash), *i;
+
+	for (i = head; i; i = i->same) {
+		if (info_equal(i, hash, k, paths)) {
+			i->refs++;
+			return i;
+		}
+	}
+	i = calloc(1, sizeof(*i) + k->path_count * sizeof(*paths));
+	if (!i)
+		return NULL;
+	i->same = head;
+	if (hash_map_set(in->infos, &hash, i) < 0) {
+		free(i);
+		return NULL;
+	}
+	i->hash = hash;
+	i->refs = 1;
+	i->key = *k;
+	memcpy(i->paths, paths, k->path_count * sizeof(*paths));
+	if (k->nhid)
+		obj_use(in, k->nhid, 1);
+	return i;
+}
+
+static void info_put(struct intake *in, struct info *i)
+{
+	struct info *head, **at;
+
+	if (--i->refs)
+		return;
+	head = hash_map_find(in->infos, &i->hash);
+	for (at = &head; *at != i; at = &(*at)->same)
+		;
+	*at = i->same;
+	if (head)
+		(void)hash_map_set(in->infos, &i->hash, head); /* there: needs no memory */
+	else
+		hash_map_del(in->infos, &i->hash);
+	if (i->key.nhid)
+		obj_use(in, i->key.nhid, -1);
+	if (i->nh)
+		nh_put(in, i->nh);
+	free(i);
+}
+
+/* Each info: at 0 and last NULL first, then what it returned. Nothing may be freed meanwhile. */
+struct info *info_each(const struct intake *in, size_t *at, struct info *last)
+{
+	void *v;
+
+	if (last && last->same)
+		return last->same;
+	return hash_map_next(in->infos, at, NULL, &v) ? v : NULL;
+}
+
+/* A route of n changed: n and what shorter routes decide below it are to be looked at. */
+static void node_changed(struct intake *in, struct node *n, unsigned rank)
+{
+	struct node *top = n;
+	unsigned host = n->flags & NODE_V6 ? 128 : 32;
+
+	trie_weaken(n);
+	node_dirty(in, n);
+	if (n->len == host)
+		return;
+	if (rank == RANK_LOCAL || n->below > 64) {
+		in->tables[n->table]->all = true;
+		return;
+	}
+	while (n) {
+		if (n->flags & NODE_WEAK)
+			node_dirty(in, n);
+		n = n->below ? trie_next(n, top) : trie_skip(n, top);
+	}
+}
+
+void alias_free(struct intake *in, struct node *n, struct alias **at)
+{
+	struct alias *a = *at;
+	unsigned rank = a->rank;
+
+	*at = a->next;
+	if (n->flags & NODE_V6)
+		in->stats.routes6--;
+	else
+		in->stats.routes4--;
+	in->aliases--;
+	info_put(in, a->info);
+	free(a);
+	node_changed(in, n, rank);
+}
+
+void alias_list_free(struct intake *in, struct node *n)
+{
+	while (n->routes)
+		alias_free(in, n, &n->routes);
+}
+
+static bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k)
+{
+	return a->rank == rank && a->info->key.metric == k->metric && a->info->key.tos == k->tos &&
+	       a->info->key.source == k->source;
+}
+
+static bool alias_after(const struct alias *a, unsigned rank, uint32_t metric)
+{
+	return a->rank != rank ? a->rank > rank : a->info->key.metric > metric;
+}
+
+static void alias_insert(struct intake *in, struct node *n, unsigned rank, struct info *info,
+			 bool first)
+{
+	bool v6 = n->flags & NODE_V6;
+	struct alias **at = &n->routes, *a;
+
+	a = in->aliases < in->max_routes ? malloc(sizeof(*a)) : NULL;
+	if (!a) {
+		/* A longer route that is not there would be a wrong answer: see routes_full. */
+		in->routes_full[v6] = true;
+		in->stats.refused++;
+		info_put(in, info);
+		return;
+	}
+	while (*at && !alias_after(*at, rank, info->key.metric) &&
+	       !(first && alias_same_key(*at, rank, &info->key)))
+		at = &(*at)->next;
+	*a = (struct alias){ .next = *at, .info = info, .rank = (uint8_t)rank, .gen = in->gen };
+	*at = a;
+	in->aliases++;
+	if (v6)
+		in->stats.routes6++;
+	else
+		in->stats.routes4++;
+	node_changed(in, n, rank);
+}
+
+/* One route with one info into one FIB's trie. */
+static void node_add(struct intake *in, struct node *n, unsigned rank, struct info *info,
+		     uint16_t nlflags)
+{
+	bool dump = nlflags & NLM_F_MULTI, v6 = n->flags & NODE_V6;
+	struct alias **at;
+
+	for (at = &n->routes; *at; at = &(*at)->next) {
+		if ((*at)->rank != rank || (*at)->info != info)
+			continue;
+		(*at)->gen = in->gen;
+		info_put(in, info);
+		if (dump && !v6 && (*at)->next && alias_same_key((*at)->next, rank, &info->key)) {
+			struct alias *a = *at; /* dumps tell the order: to the end of its equals */
+
+			*at = a->next;
+			while (*at && alias_same_key(*at, rank, &a->info->key))
+				at = &(*at)->next;
+			a->next = *at;
+			*at = a;
+			node_dirty(in, n);
+		}
+		return;
+	}
+	if (nlflags & NLM_F_REPLACE && !v6) {
+		for (at = &n->routes; *at; at = &(*at)->next) {
+			if (alias_same_key(*at, rank, &info->key)) {
+				alias_insert(in, n, rank, info, true);
+				/* the new one stands in front of the one it replaces */
+				alias_free(in, n, &(*at)->next);
+				return;
+			}
+		}
+	}
+	alias_insert(in, n, rank, info, !dump && !(nlflags & NLM_F_APPEND));
+}
+
+/* IPv6 names a route's siblings together; each is kept as a route of its own. */
+static void trie_add6(struct intake *in, struct node *n, unsigned rank, struct route *r,
+		      uint16_t nlflags)
+{
+	struct info_key k = r->key;
+	struct alias **at = &n->routes;
+	struct info *info;
+
+	while (nlflags & NLM_F_REPLACE && *at) {
+		if (alias_same_key(*at, rank, &k))
+			alias_free(in, n, at);
+		else
+			at = &(*at)->next;
+	}
+	k.path_count = k.path_count ? 1 : 0;
+	for (unsigned i = 0; i < (r->key.path_count ? r->key.path_count : 1); i++) {
+		info = info_get(in, &k, &r->paths[i]);
+		if (info)
+			node_add(in, n, rank, info, nlflags & (uint16_t)~NLM_F_REPLACE);
+		else
+			in->routes_full[1] = true;
+	}
+}
+
+static void trie_add(struct intake *in, struct table *t, unsigned rank, struct route *r,
+		     uint16_t nlflags)
+{
+	bool v6 = r->key.family == 6;
+	struct node *n = trie_get(in, t, v6, r->addr, r->len);
+	struct info *info;
+
+	if (!n) {
+		in->routes_full[v6] = true;
+		in->stats.refused++;
+		return;
+	}
+	node_dirty(in, n); /* so that it goes again when nothing comes of it */
+	if (v6) {
+		trie_add6(in, n, rank, r, nlflags);
+		return;
+	}
+	info = info_get(in, &r->key, r->paths);
+	if (info)
+		node_add(in, n, rank, info, nlflags);
+	else
+		in->routes_full[0] = true;
+}
+
+void route_add(struct intake *in, struct route *r, uint16_t nlflags)
+{
+	unsigned rank;
+	struct table *t = table_get(in, fib_of(r->table, &rank));
+
+	if (!t) {
+		in->routes_full[r->key.family == 6] = true;
+		in->stats.refused++;
+		return;
+	}
+	trie_add(in, t, rank, r, nlflags);
+	for (unsigned i = 0; rank == RANK_LOCAL && i < TABLES_MAX; i++) {
+		if (in->tables[i] && in->tables[i]->fib && in->tables[i] != t)
+			trie_add(in, in->tables[i], rank, r, nlflags);
+	}
+}
+
+static bool paths_same(const struct info *i, const struct path *p, unsigned n)
+{
+	if (i->key.path_count != n)
+		return false;
+	for (unsigned at = 0; at < n; at++) {
+		if (i->paths[at].ifindex != p[at].ifindex || i->paths[at].family != p[at].family ||
+		    memcmp(i->paths[at].gw, p[at].gw, 16) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The route that a deletion means: the same in all it names, else (IPv4) the first of its key. */
+static struct alias **alias_meant(struct node *n, unsigned rank, const struct info_key *k,
+				  const struct path *paths, unsigned count)
+{
+	struct alias **loose = NULL;
+
+	for (struct alias **at = &n->routes; *at; at = &(*at)->next) {
+		const struct info *i = (*at)->info;
+
+		if (!alias_same_key(*at, rank, k) || i->key.type != k->type)
+			continue;
+		if (i->key.nhid == k->nhid && paths_same(i, paths, count))
+			return at;
+		if (!loose)
+			loose = at;
+	}
+	return n->flags & NODE_V6 ? NULL : loose;
+}
+
+static void trie_del(struct intake *in, struct table *t, unsigned rank, const struct route *r)
+{
+	bool v6 = r->key.family == 6;
+	struct node *n = trie_find(t, v6, r->addr, r->len);
+	unsigned count = r->key.path_count, step = v6 && count ? 1 : count;
+	struct alias **at;
+
+	for (unsigned i = 0; n && (i < count || i == 0); i += step ? step : 1) {
+		at = alias_meant(n, rank, &r->key, &r->paths[i], step);
+		if (at)
+			alias_free(in, n, at);
+	}
+}
+
+void route_del(struct intake *in, struct route *r)
+{
+	unsigned rank;
+	struct table *t = table_find(in, fib_of(r->table, &rank));
+
+	if (t)
+		trie_del(in, t, rank, r);
+	for (unsigned i = 0; rank == RANK_LOCAL && i < TABLES_MAX; i++) {
+		if (in->tables[i] && in->tables[i]->fib && in->tables[i] != t)
+			trie_del(in, in->tables[i], rank, r);
+	}
+}
+
+/* A VRF's FIB begins (add) or ends: its copy of table local. */
+void routes_copy_local(struct intake *in, struct table *t, bool add)
+{
+	struct table *from = add ? table_find(in, TABLE_MAIN) : t;
+
+	for (unsigned v6 = 0; from && from != (add ? t : NULL) && v6 < 2; v6++) {
+		for (struct node *n = from->root[v6], *to; n; n = trie_next(n, NULL)) {
+			struct alias **at = &n->routes;
+
+			while (*at && (*at)->rank == RANK_LOCAL) {
+				if (!add) {
+					alias_free(in, n, at);
+					continue;
+				}
+				to = trie_get(in, t, v6, n->addr, n->len);
+				if (!to)
+					return;
+				(*at)->info->refs++;
+				alias_insert(in, to, RANK_LOCAL, (*at)->info, false);
+				at = &(*at)->next;
+			}
+		}
+	}
+}
