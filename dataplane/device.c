@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/device_priv.h"
+
+#include "base/log.h"
+#include "dataplane/engine_priv.h"
+#include "dataplane/graph_priv.h"
+
+#include <errno.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DESCRIPTORS = 512, VLANS = 4096 };
+
+struct device {
+	char devargs[128];
+	uint16_t ethdev;
+	unsigned refs;
+	uint32_t sliced;	   /* ports with a VLAN */
+	struct port *slice[VLANS]; /* by VLAN, 0: untagged; RCU */
+	uint32_t up;
+	uint64_t strangers, reported; /* frames of no slice */
+	struct {
+		struct rte_mbuf *pkts[BURST];
+		unsigned count;
+	} tx[WORKERS_MAX];
+};
+
+bool device_any(const struct engine *e)
+{
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		if (RD(e->devices[i]))
+			return true;
+	return false;
+}
+
+bool device_up(const struct device *dev)
+{
+	return dev && RD(dev->up);
+}
+
+/* Which port a frame is for; takes the tag off. NULL: none. */
+static struct port *device_demux(struct device *dev, struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+	uint16_t vlan = 0;
+
+	if (m->pkt_len < sizeof(*eth))
+		return RD(dev->slice[0]);
+	if (!RD(dev->sliced)) { /* whole: tags are the port's own */
+		if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED && rte_vlan_insert(&m) < 0)
+			return NULL;
+		return RD(dev->slice[0]);
+	}
+	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+		vlan = m->vlan_tci & 0xfff;
+	else if (m->pkt_len >= sizeof(*eth) + 4 && rte_vlan_strip(m) == 0)
+		vlan = m->vlan_tci & 0xfff;
+	return RD(dev->slice[vlan]);
+}
+
+/* As every node wants a packet: one segment, ours alone, with the private area. */
+static struct rte_mbuf *device_normal(struct engine *e, struct rte_mbuf *m)
+{
+	struct rte_mbuf *copy = NULL;
+
+	if (likely(m->nb_segs == 1 && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 &&
+		   m->priv_size >= sizeof(struct pkt)))
+		return m;
+	if (m->pkt_len <= FRAME_MAX)
+		copy = rte_pktmbuf_copy(m, m->pkt_len <= FRAME_SMALL ? e->small : e->jumbo, 0,
+					UINT32_MAX);
+	rte_pktmbuf_free(m);
+	return copy;
+}
+
+static unsigned device_poll(struct worker *w, struct device *dev)
+{
+	struct rte_mbuf *pkts[BURST];
+	unsigned n = rte_eth_rx_burst(dev->ethdev, 0, pkts, BURST);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = device_normal(w->engine, pkts[i]);
+		struct port *port = m ? device_demux(dev, m) : NULL;
+
+		if (!port || RD(port->mode) & PORT_DOWN) {
+			if (port)
+				counters_of(w, port)->drops[DP_DROP_PORT_DOWN]++;
+			else
+				dev->strangers++;
+			rte_pktmbuf_free(m);
+			continue;
+		}
+		m->ol_flags = 0;
+		pkt_enter(m, port);
+		graph_to(w, GRAPH_INJECT, m);
+	}
+	return n;
+}
+
+unsigned device_poll_all(struct worker *w)
+{
+	unsigned n = 0;
+
+	for (unsigned i = w->index; i < DEVICES_MAX; i += w->engine->worker_count) {
+		struct device *dev = RD(w->engine->devices[i]);
+
+		if (dev)
+			n += device_poll(w, dev);
+	}
+	return n;
+}
+
+static void device_flush(struct worker *w, struct device *dev)
+{
+	struct rte_mbuf **pkts = dev->tx[w->index].pkts;
+	unsigned n = dev->tx[w->index].count, done;
+
+	/* The port is charged before the driver owns the packet, and again refunded on failure. */
+	for (unsigned i = 0; i < n; i++)
+		counters_of(w, pkt(pkts[i])->port)->punted++;
+	done = rte_eth_tx_burst(dev->ethdev, (uint16_t)w->index, pkts, (uint16_t)n);
+	dev->tx[w->index].count = 0;
+	for (unsigned i = done; i < n; i++) {
+		counters_of(w, pkt(pkts[i])->port)->punted--;
+		graph_drop(w, pkts[i], RD(dev->up) ? DP_DROP_BACKING_FULL : DP_DROP_NO_BACKING);
+	}
+}
+
+void device_tx(struct worker *w, struct device *dev, struct rte_mbuf *m)
+{
+	struct port *port = pkt(m)->port;
+	uint32_t vlan = RD(port->vlan);
+
+	if (vlan) {
+		m->vlan_tci = (uint16_t)vlan;
+		if (rte_vlan_insert(&m) < 0) {
+			graph_drop(w, m, DP_DROP_NO_MEMORY);
+			return;
+		}
+		m->ol_flags = 0;
+	}
+	dev->tx[w->index].pkts[dev->tx[w->index].count++] = m;
+	if (dev->tx[w->index].count == BURST)
+		device_flush(w, dev);
+}
+
+void device_flush_all(struct worker *w)
+{
+	for (unsigned i = 0; i < DEVICES_MAX; i++) {
+		struct device *dev = RD(w->engine->devices[i]);
+
+		if (dev && dev->tx[w->index].count)
+			device_flush(w, dev);
+	}
+}
+
+void device_watch(struct engine *e)
+{
+	for (unsigned i = 0; i < DEVICES_MAX; i++) {
+		struct device *dev = e->devices[i];
+		struct rte_eth_link link;
+
+		if (!dev)
+			continue;
+		if (rte_eth_link_get_nowait(dev->ethdev, &link) == 0)
+			WR(dev->up, link.link_status);
+		if (RD(dev->strangers) != dev->reported) {
+			log_warn("%s: %lu frames of no port's VLAN so far", dev->devargs,
+				 (unsigned long)RD(dev->strangers));
+			dev->reported = RD(dev->strangers);
+		}
+	}
+}
+
+static int device_start(struct engine *e, struct device *dev)
+{
+	struct rte_eth_conf conf = { 0 };
+	uint16_t rx = DESCRIPTORS, tx = DESCRIPTORS;
+	int rc = rte_eth_dev_configure(dev->ethdev, 1, (uint16_t)e->worker_count, &conf);
+
+	if (!rc)
+		rc = rte_eth_dev_adjust_nb_rx_tx_desc(dev->ethdev, &rx, &tx);
+	/* Jumbo frames come in chains where the driver can, and are joined in device_normal(). */
+	if (!rc)
+		rc = rte_eth_rx_queue_setup(dev->ethdev, 0, rx, SOCKET_ID_ANY, NULL, e->small);
+	for (unsigned i = 0; !rc && i < e->worker_count; i++)
+		rc = rte_eth_tx_queue_setup(dev->ethdev, (uint16_t)i, tx, SOCKET_ID_ANY, NULL);
+	if (!rc)
+		rc = rte_eth_dev_start(dev->ethdev);
+	if (!rc)
+		rte_eth_promiscuous_enable(dev->ethdev); /* a virtual device may know no other way */
+	return rc;
+}
+
+static void device_free(struct engine *e, void *arg)
+{
+	struct device *dev = arg;
+	struct rte_eth_dev_info info;
+	struct rte_device *bus = rte_eth_dev_info_get(dev->ethdev, &info) ? NULL : info.device;
+
+	for (unsigned w = 0; w < WORKERS_MAX; w++)
+		rte_pktmbuf_free_bulk(dev->tx[w].pkts, dev->tx[w].count);
+	rte_eth_dev_stop(dev->ethdev);
+	rte_eth_dev_close(dev->ethdev);
+	if (bus)
+		rte_dev_remove(bus);
+	free(dev);
+}
+
+static int device_open(struct engine *e, const char *devargs, struct device **out, struct err *err)
+{
+	struct rte_dev_iterator iter;
+	struct device *dev;
+	unsigned at = 0;
+	int rc;
+
+	while (at < DEVICES_MAX && e->devices[at])
+		at++;
+	if (at == DEVICES_MAX)
+		return err_set(err, -ENOSPC, "%s: all %d devices are in use", devargs, DEVICES_MAX);
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return err_set(err, -ENOMEM, "%s: out of memory", devargs);
+	snprintf(dev->devargs, sizeof(dev->devargs), "%s", devargs);
+	rc = rte_dev_probe(devargs);
+	if (rc < 0) {
+		free(dev);
+		return err_sys(err, rc, "%s: no such device, or it does not open", devargs);
+	}
+	dev->ethdev = RTE_MAX_ETHPORTS;
+	RTE_ETH_FOREACH_MATCHING_DEV(dev->ethdev, devargs, &iter) {
+		rte_eth_iterator_cleanup(&iter);
+		break;
+	}
+	if (dev->ethdev == RTE_MAX_ETHPORTS) {
+		free(dev);
+		return err_set(err, -ENODEV, "%s: not an Ethernet device", devargs);
+	}
+	rc = device_start(e, dev);
+	if (rc) {
+		device_free(e, dev);
+		return err_sys(err, rc, "%s: the device does not start", devargs);
+	}
+	WR(dev->up, 1); /* until device_watch() knows better */
+	WR(e->devices[at], dev);
+	*out = dev;
+	return 0;
+}
+
+bool device_serves(const struct port *port, const char *devargs, uint16_t vlan)
+{
+	return port->dev && port->vlan == vlan && !strcmp(port->dev->devargs, devargs);
+}
+
+/* The last reference gone: no worker may look at it once this returns and readers were quiescent. */
+static void device_put(struct engine *e, struct device *dev)
+{
+	if (--dev->refs)
+		return;
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		if (e->devices[i] == dev)
+			WR(e->devices[i], NULL);
+	engine_defer(e, device_free, dev);
+}
+
+int device_attach(struct engine *e, struct port *port, const char *devargs, uint16_t vlan,
+		  struct err *err)
+{
+	struct device *dev = NULL;
+	int rc;
+
+	device_detach(e, port);
+	engine_reclaim(e); /* so that a device that has just been let go can be opened again */
+	for (unsigned i = 0; i < DEVICES_MAX && !dev; i++)
+		if (e->devices[i] && !strcmp(e->devices[i]->devargs, devargs))
+			dev = e->devices[i];
+	if (dev && dev->slice[vlan])
+		return err_set(err, -EEXIST, "%s: VLAN %u of %s is another port's", port->name, vlan,
+			       devargs);
+	if (!dev) {
+		rc = device_open(e, devargs, &dev, err);
+		if (rc)
+			return err_prefix(err, rc, "%s", port->name);
+	}
+	dev->refs++;
+	if (vlan)
+		WR(dev->sliced, dev->sliced + 1);
+	WR(port->vlan, vlan);
+	WR(port->dev, dev);
+	WR(dev->slice[vlan], port);
+	return 0;
+}
+
+void device_detach(struct engine *e, struct port *port)
+{
+	struct device *dev = port->dev;
+
+	if (!dev)
+		return;
+	WR(dev->slice[port->vlan], NULL);
+	if (port->vlan)
+		WR(dev->sliced, dev->sliced - 1);
+	WR(port->dev, NULL);
+	device_put(e, dev);
+}

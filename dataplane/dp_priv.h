@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATAPLANE_DP_PRIV_H
+#define DATAPLANE_DP_PRIV_H
+
+/*
+ * What the engine is made of. The control thread owns every object here and is the only one that
+ * creates, changes and frees them; workers and the relay thread read them under RCU. A field that
+ * a reader looks at is one word, written with WR() and read with RD(); a pointer that leaves is
+ * freed only after all readers were quiescent (engine_defer).
+ */
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "dataplane/api.h"
+#include "dataplane/policer_priv.h"
+#include "fib/fib.h"
+
+#include <assert.h>
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	WORKERS_MAX = 8,
+	COUNTERS_RELAY = WORKERS_MAX, /* who counts: a worker, the relay thread, control */
+	COUNTERS_CONTROL,
+	COUNTERS_MAX,
+
+	BURST = 64,
+	PORTS_MAX = 65535, /* slot 0 is nobody */
+	NHS_MAX = 4 << 20,
+	NODE_NHS_MAX = 65536,
+	NODE_FIBS_MAX = 256,
+	FIB_ROUTES_DEFAULT = 1 << 20,
+	DEVICES_MAX = 32, /* RTE_MAX_ETHPORTS of the distribution's DPDK */
+
+	FRAME_SMALL = 2048, /* data room of the common packet buffer */
+	FRAME_MAX = 9216 + 14 + 8,
+};
+
+#define RD(x)	 __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define WR(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+
+struct engine;
+struct device;
+struct relay_port;
+
+struct counters {
+	uint64_t wire_rx_packets, wire_rx_bytes;
+	uint64_t wire_tx_packets, wire_tx_bytes;
+	uint64_t forwarded, punted, injected;
+	uint64_t drops[DP_DROP_COUNT];
+};
+
+/* What one thread writes of a port; lines of its own. */
+struct port_local {
+	struct counters count;
+	struct policer punt;
+} __rte_cache_aligned;
+
+struct vnet {
+	uint32_t id, epoch;
+	struct counters retired; /* of ports that are gone */
+	char name[DP_NAME_MAX];
+};
+
+struct port;
+struct port_list {
+	uint32_t count;
+	struct port *ports[];
+};
+
+struct bridge_table;
+
+struct vnode {
+	uint32_t id, epoch, kind, flags;
+	uint32_t fib_count;
+	uint32_t sync_epoch; /* of DP_FIB_SYNC; stamps next hops */
+	bool syncing;
+	struct vnet *vnet;
+	struct port_list *ports;     /* bridges only; RCU */
+	struct bridge_table *bridge; /* bridges only */
+	struct hash_map *nhs;	     /* id -> struct nh_entry */
+	char name[DP_NAME_MAX];
+};
+
+enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4 };
+
+struct port {
+	uint32_t handle; /* slot | generation << 16: names the port across rings */
+	uint32_t mode;	 /* PORT_* */
+	uint32_t kind;	 /* enum dp_node_kind of its node */
+	uint32_t backing;
+	uint32_t mtu, vlan;
+	uint64_t mac;	   /* as loaded from the wire, in the low 48 bits */
+	struct fib *fib;   /* NULL: punt everything */
+	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up */
+	struct device *dev;
+	struct vnode *node;
+	struct vnet *vnet;
+	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
+
+	/* The control thread's own. */
+	uint32_t id, epoch, flags, fib_id;
+	struct link *link;
+	struct relay_port *relay;
+	char name[DP_NAME_MAX];
+
+	struct port_local local[COUNTERS_MAX];
+} __rte_cache_aligned;
+
+struct link {
+	uint32_t id, epoch, flags;
+	struct vnet *vnet;
+	struct port *end[2];
+};
+
+struct vfib {
+	uint32_t id, table;
+	struct vnode *node;
+	struct fib *fib;
+};
+
+/* What readers see of a next hop: never changes, is replaced. */
+struct nh {
+	uint32_t kind;
+	uint32_t count; /* members */
+	struct port *port;
+	uint8_t mac[6];
+	uint32_t members[]; /* slots in engine.nhs */
+};
+
+/* What the control thread knows of it. */
+struct nh_entry {
+	uint32_t id, slot, epoch;
+	uint32_t refs;	     /* routes and groups that use it */
+	uint32_t group_refs; /* of these, groups */
+	struct nh *nh;	     /* == engine.nhs[slot] */
+};
+
+/* Numbers that come back: a stack of the returned ones. */
+struct slots {
+	uint32_t *free, free_count, free_cap, next, max;
+};
+
+struct garbage {
+	void (*fn)(struct engine *e, void *arg);
+	void *arg;
+};
+
+struct worker;
+struct relay;
+
+struct engine {
+	struct rte_rcu_qsbr *qsbr; /* thread ids: workers, then COUNTERS_RELAY */
+	struct rte_mempool *small, *jumbo;
+	struct port **ports; /* by slot; RCU */
+	struct nh **nhs;     /* by slot; RCU */
+	struct worker *workers[WORKERS_MAX];
+	unsigned worker_count;
+	struct relay *relay;
+	struct device *devices[DEVICES_MAX];
+
+	/* The control thread's own. */
+	struct slots port_slots, nh_slots;
+	struct nh_entry **nh_entries; /* by slot */
+	uint16_t *port_gens;
+	struct hash_map *vnet_map, *node_map, *port_map, *link_map, *fib_map; /* by id */
+	struct garbage *garbage;
+	unsigned garbage_count, garbage_cap;
+	uint32_t epoch;
+	bool syncing;
+	bool has_state, hugepages;
+	uint64_t boot_id;
+};
+
+/* In the private area behind each mbuf. `port` is good inside one graph run only; across rings a
+ * packet carries the handle. */
+struct pkt {
+	struct rte_mbuf *next; /* in a graph queue or a relay queue */
+	struct port *port;     /* received on: its counters are charged */
+	struct port *out;
+	const struct nh *nh;
+	uint32_t handle;
+	uint16_t copies; /* that floods may still make of it */
+	uint8_t bridges; /* crossed since the last router */
+	uint8_t reason;	 /* why it is punted: enum punt_reason */
+	uint8_t transit; /* a router forwarded it */
+};
+
+enum { PKT_PRIV = 64, PKT_COPIES = 4096, PKT_BRIDGES = 8 };
+static_assert(sizeof(struct pkt) <= PKT_PRIV, "the mbuf's private area is one cache line");
+
+static inline struct pkt *pkt(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+/* A packet that has just entered the engine by port. */
+static inline void pkt_enter(struct rte_mbuf *m, struct port *port)
+{
+	struct pkt *p = pkt(m);
+
+	p->port = port;
+	p->copies = PKT_COPIES;
+	p->bridges = 0;
+	p->transit = 0;
+}
+
+static inline uint64_t mac_load(const uint8_t mac[6])
+{
+	uint64_t v = 0;
+
+	memcpy(&v, mac, 6);
+	return v;
+}
+
+static inline struct port *port_by_handle(struct engine *e, uint32_t handle)
+{
+	struct port *port = RD(e->ports[handle & 0xffff]);
+
+	return port && port->handle == handle ? port : NULL;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/objects_priv.h"
+
+#include "dataplane/engine_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int vfib_set(struct engine *e, const struct dp_fib *rec, struct err *err)
+{
+	struct vnode *node = hash_map_find(e->node_map, &rec->node);
+	struct vfib *fib = hash_map_find(e->fib_map, &rec->id);
+	struct fib_conf conf = { .max_routes = rec->max_routes, .qsbr = e->qsbr };
+	int rc;
+
+	if (!rec->id)
+		return err_set(err, -EINVAL, "FIB: 0 is no id");
+	if (!node)
+		return err_set(err, -ENOENT, "FIB %u: no node has id %u", rec->id, rec->node);
+	if (node->kind != DP_NODE_ROUTER)
+		return err_set(err, -EINVAL, "FIB %u: node %s is no router", rec->id, node->name);
+	if (fib && fib->node != node)
+		return err_set(err, -EBUSY, "FIB %u: a FIB's node does not change", rec->id);
+	if (fib) {
+		fib->table = rec->table;
+		return 0;
+	}
+	if (node->fib_count == NODE_FIBS_MAX)
+		return err_set(err, -ENOSPC, "node %s: more than %d FIBs", node->name,
+			       NODE_FIBS_MAX);
+	if (!conf.max_routes)
+		conf.max_routes = FIB_ROUTES_DEFAULT;
+	fib = calloc(1, sizeof(*fib));
+	if (!fib)
+		return err_set(err, -ENOMEM, "FIB %u: out of memory", rec->id);
+	*fib = (struct vfib){ .id = rec->id, .table = rec->table, .node = node };
+	rc = fib_create(&conf, &fib->fib);
+	if (!rc && hash_map_set(e->fib_map, &rec->id, fib) < 0) {
+		fib_destroy(fib->fib);
+		rc = -ENOMEM;
+	}
+	if (rc) {
+		free(fib);
+		return err_sys(err, rc, "FIB %u for %u routes", rec->id, conf.max_routes);
+	}
+	node->fib_count++;
+	return 0;
+}
+
+static void route_gone(const struct fib_route *route, void *arg)
+{
+	nh_unref(arg, route->value);
+}
+
+static void vfib_free(struct engine *e, void *arg)
+{
+	fib_destroy(arg);
+}
+
+void vfib_destroy(struct engine *e, struct vfib *fib)
+{
+	void *value;
+
+	for (size_t i = 0; hash_map_next(e->port_map, &i, NULL, &value);) {
+		struct port *port = value;
+
+		if (port->fib != fib->fib)
+			continue;
+		WR(port->fib, NULL);
+		port->fib_id = 0;
+	}
+	fib_each_route(fib->fib, 4, route_gone, e);
+	fib_each_route(fib->fib, 6, route_gone, e);
+	fib->node->fib_count--;
+	hash_map_del(e->fib_map, &fib->id);
+	engine_defer(e, vfib_free, fib->fib);
+	free(fib);
+}
+
+int vfib_del(struct engine *e, uint32_t id, struct err *err)
+{
+	struct vfib *fib = hash_map_find(e->fib_map, &id);
+
+	if (!fib)
+		return err_set(err, -ENOENT, "no FIB has id %u", id);
+	vfib_destroy(e, fib);
+	return 0;
+}
+
+int vfib_sync(struct engine *e, uint32_t node_id, bool end, struct err *err)
+{
+	struct vnode *node = hash_map_find(e->node_map, &node_id);
+	void *value;
+
+	if (!node)
+		return err_set(err, -ENOENT, "FIB sync: no node has id %u", node_id);
+	if (end && !node->syncing)
+		return err_set(err, -EINVAL, "node %s: the end of a FIB sync that did not begin",
+			       node->name);
+	node->syncing = !end;
+	if (!end)
+		node->sync_epoch++;
+	for (size_t i = 0; hash_map_next(e->fib_map, &i, NULL, &value);) {
+		struct vfib *fib = value;
+
+		if (fib->node != node)
+			continue;
+		if (end)
+			fib_sweep(fib->fib, route_gone, e);
+		else
+			fib_mark(fib->fib);
+	}
+	if (end)
+		nh_sweep(e, node);
+	return 0;
+}
+
+static int route_check(const struct dp_route *rec, const struct vfib *fib, struct err *err)
+{
+	if (!fib)
+		return err_set(err, -ENOENT, "route: no FIB has id %u", rec->fib);
+	if (rec->family != 4 && rec->family != 6)
+		return err_set(err, -EINVAL, "route: no family %u", rec->family);
+	return 0;
+}
+
+int route_set(struct engine *e, const struct dp_route *rec, struct err *err)
+{
+	struct vfib *fib = hash_map_find(e->fib_map, &rec->fib);
+	struct nh_entry *entry;
+	uint32_t old;
+	int rc = route_check(rec, fib, err);
+
+	if (rc)
+		return rc;
+	entry = nh_find(fib->node, rec->nh);
+	if (!entry)
+		return err_set(err, -ENOENT, "route: node %s has no next hop %u", fib->node->name,
+			       rec->nh);
+	rc = fib_route_set(fib->fib, rec->family, rec->addr, rec->len, entry->slot, &old);
+	if (rc == -ENOSPC)
+		return err_set(err, rc, "FIB %u of %s is full", fib->id, fib->node->name);
+	if (rc)
+		return err_sys(err, rc, "route into FIB %u of %s", fib->id, fib->node->name);
+	entry->refs++;
+	if (old != FIB_MISS)
+		nh_unref(e, old);
+	return 0;
+}
+
+int route_del(struct engine *e, const struct dp_route *rec, struct err *err)
+{
+	struct vfib *fib = hash_map_find(e->fib_map, &rec->fib);
+	uint32_t old;
+	int rc = route_check(rec, fib, err);
+
+	if (rc)
+		return rc;
+	rc = fib_route_del(fib->fib, rec->family, rec->addr, rec->len, &old);
+	if (rc == -ENOENT)
+		return 0;
+	if (rc)
+		return err_sys(err, rc, "route out of FIB %u of %s", fib->id, fib->node->name);
+	nh_unref(e, old);
+	return 0;
+}

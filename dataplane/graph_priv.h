@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATAPLANE_GRAPH_PRIV_H
+#define DATAPLANE_GRAPH_PRIV_H
+
+/*
+ * The forwarding graph. A node is a function over a burst; it hands each packet to another node
+ * with graph_to() or ends its life with graph_drop() or a ring. Queues between nodes are lists
+ * through the packets themselves, so they are never full. A run lasts until all are empty: TTLs,
+ * bridge crossings and flood budgets bound it.
+ */
+
+#include "dataplane/worker_priv.h"
+
+#include <rte_ether.h>
+
+typedef void graph_fn(struct worker *w, struct rte_mbuf **pkts, unsigned n);
+
+graph_fn inject_run;	 /* from a backing: checks, then out on the port's wire */
+graph_fn wire_rx_run;	 /* from the wire: what kind of port is it? */
+graph_fn bridge_run;	 /* learn, look up, flood */
+graph_fn ip4_input_run;	 /* header checks, what a router may not forward */
+graph_fn ip6_input_run;
+graph_fn ip4_lookup_run; /* FIB and next hop */
+graph_fn ip6_lookup_run;
+graph_fn rewrite_run;	 /* MTU, TTL, MAC addresses */
+graph_fn punt_run;	 /* to the guest, through the policer */
+graph_fn wire_tx_run;	 /* to the other end of out's link */
+graph_fn backing_tx_run; /* to what is behind the port */
+
+/* Queues everything until all queues are empty. */
+void graph_run(struct worker *w);
+
+/* Counts why on the port the packet was received on, and frees it. */
+void graph_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop why);
+
+static inline void graph_to(struct worker *w, enum graph_node to, struct rte_mbuf *m)
+{
+	struct graph_queue *q = &w->queues[to];
+
+	pkt(m)->next = NULL;
+	if (q->head)
+		pkt(q->tail)->next = m;
+	else
+		q->head = m;
+	q->tail = m;
+}
+
+static inline void graph_punt(struct worker *w, struct rte_mbuf *m, enum punt_reason reason)
+{
+	pkt(m)->reason = reason;
+	graph_to(w, GRAPH_PUNT, m);
+}
+
+static inline struct counters *counters_of(struct worker *w, struct port *port)
+{
+	return &port->local[w->index].count;
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* To what is behind the port: the relay thread's descriptor or a device. */
+#include "dataplane/device_priv.h"
+#include "dataplane/graph_priv.h"
+
+void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		struct pkt *p = pkt(m);
+		struct device *dev = RD(p->port->dev);
+
+		if (RD(p->port->mode) & PORT_DOWN) {
+			graph_drop(w, m, DP_DROP_PORT_DOWN);
+			continue;
+		}
+#ifdef WEFT_CHECKS
+		if (p->port->node->vnet != p->port->vnet) {
+			graph_drop(w, m, DP_DROP_ISOLATION);
+			continue;
+		}
+#endif
+		switch (RD(p->port->backing)) {
+		case DP_BACK_DGRAM:
+		case DP_BACK_TAP:
+			/* Counted by the relay thread, when it is out. */
+			p->handle = p->port->handle;
+			w->relay_tx[w->relay_tx_count++] = m;
+			if (w->relay_tx_count == BURST)
+				worker_flush_relay(w);
+			break;
+		case DP_BACK_DEV:
+			if (dev) {
+				device_tx(w, dev, m);
+				break;
+			}
+			/* fall through */
+		default:
+			graph_drop(w, m, DP_DROP_NO_BACKING);
+		}
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a router's guest is to see, within its class's rate. */
+#include "dataplane/graph_priv.h"
+
+void punt_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+		struct port *port = pkt(m)->port;
+		enum punt_class class = policer_classify(rte_pktmbuf_mtod(m, uint8_t *),
+							 m->data_len, pkt(m)->reason);
+
+		if (policer_pass(&port->local[w->index].punt, &w->rates, class, w->now))
+			graph_to(w, GRAPH_BACKING_TX, m);
+		else
+			graph_drop(w, m, DP_DROP_POLICED);
+	}
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The relay thread's system calls: recvmmsg and sendmmsg on sockets, read and write on taps. */
+#include "dataplane/relay_io_priv.h"
+
+#include "dataplane/relay_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+int relay_io_init(struct relay_io *io, struct engine *e)
+{
+	*io = (struct relay_io){ .engine = e };
+	io->overflow = malloc(RELAY_BATCH * sizeof(*io->overflow));
+	return io->overflow ? 0 : -ENOMEM;
+}
+
+void relay_io_fini(struct relay_io *io)
+{
+	rte_pktmbuf_free_bulk(io->rx, io->rx_count);
+	free(io->overflow);
+}
+
+struct relay_port *relay_port_create(struct port *port, uint32_t backing, int fd)
+{
+	struct relay_port *rp = calloc(1, sizeof(*rp));
+
+	if (!rp)
+		return NULL;
+	rp->port = port;
+	rp->handle = port->handle;
+	rp->backing = backing;
+	rp->fd = fd;
+	rp->alive = 1;
+	return rp;
+}
+
+static struct rte_mbuf *relay_pop(struct relay_port *rp)
+{
+	struct rte_mbuf *m = rp->head;
+
+	rp->head = pkt(m)->next;
+	rp->queued--;
+	return m;
+}
+
+void relay_port_free(struct engine *e, void *arg)
+{
+	struct relay_port *rp = arg;
+
+	while (rp->head) {
+		rp->port->local[COUNTERS_CONTROL].count.drops[DP_DROP_NO_BACKING]++;
+		rte_pktmbuf_free(relay_pop(rp));
+	}
+	if (rp->fd >= 0)
+		close(rp->fd);
+	free(rp);
+}
+
+bool relay_port_alive(const struct relay_port *rp)
+{
+	return rp && RD(rp->alive);
+}
+
+static struct counters *relay_counters(struct relay_port *rp)
+{
+	return &rp->port->local[COUNTERS_RELAY].count;
+}
+
+void relay_io_queue(struct relay_port *rp, struct rte_mbuf *m)
+{
+	if (rp->queued == RELAY_QUEUE) {
+		relay_counters(rp)->drops[DP_DROP_BACKING_FULL]++;
+		rte_pktmbuf_free(m);
+		return;
+	}
+	pkt(m)->next = NULL;
+	if (rp->head)
+		pkt(rp->tail)->next = m;
+	else
+		rp->head = m;
+	rp->tail = m;
+	rp->queued++;
+}
+
+void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why)
+{
+	while (rp->head) {
+		relay_counters(rp)->drops[why]++;
+		rte_pktmbuf_free(relay_pop(rp));
+	}
+}
+
+/* What a failed send means for the frame at the queue's head. True: try again later. */
+static bool relay_send_failed(struct relay_port *rp, int error)
+{
+	enum dp_drop why = DP_DROP_NO_BACKING;
+
+	switch (error) {
+	case EAGAIN:
+	case EINTR:
+		return true;
+	case ENOBUFS:
+	case ENOMEM:
+		why = DP_DROP_BACKING_FULL;
+		break;
+	case EMSGSIZE:
+	case EINVAL: /* a tap refuses the frame */
+		why = DP_DROP_GIANT;
+		break;
+	default: /* the other end is gone: ECONNREFUSED, ENOTCONN, EPIPE, EIO, EBADFD */
+		WR(rp->alive, 0);
+	}
+	relay_counters(rp)->drops[why]++;
+	rte_pktmbuf_free(relay_pop(rp));
+	return false;
+}
+
+static void relay_sent(struct relay_port *rp, unsigned n)
+{
+	relay_counters(rp)->punted += n;
+	if (!rp->alive)
+		WR(rp->alive, 1);
+	while (n--)
+		rte_pktmbuf_free(relay_pop(rp));
+}
+
+/* Sends up to a batch from the queue's head. Returns how many were taken, or -errno. */
+static int relay_send_batch(struct relay_io *io, struct relay_port *rp)
+{
+	struct rte_mbuf *m = rp->head;
+	int n = 0;
+
+	if (rp->backing == DP_BACK_TAP) {
+		ssize_t len = write(rp->fd, rte_pktmbuf_mtod(m, void *), m->pkt_len);
+
+		return len < 0 ? -errno : 1;
+	}
+	for (; m && n < RELAY_BATCH; m = pkt(m)->next, n++) {
+		io->tx_iov[n] = (struct iovec){ rte_pktmbuf_mtod(m, void *), m->pkt_len };
+		io->tx_msgs[n].msg_hdr =
+			(struct msghdr){ .msg_iov = &io->tx_iov[n], .msg_iovlen = 1 };
+	}
+	n = sendmmsg(rp->fd, io->tx_msgs, (unsigned)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
+bool relay_io_send(struct relay_io *io, struct relay_port *rp)
+{
+	while (rp->head) {
+		int n = relay_send_batch(io, rp);
+
+		if (n > 0)
+			relay_sent(rp, (unsigned)n);
+		else if (relay_send_failed(rp, -n))
+			return true;
+	}
+	return false;
+}
+
+/* Full slots for the next receive; fewer when buffers are short. */
+static unsigned relay_refill(struct relay_io *io)
+{
+	while (io->rx_count < RELAY_BATCH) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(io->engine->small);
+
+		if (!m)
+			break;
+		io->rx[io->rx_count++] = m;
+	}
+	for (unsigned i = 0; i < io->rx_count; i++) {
+		io->rx_iov[i][0] = (struct iovec){ rte_pktmbuf_mtod(io->rx[i], void *), FRAME_SMALL };
+		io->rx_iov[i][1] = (struct iovec){ io->overflow[i], FRAME_MAX - FRAME_SMALL };
+		io->rx_msgs[i].msg_hdr =
+			(struct msghdr){ .msg_iov = io->rx_iov[i], .msg_iovlen = 2 };
+	}
+	return io->rx_count;
+}
+
+/* Frame i of len bytes as a packet of one segment, or NULL: counted. */
+static struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, unsigned i,
+				   size_t len, bool cut)
+{
+	struct rte_mbuf *m = io->rx[i], *big;
+	char *to;
+
+	if (cut || !len) {
+		relay_counters(rp)->drops[cut ? DP_DROP_GIANT : DP_DROP_RUNT]++;
+		rte_pktmbuf_free(m);
+		return NULL;
+	}
+	if (len > FRAME_SMALL) {
+		big = rte_pktmbuf_alloc(io->engine->jumbo);
+		to = big ? rte_pktmbuf_append(big, (uint16_t)len) : NULL;
+		if (to) {
+			memcpy(to, rte_pktmbuf_mtod(m, void *), FRAME_SMALL);
+			memcpy(to + FRAME_SMALL, io->overflow[i], len - FRAME_SMALL);
+		} else {
+			relay_counters(rp)->drops[DP_DROP_NO_MEMORY]++;
+			rte_pktmbuf_free(big);
+			big = NULL;
+		}
+		rte_pktmbuf_free(m);
+		m = big;
+	} else {
+		m->data_len = (uint16_t)len;
+		m->pkt_len = (uint32_t)len;
+	}
+	if (m)
+		pkt(m)->handle = rp->handle;
+	return m;
+}
+
+/* The first n receive slots were used up. */
+static void relay_consume(struct relay_io *io, unsigned n)
+{
+	io->rx_count -= n;
+	memmove(io->rx, io->rx + n, io->rx_count * sizeof(struct rte_mbuf *));
+}
+
+/* No buffers: one frame is read into nothing, so that the descriptor does not wake us forever. */
+static void relay_discard(struct relay_io *io, struct relay_port *rp)
+{
+	if (read(rp->fd, io->overflow[0], FRAME_MAX) > 0)
+		relay_counters(rp)->drops[DP_DROP_NO_MEMORY]++;
+}
+
+unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts)
+{
+	unsigned slots = relay_refill(io), n = 0, got = 0;
+
+	if (!slots) {
+		relay_discard(io, rp);
+		return 0;
+	}
+	if (rp->backing == DP_BACK_TAP) {
+		for (; got < slots; got++) {
+			ssize_t len = readv(rp->fd, io->rx_iov[got], 2);
+
+			if (len < 0)
+				break;
+			io->rx_msgs[got].msg_len = (unsigned)len;
+			io->rx_msgs[got].msg_hdr.msg_flags =
+				len == FRAME_MAX ? MSG_TRUNC : 0; /* a tap cuts silently */
+		}
+	} else {
+		int rc = recvmmsg(rp->fd, io->rx_msgs, slots, MSG_DONTWAIT, NULL);
+
+		got = rc < 0 ? 0 : (unsigned)rc;
+	}
+	for (unsigned i = 0; i < got; i++) {
+		pkts[n] = relay_take(io, rp, i, io->rx_msgs[i].msg_len,
+				     io->rx_msgs[i].msg_hdr.msg_flags & MSG_TRUNC);
+		n += !!pkts[n];
+	}
+	relay_consume(io, got);
+	return n;
+}
+
+bool relay_io_recover(struct relay_port *rp, uint32_t events)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	WR(rp->alive, 0);
+	/* Reading a socket's error clears it; a hung-up one or a tap without device stays so. */
+	return !(events & EPOLLHUP) && rp->backing == DP_BACK_DGRAM &&
+	       getsockopt(rp->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATAPLANE_RELAY_IO_PRIV_H
+#define DATAPLANE_RELAY_IO_PRIV_H
+
+#include "dataplane/dp_priv.h"
+
+#include <sys/socket.h>
+
+enum { RELAY_BATCH = 32, RELAY_QUEUE = 512 /* frames waiting for one descriptor */ };
+
+/* One descriptor. The relay thread's, except for `alive`. */
+struct relay_port {
+	struct port *port;
+	uint32_t handle, backing;
+	int fd;
+	uint32_t armed; /* epoll events; 0: the descriptor is dead */
+	bool dirty;
+	uint32_t alive;
+	struct rte_mbuf *head, *tail;
+	unsigned queued;
+};
+
+/* Buffers the next frames are received into. A frame over FRAME_SMALL ends in its overflow area
+ * and is then copied to a jumbo packet, so that every packet is one segment. */
+struct relay_io {
+	struct engine *engine;
+	struct rte_mbuf *rx[RELAY_BATCH];
+	unsigned rx_count;
+	struct mmsghdr rx_msgs[RELAY_BATCH], tx_msgs[RELAY_BATCH];
+	struct iovec rx_iov[RELAY_BATCH][2], tx_iov[RELAY_BATCH];
+	uint8_t (*overflow)[FRAME_MAX];
+};
+
+int relay_io_init(struct relay_io *io, struct engine *e);
+void relay_io_fini(struct relay_io *io);
+
+struct relay_port *relay_port_create(struct port *port, uint32_t backing, int fd);
+void relay_port_free(struct engine *e, void *rp); /* closes; counts what waited. Control thread */
+
+void relay_io_queue(struct relay_port *rp, struct rte_mbuf *m);
+void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why); /* the queue */
+
+/* Sends what is queued. True: the descriptor is full, wait until it is writable. */
+bool relay_io_send(struct relay_io *io, struct relay_port *rp);
+
+/* Up to RELAY_BATCH frames; returns how many. */
+unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts);
+
+/* After EPOLLERR or EPOLLHUP: true when the descriptor is worth polling on. */
+bool relay_io_recover(struct relay_port *rp, uint32_t events);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a request's bytes to operations on objects, and their results back into datagrams. */
+#include "dataplane/request_priv.h"
+
+#include "base/rd.h"
+#include "dataplane/engine_priv.h"
+#include "dataplane/objects_priv.h"
+#include "dataplane/stats_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Any one record, with room for the longest. */
+union record {
+	struct dp_record rec;
+	struct dp_id id;
+	struct dp_sync sync;
+	struct dp_vnet vnet;
+	struct dp_node node;
+	struct dp_port port;
+	struct dp_link link;
+	struct dp_fib fib;
+	struct dp_nh_id nh_id;
+	struct dp_nh nh;
+	struct dp_route route;
+	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
+};
+
+struct request {
+	struct engine *engine;
+	int *fds;
+	unsigned fd_count, fd_next;
+	request_reply_fn *reply;
+	void *arg;
+	/* The datagram under construction: header, then results. */
+	struct dp_reply *head;
+	size_t len;
+};
+
+static void request_flush(struct request *rq, uint32_t flags)
+{
+	rq->head->flags = flags;
+	rq->reply(rq->arg, rq->head, rq->len);
+	rq->head->results = 0;
+	rq->len = sizeof(*rq->head);
+}
+
+/* Room for one result, zeroed, with its record header; flushes what is full. */
+static void *request_result(struct request *rq, uint16_t op, size_t len)
+{
+	struct dp_record *rec;
+
+	if (rq->len + len > DP_DATAGRAM_MAX)
+		request_flush(rq, DP_REPLY_MORE);
+	rec = (struct dp_record *)((uint8_t *)rq->head + rq->len);
+	memset(rec, 0, len);
+	rec->op = op;
+	rec->len = (uint16_t)len;
+	rq->len += len;
+	rq->head->results++;
+	return rec;
+}
+
+static int op_hello(struct request *rq, union record *r, struct err *err)
+{
+	struct dp_hello *hello = request_result(rq, DP_HELLO, sizeof(*hello));
+
+	hello->version = DP_API_VERSION;
+	hello->pid = (uint32_t)getpid();
+	hello->boot_id = rq->engine->boot_id;
+	hello->has_state = rq->engine->has_state;
+	hello->hugepages = rq->engine->hugepages;
+	return 0;
+}
+
+static int op_sync(struct request *rq, union record *r, struct err *err)
+{
+	return objects_sync(rq->engine, r->sync.end, err);
+}
+
+static int op_vnet_set(struct request *rq, union record *r, struct err *err)
+{
+	return vnet_set(rq->engine, &r->vnet, err);
+}
+
+static int op_vnet_del(struct request *rq, union record *r, struct err *err)
+{
+	return vnet_del(rq->engine, r->id.id, err);
+}
+
+static int op_node_set(struct request *rq, union record *r, struct err *err)
+{
+	return node_set(rq->engine, &r->node, err);
+}
+
+static int op_node_del(struct request *rq, union record *r, struct err *err)
+{
+	return node_del(rq->engine, r->id.id, err);
+}
+
+static int op_port_set(struct request *rq, union record *r, struct err *err)
+{
+	int none = -1, *fd = &none;
+
+	r->port.dev[sizeof(r->port.dev) - 1] = 0;
+	if (r->port.flags & DP_PORT_HAS_FD) {
+		if (rq->fd_next == rq->fd_count)
+			return err_set(err, -EBADF, "port %s: its descriptor did not come",
+				       r->port.name);
+		fd = &rq->fds[rq->fd_next++];
+	}
+	return port_set(rq->engine, &r->port, fd, err);
+}
+
+static int op_port_del(struct request *rq, union record *r, struct err *err)
+{
+	return port_del(rq->engine, r->id.id, err);
+}
+
+static int op_link_set(struct request *rq, union record *r, struct err *err)
+{
+	return link_set(rq->engine, &r->link, err);
+}
+
+static int op_link_del(struct request *rq, union record *r, struct err *err)
+{
+	return link_del(rq->engine, r->id.id, err);
+}
+
+static int op_fib_set(struct request *rq, union record *r, struct err *err)
+{
+	return vfib_set(rq->engine, &r->fib, err);
+}
+
+static int op_fib_del(struct request *rq, union record *r, struct err *err)
+{
+	return vfib_del(rq->engine, r->id.id, err);
+}
+
+static int op_fib_sync(struct request *rq, union record *r, struct err *err)
+{
+	return vfib_sync(rq->engine, r->sync.id, r->sync.end, err);
+}
+
+static int op_nh_set(struct request *rq, union record *r, struct err *err)
+{
+	size_t want = sizeof(r->nh) + r->nh.member_count * sizeof(uint32_t);
+
+	if (r->nh.member_count > DP_NH_GROUP_MAX || ((want + 7) & ~(size_t)7) != r->rec.len)
+		return err_set(err, -EBADMSG, "next hop %u: %u members in %u bytes", r->nh.id,
+			       r->nh.member_count, r->rec.len);
+	return nh_set(rq->engine, &r->nh, err);
+}
+
+static int op_nh_del(struct request *rq, union record *r, struct err *err)
+{
+	return nh_del(rq->engine, r->nh_id.node, r->nh_id.id, err);
+}
+
+static int op_route_set(struct request *rq, union record *r, struct err *err)
+{
+	return route_set(rq->engine, &r->route, err);
+}
+
+static int op_route_del(struct request *rq, union record *r, struct err *err)
+{
+	return route_del(rq->engine, &r->route, err);
+}
+
+typedef void get_fn(struct request *rq, void *object);
+
+/* The object of an id, or all of a map. */
+static int get(struct request *rq, const struct hash_map *map, uint32_t id, get_fn *fn,
+	       struct err *err)
+{
+	void *value = id ? hash_map_find(map, &id) : NULL;
+
+	if (id && !value)
+		return err_set(err, -ENOENT, "nothing has id %u", id);
+	if (id)
+		fn(rq, value);
+	for (size_t i = 0; !id && hash_map_next(map, &i, NULL, &value);)
+		fn(rq, value);
+	return 0;
+}
+
+static void get_port(struct request *rq, void *port)
+{
+	stats_port(port, request_result(rq, DP_PORT_GET, sizeof(struct dp_port_stats)));
+}
+
+static void get_vnet(struct request *rq, void *vnet)
+{
+	stats_vnet(rq->engine, vnet,
+		   request_result(rq, DP_VNET_GET, sizeof(struct dp_vnet_stats)));
+}
+
+static void get_fib(struct request *rq, void *fib)
+{
+	stats_fib(fib, request_result(rq, DP_FIB_GET, sizeof(struct dp_fib_stats)));
+}
+
+static int op_port_get(struct request *rq, union record *r, struct err *err)
+{
+	return get(rq, rq->engine->port_map, r->id.id, get_port, err);
+}
+
+static int op_vnet_get(struct request *rq, union record *r, struct err *err)
+{
+	return get(rq, rq->engine->vnet_map, r->id.id, get_vnet, err);
+}
+
+static int op_fib_get(struct request *rq, union record *r, struct err *err)
+{
+	return get(rq, rq->engine->fib_map, r->id.id, get_fib, err);
+}
+
+/* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
+static const struct op {
+	int (*fn)(struct request *rq, union record *r, struct err *err);
+	size_t len, name;
+	bool changes;
+} ops[] = {
+	[DP_HELLO] = { op_hello, sizeof(struct dp_record), 0, false },
+	[DP_SYNC] = { op_sync, sizeof(struct dp_sync), 0, false },
+	[DP_VNET_SET] = { op_vnet_set, sizeof(struct dp_vnet), offsetof(struct dp_vnet, name),
+			  true },
+	[DP_VNET_DEL] = { op_vnet_del, sizeof(struct dp_id), 0, true },
+	[DP_NODE_SET] = { op_node_set, sizeof(struct dp_node), offsetof(struct dp_node, name),
+			  true },
+	[DP_NODE_DEL] = { op_node_del, sizeof(struct dp_id), 0, true },
+	[DP_PORT_SET] = { op_port_set, sizeof(struct dp_port), offsetof(struct dp_port, name),
+			  true },
+	[DP_PORT_DEL] = { op_port_del, sizeof(struct dp_id), 0, true },
+	[DP_LINK_SET] = { op_link_set, sizeof(struct dp_link), 0, true },
+	[DP_LINK_DEL] = { op_link_del, sizeof(struct dp_id), 0, true },
+	[DP_FIB_SET] = { op_fib_set, sizeof(struct dp_fib), 0, true },
+	[DP_FIB_DEL] = { op_fib_del, sizeof(struct dp_id), 0, true },
+	[DP_FIB_SYNC] = { op_fib_sync, sizeof(struct dp_sync), 0, false },
+	[DP_NH_SET] = { op_nh_set, 0, 0, true },
+	[DP_NH_DEL] = { op_nh_del, sizeof(struct dp_nh_id), 0, true },
+	[DP_ROUTE_SET] = { op_route_set, sizeof(struct dp_route), 0, true },
+	[DP_ROUTE_DEL] = { op_route_del, sizeof(struct dp_route), 0, true },
+	[DP_PORT_GET] = { op_port_get, sizeof(struct dp_id), 0, false },
+	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
+	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
+};
+
+static int request_record(struct request *rq, struct rd *r, struct err *err)
+{
+	union record record = { 0 };
+	const struct op *op;
+	struct rd body = *r;
+	int rc;
+
+	rd_copy(&body, &record.rec, sizeof(record.rec));
+	op = record.rec.op < sizeof(ops) / sizeof(ops[0]) ? &ops[record.rec.op] : NULL;
+	if (body.bad)
+		return err_set(err, -EBADMSG, "the request ends within a record");
+	if (!op || !op->fn)
+		return err_set(err, -ENOTSUP, "no operation %u", record.rec.op);
+	if (record.rec.len % 8 || record.rec.len > sizeof(record) ||
+	    (op->len ? record.rec.len != op->len : record.rec.len < sizeof(struct dp_nh)))
+		return err_set(err, -EBADMSG, "operation %u in %u bytes", record.rec.op,
+			       record.rec.len);
+	if (record.rec.pad)
+		return err_set(err, -EBADMSG, "operation %u: padding is not zero", record.rec.op);
+	rd_copy(r, &record, record.rec.len);
+	if (r->bad)
+		return err_set(err, -EBADMSG, "the request ends within a record");
+	if (op->name && !memchr(record.bytes + op->name, 0, DP_NAME_MAX))
+		return err_set(err, -EBADMSG, "operation %u: its name does not end",
+			       record.rec.op);
+	rc = op->fn(rq, &record, err);
+	if (!rc && op->changes)
+		rq->engine->has_state = true;
+	return rc;
+}
+
+void request_handle(struct engine *e, const void *bytes, size_t len, int *fds, unsigned fd_count,
+		    request_reply_fn *reply, void *arg)
+{
+	struct request rq = { .engine = e, .fds = fds, .fd_count = fd_count, .reply = reply,
+			      .arg = arg, .head = calloc(1, DP_DATAGRAM_MAX),
+			      .len = sizeof(struct dp_reply) };
+	struct rd r = rd_of(bytes, len);
+	struct dp_request head;
+	struct err err = { "" };
+	uint32_t index = 0;
+	int rc = 0;
+
+	if (!rq.head)
+		return; /* the client sees no reply, and asks again */
+	rd_copy(&r, &head, sizeof(head));
+	rq.head->seq = head.seq;
+	if (r.bad || head.count > DP_RECORDS_MAX)
+		rc = err_set(&err, -EBADMSG, "not a request");
+	for (; !rc && index < head.count; index++) {
+		rc = request_record(&rq, &r, &err);
+		if (rc)
+			break;
+	}
+	if (!rc && r.left)
+		rc = err_set(&err, -EBADMSG, "bytes behind the last record");
+	engine_reclaim(e);
+	rq.head->status = rc;
+	rq.head->index = index;
+	snprintf(rq.head->error, sizeof(rq.head->error), "%.251s", err.text);
+	request_flush(&rq, 0);
+	free(rq.head);
+}

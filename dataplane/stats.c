@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each thread counts in words of its own; whoever asks adds them up. */
+#include "dataplane/stats_priv.h"
+
+#include "dataplane/device_priv.h"
+#include "dataplane/relay_priv.h"
+
+static_assert(sizeof(struct counters) == (7 + DP_DROP_COUNT) * sizeof(uint64_t),
+	      "struct counters is an array of words");
+
+void counters_add_port(struct counters *sum, struct port *port)
+{
+	uint64_t *to = (uint64_t *)sum;
+
+	for (unsigned t = 0; t < COUNTERS_MAX; t++) {
+		uint64_t *from = (uint64_t *)&port->local[t].count;
+
+		for (unsigned i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	}
+}
+
+static uint32_t port_state(const struct port *port)
+{
+	uint32_t state = port->peer ? DP_PORT_CARRIER : 0;
+
+	switch (port->backing) {
+	case DP_BACK_DGRAM:
+	case DP_BACK_TAP:
+		return state | (relay_port_alive(port->relay) ? DP_PORT_BACKED : 0);
+	case DP_BACK_DEV:
+		return state | (device_up(port->dev) ? DP_PORT_BACKED : 0);
+	}
+	return state;
+}
+
+void stats_port(struct port *port, struct dp_port_stats *out)
+{
+	struct counters c = { 0 };
+
+	counters_add_port(&c, port);
+	out->id = port->id;
+	out->vnet = port->vnet->id;
+	out->node = port->node->id;
+	out->state = port_state(port);
+	out->wire_rx_packets = c.wire_rx_packets;
+	out->wire_rx_bytes = c.wire_rx_bytes;
+	out->wire_tx_packets = c.wire_tx_packets;
+	out->wire_tx_bytes = c.wire_tx_bytes;
+	out->forwarded = c.forwarded;
+	out->punted = c.punted;
+	out->injected = c.injected;
+	memcpy(out->drops, c.drops, sizeof(out->drops));
+}
+
+void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out)
+{
+	struct counters c = vnet->retired;
+	void *value;
+
+	for (size_t i = 0; hash_map_next(e->port_map, &i, NULL, &value);)
+		if (((struct port *)value)->vnet == vnet)
+			counters_add_port(&c, value);
+	out->id = vnet->id;
+	out->forwarded = c.forwarded;
+	out->punted = c.punted;
+	out->injected = c.injected;
+	memcpy(out->drops, c.drops, sizeof(out->drops));
+}
+
+void stats_fib(const struct vfib *fib, struct dp_fib_stats *out)
+{
+	struct fib_stats s;
+
+	fib_stats(fib->fib, &s);
+	out->id = fib->id;
+	out->node = fib->node->id;
+	out->routes4 = s.routes4;
+	out->routes6 = s.routes6;
+	out->bytes = s.bytes;
+}

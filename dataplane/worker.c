@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/worker_priv.h"
+
+#include "dataplane/device_priv.h"
+#include "dataplane/graph_priv.h"
+#include "dataplane/relay_priv.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	RING_SIZE = 4096,
+	SPIN_US = 50,	   /* looks for work this long before it sleeps */
+	SLEEP_MIN_US = 200, /* between looks at devices, which cannot wake it */
+	SLEEP_MAX_US = 1000,
+};
+
+void worker_wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	/* Pairs with the fence before the worker's last look at its ring. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (RD(w->asleep) && __atomic_exchange_n(&w->asleep, 0, __ATOMIC_SEQ_CST))
+		(void)!write(w->wake_fd, &one, sizeof(one));
+}
+
+void worker_flush_relay(struct worker *w)
+{
+	unsigned n = w->relay_tx_count;
+	unsigned done = rte_ring_sp_enqueue_burst(w->to_relay, (void **)w->relay_tx, n, NULL);
+
+	w->relay_tx_count = 0;
+	for (unsigned i = done; i < n; i++) {
+		struct port *port = port_by_handle(w->engine, pkt(w->relay_tx[i])->handle);
+
+		if (port)
+			counters_of(w, port)->drops[DP_DROP_BACKING_FULL]++;
+		rte_pktmbuf_free(w->relay_tx[i]);
+	}
+}
+
+static unsigned worker_poll_relay(struct worker *w)
+{
+	struct rte_mbuf *pkts[BURST];
+	unsigned n = rte_ring_sc_dequeue_burst(w->from_relay, (void **)pkts, BURST, NULL);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
+
+		if (!port) { /* deleted while the frame was under way: nobody left to charge */
+			rte_pktmbuf_free(pkts[i]);
+			continue;
+		}
+		pkt_enter(pkts[i], port);
+		graph_to(w, GRAPH_INJECT, pkts[i]);
+	}
+	return n;
+}
+
+unsigned worker_poll(struct worker *w)
+{
+	unsigned n;
+
+	w->now = rte_rdtsc();
+	n = worker_poll_relay(w);
+	n += device_poll_all(w);
+	if (!n)
+		return 0;
+	graph_run(w);
+	device_flush_all(w);
+	if (w->relay_tx_count)
+		worker_flush_relay(w);
+	if (w->engine->relay && !rte_ring_empty(w->to_relay))
+		relay_wake(w->engine->relay);
+	return n;
+}
+
+/* Sleeps until the relay thread has something, or for us microseconds when us is not 0. */
+static void worker_sleep(struct worker *w, unsigned us)
+{
+	struct timespec ts = { .tv_nsec = (long)us * 1000 };
+	struct pollfd pfd = { .fd = w->wake_fd, .events = POLLIN };
+	uint64_t ticks;
+
+	WR(w->asleep, 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (rte_ring_empty(w->from_relay) && !RD(w->stop)) {
+		rte_rcu_qsbr_thread_offline(w->engine->qsbr, w->index);
+		if (ppoll(&pfd, 1, us ? &ts : NULL, NULL) > 0)
+			(void)!read(w->wake_fd, &ticks, sizeof(ticks));
+		rte_rcu_qsbr_thread_online(w->engine->qsbr, w->index);
+	}
+	WR(w->asleep, 0);
+}
+
+static void worker_loop(struct worker *w)
+{
+	uint64_t idle_since = 0;
+	unsigned us = SLEEP_MIN_US;
+
+	while (!RD(w->stop)) {
+		if (worker_poll(w)) {
+			idle_since = 0;
+			us = SLEEP_MIN_US;
+		} else if (!idle_since) {
+			idle_since = w->now;
+		} else if (w->now - idle_since > w->hz / 1000000 * SPIN_US) {
+			worker_sleep(w, device_any(w->engine) ? us : 0);
+			us = us * 2 < SLEEP_MAX_US ? us * 2 : SLEEP_MAX_US;
+		}
+		rte_rcu_qsbr_quiescent(w->engine->qsbr, w->index);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_setname_np(pthread_self(), "worker");
+	rte_thread_register(); /* gives the packet pools a cache; without it they are only slower */
+	rte_rcu_qsbr_thread_register(w->engine->qsbr, w->index);
+	rte_rcu_qsbr_thread_online(w->engine->qsbr, w->index);
+	worker_loop(w);
+	rte_rcu_qsbr_thread_offline(w->engine->qsbr, w->index);
+	rte_rcu_qsbr_thread_unregister(w->engine->qsbr, w->index);
+	rte_thread_unregister();
+	return NULL;
+}
+
+int worker_create(struct engine *e, unsigned index, struct worker **out)
+{
+	struct worker *w = aligned_alloc(RTE_CACHE_LINE_SIZE,
+					 RTE_ALIGN_CEIL(sizeof(*w), RTE_CACHE_LINE_SIZE));
+	char name[RTE_RING_NAMESIZE];
+
+	if (!w)
+		return -ENOMEM;
+	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs };
+	w->hz = rte_get_tsc_hz();
+	w->now = rte_rdtsc();
+	policer_rates_init(&w->rates, w->hz, e->worker_count);
+	snprintf(name, sizeof(name), "from_relay%u", index);
+	w->from_relay = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,
+					RING_F_SP_ENQ | RING_F_SC_DEQ);
+	snprintf(name, sizeof(name), "to_relay%u", index);
+	w->to_relay = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,
+				      RING_F_SP_ENQ | RING_F_SC_DEQ);
+	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!w->from_relay || !w->to_relay || w->wake_fd < 0) {
+		worker_destroy(w);
+		return -ENOMEM;
+	}
+	*out = w;
+	return 0;
+}
+
+static void ring_destroy(struct rte_ring *ring)
+{
+	struct rte_mbuf *m;
+
+	if (!ring)
+		return;
+	while (rte_ring_dequeue(ring, (void **)&m) == 0)
+		rte_pktmbuf_free(m);
+	rte_ring_free(ring);
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (!w)
+		return;
+	ring_destroy(w->from_relay);
+	ring_destroy(w->to_relay);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	free(w);
+}
+
+int worker_start(struct worker *w, struct err *err)
+{
+	int rc = pthread_create(&w->thread, NULL, worker_main, w);
+
+	return rc ? err_sys(err, -rc, "cannot start a worker") : 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	uint64_t one = 1;
+
+	WR(w->stop, 1);
+	(void)!write(w->wake_fd, &one, sizeof(one));
+	pthread_join(w->thread, NULL);
+}
