@@ -193,7 +193,7 @@ void session_input(struct session *s, struct evbuffer *in)
 		evbuffer_remove(in, frame, HEADER + h.len);
 		take(s, &h, frame + HEADER);
 		free(frame);
-		if (!s->bev || bufferevent_get_input(s->bev) != in)
+		if (s->bev && bufferevent_get_input(s->bev) != in)
 			break;
 	}
 	leave(s);

@@ -258,7 +258,8 @@ void vrouter_destroy(struct vrouter *v)
 	session_destroy(v->session);
 	if (v->machine)
 		hv_detach(v->machine);
-	intake_destroy(v->intake);
+	if (v->intake)
+		intake_destroy(v->intake);
 	if (v->hold)
 		event_free(v->hold);
 	if (v->notify)

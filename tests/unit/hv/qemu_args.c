@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/qemu_priv.h"
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct hv_nic nics[] = {
+	{ .mac = { 2, 0, 0, 0, 0, 1 }, .mtu = 1500, .peer = "/run/p,1", .local = "/run/r1/e1" },
+	{ .mac = { 2, 0, 0, 0, 0, 2 }, .mtu = 9000, .peer = "/run/v", .vhost_user = true },
+};
+
+static struct hv_conf conf_of(unsigned nic_count)
+{
+	return (struct hv_conf){ .name = "red/r1", .dir = "/run/r1", .uid = 5, .kernel = "/k",
+				 .initrd = "/i", .cmdline = "a=b,c", .memory_mib = 160, .cpus = 1,
+				 .nic_count = nic_count, .nics = nics };
+}
+
+static bool has(const struct qemu_args *a, const char *text)
+{
+	for (unsigned i = 0; i < a->count; i++)
+		if (strstr(a->argv[i], text))
+			return true;
+	return false;
+}
+
+static void relay_keeps_memory_private(void **state)
+{
+	struct hv_conf conf = conf_of(1);
+	struct qemu_args a;
+
+	assert_int_equal(qemu_args_build(&conf, false, &a), 0);
+	assert_true(has(&a, "tcg,thread=single,tb-size=32"));
+	assert_true(has(&a, "dgram,id=n0,local.type=unix,local.path=/run/r1/e1,"
+			    "remote.type=unix,remote.path=/run/p,,1"));
+	assert_true(has(&a, "mac=02:00:00:00:00:01,addr=3.0,multifunction=on,romfile=,"));
+	assert_true(has(&a, "a=b,c"));
+	assert_false(has(&a, "a=b,,c"));
+	assert_false(has(&a, "memfd"));
+	assert_false(has(&a, "host_mtu"));
+	qemu_args_free(&a);
+}
+
+static void vhost_user_shares_memory(void **state)
+{
+	struct hv_conf conf = conf_of(2);
+	struct qemu_args a;
+
+	assert_int_equal(qemu_args_build(&conf, false, &a), 0);
+	assert_true(has(&a, "memory-backend-memfd,id=ram,size=160M,share=on"));
+	assert_true(has(&a, ",memory-backend=ram"));
+	assert_true(has(&a, "host_mtu=9000,vectors=0"));
+	qemu_args_free(&a);
+	assert_int_equal(qemu_args_build(&conf, true, &a), 0);
+	assert_false(has(&a, "vectors=0"));
+	assert_false(has(&a, "tcg"));
+	qemu_args_free(&a);
+}
+
+static void what_cannot_be_a_machine_is_refused(void **state)
+{
+	struct hv_nic far = nics[0];
+	struct hv_conf conf = conf_of(1);
+	struct err err;
+
+	assert_int_equal(qemu_args_check(&conf, &err), 0);
+	conf.uid = 0;
+	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	conf.uid = 5;
+	far.local = "/run/r1/../r2/e1";
+	conf.nics = &far;
+	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+}
+
+static void only_vmx_and_svm_count(void **state)
+{
+	assert_true(qemu_cpu_has_vm("x\nflags\t\t: fpu vmx sse\nvmx flags: y\n"));
+	assert_true(qemu_cpu_has_vm("x\nflags\t\t: fpu svm"));
+	assert_false(qemu_cpu_has_vm("x\nflags\t\t: fpu svm_lock sse\nbugs: svm\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(relay_keeps_memory_private),
+		cmocka_unit_test(vhost_user_shares_memory),
+		cmocka_unit_test(what_cannot_be_a_machine_is_refused),
+		cmocka_unit_test(only_vmx_and_svm_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
