@@ -147,7 +147,7 @@ static int add_port(struct loader *l, const struct endpoint *e, unsigned side)
 	struct topology_link *link = &t->links[t->link_count];
 	struct topology_node *node;
 	struct topology_port *ports;
-	unsigned index, max;
+	unsigned index = 0, max;
 	int rc = find_node(l, e, &index);
 
 	if (!rc)

@@ -137,7 +137,7 @@ yaml_node_t *ty_item(struct ty_doc *d, yaml_node_t *n, unsigned i)
 int ty_number(struct ty_doc *d, yaml_node_t *n, const char *what, unsigned min, unsigned max,
 	      unsigned *out)
 {
-	const char *s;
+	const char *s = NULL;
 	unsigned long v;
 	int rc = ty_text(d, n, what, &s);
 

@@ -143,7 +143,7 @@ int cli_console(struct cli *cli, int argc, char **argv)
 {
 	struct err err;
 	bool gone = false;
-	int fd, code;
+	int fd = -1, code;
 
 	if (!cli_args(cli, argc, argv, NULL, 2, 2))
 		return cli->status;

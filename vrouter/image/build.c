@@ -99,7 +99,7 @@ static int run(const char *store, const char *name, const char *agent, bool forc
 {
 	char script[4096], why[512];
 	const char *argv[] = { "/bin/sh", script, name, store, agent, force ? "force" : NULL, NULL };
-	FILE *errors = tmpfile(), *out;
+	FILE *errors = tmpfile(), *out = NULL;
 	int status, code;
 	pid_t pid;
 
