@@ -19,7 +19,6 @@ extern char **environ;
 
 enum {
 	COMMANDS_MAX = 32,
-	WORDS_MAX = 1024,
 	STDIN_MAX = 8 << 20, /* a command that reads so much too slowly is killed */
 };
 
@@ -160,7 +159,7 @@ void exec_init(void)
 		    children_ready);
 }
 
-static int spawn(pid_t *pid, char **argv, char **env, const int fds[3])
+static int spawn(pid_t *pid, const char **argv, const char **env, const int fds[3])
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -178,44 +177,26 @@ static int spawn(pid_t *pid, char **argv, char **env, const int fds[3])
 						POSIX_SPAWN_SETSID);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &defaults);
-	code = -posix_spawnp(pid, argv[0], &actions, &attr, argv, env);
+	code = -posix_spawnp(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv,
+			     (char *const *)(uintptr_t)env);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return code;
 }
 
-/* Words of the payload: argc, then envc, each ended by 0. */
-static int parse(struct rd r, char **argv, char **env, uint32_t *flags)
-{
-	unsigned argc = rd_u16(&r), envc = rd_u16(&r), n = 0;
-
-	*flags = rd_u32(&r);
-	if (r.bad || !argc || argc > WORDS_MAX || envc > WORDS_MAX)
-		return -EINVAL;
-	while (environ[n] && n < WORDS_MAX) {
-		env[n] = environ[n];
-		n++;
-	}
-	for (unsigned i = 0; i < argc + envc; i++) {
-		const uint8_t *end = r.left ? memchr(r.p, 0, r.left) : NULL;
-
-		if (!end)
-			return -EINVAL;
-		*(i < argc ? &argv[i] : &env[n++]) = (char *)(uintptr_t)r.p;
-		rd_skip(&r, (size_t)(end - r.p) + 1);
-	}
-	argv[argc] = NULL;
-	env[n] = NULL;
-	return 0;
-}
-
 static int start(struct command *c, struct rd payload)
 {
-	static char *argv[WORDS_MAX + 1], *env[2 * WORDS_MAX + 1];
+	static const char *argv[HOST_WORDS_MAX + 1], *env[2 * HOST_WORDS_MAX + 1];
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	unsigned env_count = 0;
 	uint32_t flags;
-	int code = parse(payload, argv, env, &flags);
+	int code;
 
+	while (environ[env_count] && env_count < HOST_WORDS_MAX) {
+		env[env_count] = environ[env_count];
+		env_count++;
+	}
+	code = host_exec(payload, argv, env + env_count, &flags);
 	if (code)
 		return code;
 	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||
@@ -321,15 +302,12 @@ static int make_parents(char *path)
 
 int32_t file_put(struct rd r)
 {
-	uint32_t mode = rd_u32(&r), flags = rd_u32(&r);
-	const uint8_t *end = r.left ? memchr(r.p, 0, r.left) : NULL;
-	size_t path_len = end ? (size_t)(end - r.p) : 0;
+	uint32_t mode, flags;
 	char path[PATH_MAX];
-	int fd, code;
+	int fd, code = host_file(&r, path, sizeof(path), &mode, &flags);
 
-	if (r.bad || !end || path_len >= sizeof(path) || r.p[0] != '/')
-		return -EINVAL;
-	rd_copy(&r, path, path_len + 1);
+	if (code)
+		return code;
 	code = make_parents(path);
 	if (code)
 		return code;

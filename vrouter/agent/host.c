@@ -2,6 +2,7 @@
 #include "vrouter/agent/host.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 static_assert(sizeof(struct agent_frame) == 32, "the header as both sides have it");
@@ -60,4 +61,37 @@ void host_frame(struct buf *out, enum agent_type type, uint64_t nonce, uint32_t 
 	f.check = host_check(&f);
 	buf_put(out, &f, sizeof(f));
 	buf_put(out, bytes, len);
+}
+
+int host_exec(struct rd r, const char **argv, const char **env, uint32_t *flags)
+{
+	unsigned argc = rd_u16(&r), envc = rd_u16(&r);
+
+	*flags = rd_u32(&r);
+	if (r.bad || !argc || argc > HOST_WORDS_MAX || envc > HOST_WORDS_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < argc + envc; i++) {
+		const uint8_t *end = r.left ? memchr(r.p, 0, r.left) : NULL;
+
+		if (!end)
+			return -EINVAL;
+		*(i < argc ? &argv[i] : &env[i - argc]) = (const char *)r.p;
+		rd_skip(&r, (size_t)(end - r.p) + 1);
+	}
+	argv[argc] = NULL;
+	env[envc] = NULL;
+	return 0;
+}
+
+int host_file(struct rd *r, char *path, size_t path_size, uint32_t *mode, uint32_t *flags)
+{
+	const uint8_t *end;
+
+	*mode = rd_u32(r);
+	*flags = rd_u32(r);
+	end = r->left ? memchr(r->p, 0, r->left) : NULL;
+	if (r->bad || !end || (size_t)(end - r->p) >= path_size || r->p[0] != '/')
+		return -EINVAL;
+	rd_copy(r, path, (size_t)(end - r->p) + 1);
+	return 0;
 }
