@@ -170,7 +170,7 @@ void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, 
 	struct request *r = e->open;
 	uint8_t *at;
 
-	if (e->sock < 0)
+	if (e->sock < 0 || (!e->up && op != DP_HELLO))
 		return;
 	if (r && (r->bytes.len + padded > DP_DATAGRAM_MAX || r->count == DP_RECORDS_MAX ||
 		  (fd >= 0 && r->fd_count == DP_FDS_MAX))) {

@@ -249,14 +249,12 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 
 static void ended(struct router *r)
 {
-	static const struct timeval now = { 0 };
-
 	close_relays(r);
 	r->exec_done = false;
 	r->past.boot_ms = 0;
 	r->past.restarts++;
 	if (r->stopping) {
-		event_base_once(daemon_of(r)->base, -1, EV_TIMEOUT, on_ended, r, &now);
+		event_active(r->gone, 0, 0);
 	} else if (r->restarting) {
 		r->restarting = false;
 		retry_in(r, 0);
@@ -366,7 +364,8 @@ int router_create(struct node *node, struct router **out, struct err *err)
 	snprintf(store, sizeof(store), "%s/images", node->vnet->daemon->state);
 	r->ports = calloc(node->spec->port_count + 1, sizeof(*r->ports));
 	r->retry = event_new(node->vnet->daemon->base, -1, 0, on_retry, r);
-	if (!r->ports || !r->retry)
+	r->gone = event_new(node->vnet->daemon->base, -1, 0, on_ended, r);
+	if (!r->ports || !r->retry || !r->gone)
 		goto fail;
 	for (unsigned i = 0; i < node->spec->port_count; i++)
 		r->ports[i].fd = -1;
@@ -406,6 +405,8 @@ void router_destroy(struct router *r)
 		log_warn("%s", err.text);
 	if (r->retry)
 		event_free(r->retry);
+	if (r->gone)
+		event_free(r->gone);
 	free(r->fibs);
 	free(r->ports);
 	free(r);

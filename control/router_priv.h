@@ -30,6 +30,7 @@ struct router {
 	bool told; /* the intake has sent its first dump to the engine */
 	struct store_guest past; /* boot time and restarts, over the lives of weftd */
 	struct event *retry; /* next start, or next try to connect the relays */
+	struct event *gone;  /* its guest has ended, and it was to end */
 	unsigned failures;   /* ends in a row, for the backoff */
 	bool stopping, restarting;
 	unsigned exec_next;

@@ -109,7 +109,7 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 		return err_set(err, -ENOENT, "node %s: no vnet has id %u", rec->name, rec->vnet);
 	if (rec->kind < DP_NODE_ROUTER || rec->kind > DP_NODE_PHYSICAL)
 		return err_set(err, -EINVAL, "node %s: no kind %u", rec->name, rec->kind);
-	if (rec->flags & ~(DP_NODE_PUNT_IP4 | DP_NODE_PUNT_IP6))
+	if (rec->flags & ~(DP_NODE_PUNT_IP4 | DP_NODE_PUNT_IP6 | DP_NODE_KEEP))
 		return err_set(err, -EINVAL, "node %s: no flags %#x", rec->name, rec->flags);
 	if (node && (node->vnet != vnet || node->kind != rec->kind))
 		return err_set(err, -EBUSY, "node %s: neither vnet nor kind of a node change",
@@ -121,7 +121,7 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 	}
 	node->epoch = e->epoch;
 	memcpy(node->name, rec->name, sizeof(node->name));
-	if (node->flags == rec->flags)
+	if (rec->flags & DP_NODE_KEEP || node->flags == rec->flags)
 		return 0;
 	node->flags = rec->flags;
 	for (size_t i = 0; hash_map_next(e->port_map, &i, NULL, &value);)

@@ -84,7 +84,8 @@ static int port_check(struct engine *e, const struct dp_port *rec, const struct 
 		return err_set(err, -ENOENT, "port %s: no node has id %u", rec->name, rec->node);
 	if (port && port->node != node)
 		return err_set(err, -EBUSY, "port %s: a port's node does not change", rec->name);
-	if (rec->flags & ~(DP_PORT_HAS_FD | DP_PORT_NO_IP4 | DP_PORT_NO_IP6 | DP_PORT_DOWN))
+	if (rec->flags & ~(DP_PORT_HAS_FD | DP_PORT_NO_IP4 | DP_PORT_NO_IP6 | DP_PORT_DOWN |
+			   DP_PORT_KEEP))
 		return err_set(err, -EINVAL, "port %s: no flags %#x", rec->name, rec->flags);
 	if (rec->mtu < 68 || rec->mtu > 9216)
 		return err_set(err, -EINVAL, "port %s: mtu %u is not in 68..9216", rec->name,
@@ -171,9 +172,11 @@ int port_set(struct engine *e, const struct dp_port *rec, int *fd, struct err *e
 	memcpy(port->name, rec->name, sizeof(port->name));
 	WR(port->mac, mac_load(rec->mac));
 	WR(port->mtu, rec->mtu);
-	WR(port->fib, fib ? fib->fib : NULL);
-	port->fib_id = rec->fib;
-	port->flags = rec->flags & ~DP_PORT_HAS_FD;
+	if (fresh || !(rec->flags & DP_PORT_KEEP)) {
+		WR(port->fib, fib ? fib->fib : NULL);
+		port->fib_id = rec->fib;
+		port->flags = rec->flags & ~(DP_PORT_HAS_FD | DP_PORT_KEEP);
+	}
 	port->epoch = e->epoch;
 	port_refresh(port);
 	rc = port_set_backing(e, port, rec, fd, err);
