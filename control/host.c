@@ -11,12 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct host {
 	struct node *node;
 	char netns[2 * TOPOLOGY_NAME_MAX + 8];
-	char done[256]; /* a file that says the exec lines have run */
+	char mark[256]; /* a file: the namespace is ours; not empty: its exec lines have run */
 	int *fds;	/* per port; -1: not open here (the engine may have it) */
 	unsigned exec_next;
 	struct command *running;
@@ -76,7 +77,7 @@ static void run_next(struct host *h)
 	buf_reset(&h->said);
 	if (h->exec_next == spec(h)->exec.count) {
 		h->ready = true;
-		if (file_write(h->done, "", 0, 0644, &err) < 0)
+		if (file_write(h->mark, "done\n", 5, 0644, &err) < 0)
 			log_warn("%s: %s", h->netns, err.text);
 		return;
 	}
@@ -101,12 +102,24 @@ static int make(struct host *h, struct err *err)
 {
 	int code;
 
-	code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
+	if (access(h->mark, F_OK) < 0 && netns_exists(h->netns))
+		return err_set(err, -EEXIST, "namespace %s exists and is not this weftd's; if nobody "
+			       "needs it: ip netns del %s", h->netns, h->netns);
+	code = file_write(h->mark, "", 0, 0644, err);
+	if (!code)
+		code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
 	if (!code)
 		code = netns_create(h->netns, err);
 	for (unsigned i = 0; !code && i < spec(h)->port_count; i++)
 		code = open_tap(h, i, err);
 	return code;
+}
+
+static bool is_done(const struct host *h)
+{
+	struct stat st;
+
+	return stat(h->mark, &st) == 0 && st.st_size > 0;
 }
 
 int host_create(struct node *node, struct host **out, struct err *err)
@@ -118,7 +131,7 @@ int host_create(struct node *node, struct host **out, struct err *err)
 		return err_sys(err, -ENOMEM, "%s", node->spec->name);
 	h->node = node;
 	snprintf(h->netns, sizeof(h->netns), "weft-%s-%s", node->vnet->topology->name, spec(h)->name);
-	snprintf(h->done, sizeof(h->done), "%s/h/%u", node->vnet->daemon->run, node->id);
+	snprintf(h->mark, sizeof(h->mark), "%s/h/%u", node->vnet->daemon->run, node->id);
 	h->fds = malloc((spec(h)->port_count + 1) * sizeof(*h->fds));
 	if (!h->fds) {
 		host_detach(h);
@@ -126,10 +139,9 @@ int host_create(struct node *node, struct host **out, struct err *err)
 	}
 	for (unsigned i = 0; i < spec(h)->port_count; i++)
 		h->fds[i] = -1;
-	if (access(h->done, F_OK) == 0 && netns_exists(h->netns)) {
+	if (is_done(h) && netns_exists(h->netns)) {
 		h->ready = true;
 	} else {
-		unlink(h->done);
 		code = make(h, err);
 		if (code) {
 			host_destroy(h);
@@ -157,9 +169,10 @@ void host_destroy(struct host *h)
 {
 	struct err err;
 
-	unlink(h->done);
-	if (netns_destroy(h->netns, &err) < 0)
+	/* Without the mark the namespace is somebody else's. */
+	if (access(h->mark, F_OK) == 0 && netns_destroy(h->netns, &err) < 0)
 		log_warn("%s: %s", h->netns, err.text);
+	unlink(h->mark);
 	host_detach(h);
 }
 

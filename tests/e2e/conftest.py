@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+
+def pytest_collection_modifyitems(items):
+    """Those that deploy say so by using the fixture; they need root."""
+    for item in items:
+        if "weft" in getattr(item, "fixturenames", ()) and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.fixture(scope="module")
+def weft():
+    """An instance with nothing deployed; everything is removed afterwards, and that is checked."""
+    import weft as tools
+    w = tools.Weft()
+    w.run("destroy", "--all")
+    pages = tools.hugepages()
+    assert not tools.leftovers()
+    yield w
+    w.run("destroy", "--all")
+    assert not tools.leftovers()
+    assert tools.hugepages() == pages

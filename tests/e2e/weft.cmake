@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_executable(blast SOURCES ${PROJECT_SOURCE_DIR}/tests/tools/blast.c)
+target_compile_options(blast PRIVATE -fno-sanitize=all)
+target_link_options(blast PRIVATE -static -fno-sanitize=all)
+
+# The guest images, once for all tests that need them.
+add_test(NAME e2e/build_images COMMAND $<TARGET_FILE:weft> image build)
+set_tests_properties(e2e/build_images PROPERTIES LABELS e2e TIMEOUT 300 FIXTURES_SETUP images
+  RUN_SERIAL TRUE ENVIRONMENT "WEFT_STATE=${CMAKE_BINARY_DIR}/test-state")
+
+foreach(test twins isolation fidelity survival mixed lan vhost edit refusals)
+  weft_pytest(e2e ${test} TIMEOUT 300)
+  set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
+endforeach()

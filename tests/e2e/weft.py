@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What end-to-end tests share: an instance of Weft of their own, and ways to look at it."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+BIN = pathlib.Path(os.environ["WEFT_BIN"])
+SRC = pathlib.Path(os.environ["WEFT_SRC"])
+RUN = "/run/weft-test"
+STATE = BIN.parent / "test-state"
+ENV = dict(os.environ, WEFT_RUN=RUN, WEFT_STATE=str(STATE))
+
+
+def await_true(what, seconds, condition, pause=0.1):
+    """Returns the first true value of condition(); fails after seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(pause)
+
+
+class Weft:
+    """The CLI, as a user calls it."""
+
+    def run(self, *args, status=0, timeout=300, stdin=None):
+        done = subprocess.run([BIN / "weft", *map(str, args)], env=ENV, timeout=timeout,
+                              stdin=subprocess.DEVNULL if stdin is None else None, input=stdin,
+                              capture_output=True)
+        done.stdout = done.stdout.decode(errors="replace")
+        done.stderr = done.stderr.decode(errors="replace")
+        assert status is None or done.returncode == status, \
+            f"weft {args}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *args):
+        return json.loads(self.run(*args, "--format", "json").stdout)
+
+    def exec(self, vnet, node, *command, status=0, timeout=300, stdin=None):
+        return self.run("exec", vnet, node, "--", *command, status=status, timeout=timeout,
+                        stdin=stdin).stdout
+
+    def popen(self, vnet, node, *command, **kw):
+        return subprocess.Popen([BIN / "weft", "exec", vnet, node, "--", *command], env=ENV,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, **kw)
+
+    def deploy(self, path, *args, **kw):
+        return self.run("deploy", path, *args, **kw)
+
+    def node(self, vnet, node):
+        return self.json("inspect", vnet, node)
+
+    def port(self, vnet, node, port):
+        return next(p for p in self.node(vnet, node)["ports"] if p["name"] == port)
+
+    def routes(self, vnet, node):
+        return {r["prefix"]: r for r in self.json("routes", vnet, node)["routes"]}
+
+    def counters(self, vnet):
+        return self.json("inspect", vnet)["counters"]
+
+    def pings(self, vnet, node, address):
+        return self.run("exec", vnet, node, "--", "ping", "-n", "-c", "1", "-W", "1", address,
+                        status=None).returncode == 0
+
+    def await_ping(self, vnet, node, address, seconds=60):
+        await_true(f"{vnet}/{node} pings {address}", seconds,
+                   lambda: self.pings(vnet, node, address))
+
+    def put(self, vnet, node, source, target):
+        """A program of ours, into a guest or a host."""
+        self.exec(vnet, node, "sh", "-c", f"cat >{target} && chmod +x {target}",
+                  stdin=pathlib.Path(source).read_bytes())
+
+    def daemon_pid(self):
+        return self.json("version")["weftd"]["pid"]
+
+    def engine_pid(self):
+        return self.json("version")["weftd"]["engine"]["pid"]
+
+
+def alive(pid):
+    """Runs and is no zombie that only its parent has not buried yet."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    await_true(f"{pid} is dead", 10, lambda: not alive(pid), pause=0.01)
+
+
+class Ping:
+    """Echoes at a steady rate in the background; says what was lost."""
+
+    def __init__(self, weft, vnet, node, address, interval=0.01):
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", f"weft-{vnet}-{node}", "ping", "-n", "-O", "-i", str(interval),
+             address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def stop(self):
+        """(sent, received)"""
+        self.process.send_signal(signal.SIGINT)
+        out = self.process.communicate(timeout=20)[0]
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
+        assert found, out[-2000:]
+        return int(found.group(1)), int(found.group(2))
+
+
+def leftovers():
+    """What of this instance is still there."""
+    found = []
+    for proc in pathlib.Path("/proc").iterdir():
+        if not proc.name.isdigit() or not alive(proc.name):
+            continue
+        with contextlib.suppress(OSError):
+            command = proc.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            environ = proc.joinpath("environ").read_bytes()
+            program = os.readlink(proc / "exe")
+            if RUN in command or (program.startswith(str(BIN)) and RUN.encode() in environ):
+                found.append(f"process {proc.name}: {command}")
+    netns = pathlib.Path("/run/netns")
+    found += [f"namespace {n}" for n in (netns.iterdir() if netns.exists() else [])
+              if n.name.startswith("weft-")]
+    if os.path.exists(RUN):
+        found += [f"file {p}" for p in [pathlib.Path(RUN), *pathlib.Path(RUN).rglob("*")]]
+    found += [f"mount {line.split()[1]}" for line in open("/proc/mounts") if "weft" in line]
+    return found
+
+
+def hugepages():
+    path = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+    return int(path.read_text()) if path.exists() else 0
