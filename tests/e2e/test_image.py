@@ -163,9 +163,9 @@ def check_forward(guest):
     def next_flags():
         return struct.unpack_from("<I", guest.expect(g.FORWARD)[2])[0]
 
-    rules = "table inet t { chain c { type filter hook forward priority 0; %s } }"
-    assert guest.run("nft", rules % "")[0] == 0
-    assert guest.run("nft", "add rule inet t c drop")[0] == 0
+    for rule in ("add table inet t", "add chain inet t c { type filter hook forward priority 0; }",
+                 "add rule inet t c drop"):
+        assert guest.run("nft", rule)[0] == 0
     assert next_flags() == 3
     assert guest.run("nft", "flush chain inet t c")[0] == 0
     assert next_flags() == 0

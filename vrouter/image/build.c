@@ -58,7 +58,7 @@ static int spawn(const char *const argv[], FILE **out, FILE *errors, pid_t *pid)
 		return code;
 	}
 	*out = fdopen(fds[0], "r");
-	return 0;
+	return *out ? 0 : -ENOMEM;
 }
 
 /* The recipe's last complaint, without its newline. */
@@ -99,7 +99,7 @@ static int run(const char *store, const char *name, const char *agent, bool forc
 {
 	char script[4096], why[512];
 	const char *argv[] = { "/bin/sh", script, name, store, agent, force ? "force" : NULL, NULL };
-	FILE *errors = tmpfile(), *out;
+	FILE *errors = tmpfile(), *out = NULL;
 	int status, code;
 	pid_t pid;
 
