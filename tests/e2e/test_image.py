@@ -22,7 +22,7 @@ BIRD = {
     "/etc/bird/bird.conf": "router id 10.0.0.1;\nprotocol device {}\n"
                            "protocol static { ipv4; route 10.9.0.0/16 blackhole; }\n"
                            "protocol kernel { ipv4 { export all; }; }\n"
-                           "protocol bgp b1 { local as 1; neighbor 10.0.0.2 as 2; ipv4; }\n",
+                           "protocol bgp b1 { local as 1; neighbor 10.0.0.2 as 2; ipv4 { import none; export none; }; }\n",
 }
 NEWLINK, NEWADDR, NEWROUTE, NEWRULE, NEWNETCONF = 16, 20, 24, 32, 80
 
