@@ -75,7 +75,8 @@ static void last_line(FILE *errors, char *to, size_t size)
 	}
 }
 
-static void follow(FILE *out, void (*progress)(void *arg, const char *what, double share), void *arg)
+static void follow(FILE *out, void (*progress)(void *arg, const char *what, double share),
+		   void *arg)
 {
 	char line[512], what[256];
 	double share;
