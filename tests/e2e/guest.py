@@ -83,7 +83,8 @@ class Guest:
     def close(self):
         if self.sock:
             self.disconnect()
-        self.process.kill()
+        if self.process.poll() is None:
+            self.process.kill()
         self.process.wait()
 
     def send(self, kind, payload=b"", ident=0):

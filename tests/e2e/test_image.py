@@ -15,14 +15,14 @@ import guest as g  # noqa: E402
 BIN = os.environ["WEFT_BIN"]
 FRR = {
     "/etc/frr/daemons": 'ospfd=yes\nbgpd=yes\nbfdd=yes\nospfd_options="-A 127.0.0.1"\n',
-    "/etc/frr/frr.conf": "hostname r1\ninterface eth1\n ip address 10.0.0.1/24\nexit\n"
+    "/etc/frr/frr.conf": "hostname r1\ninterface eth1\n ip address 10.0.0.1/24\n ip ospf hello-interval 1\n ip ospf dead-interval 4\nexit\n"
                          "ip route 10.9.0.0/16 10.0.0.2\nrouter ospf\n network 10.0.0.0/24 area 0\n",
 }
 BIRD = {
     "/etc/bird/bird.conf": "router id 10.0.0.1;\nprotocol device {}\n"
                            "protocol static { ipv4; route 10.9.0.0/16 blackhole; }\n"
                            "protocol kernel { ipv4 { export all; }; }\n"
-                           "protocol bgp b1 { local as 1; neighbor 10.0.0.2 as 2; ipv4; }\n",
+                           "protocol bgp b1 { local as 1; neighbor 10.0.0.2 as 2; ipv4 { import none; export none; }; }\n",
 }
 NEWLINK, NEWADDR, NEWROUTE, NEWRULE, NEWNETCONF = 16, 20, 24, 32, 80
 
@@ -84,7 +84,10 @@ def test_refused(store):
 
 
 def test_frr(frr, boot):
-    guest = boot("frr", int(frr[3]), FRR, (("52:54:00:00:00:01", "eth2"), ("52:54:00:00:00:02", "eth1")))
+    nics = ("52:54:00:00:00:01", "eth2"), ("52:54:00:00:00:02", "eth1")
+    guest = boot("frr", int(frr[3]), FRR, nics, ("a", "b"))
+    other = boot("frr", int(frr[3]), {k: v.replace("10.0.0.1/24", "10.0.0.3/24") for k, v in FRR.items()},
+                 (("52:54:00:00:00:03", "eth1"),), ("b", "a"))
     start = time.monotonic()
     guest.ready()
     print(f"frr: ready after {time.monotonic() - start:.1f} s, {guest.cpu_s():.1f} CPU s")
@@ -93,8 +96,9 @@ def test_frr(frr, boot):
     assert status == 0 and "FRRouting 8.4.4" in out
     status, out, _ = guest.run("vtysh", "-c", "show running-config")
     assert "ip route 10.9.0.0/16 10.0.0.2" in out and "network 10.0.0.0/24 area 0" in out
-    status, out, _ = guest.run("/usr/lib/weft/protocols")
-    assert status == 0 and "ospf 0 0" in out.splitlines()
+    other.ready()
+    until(60, lambda: "ospf 1 1" in guest.run("/usr/lib/weft/protocols")[1].splitlines())
+    other.close()
     assert guest.run("cat", "/sys/class/net/eth1/address")[1] == "52:54:00:00:00:02\n"
     assert guest.run("hostname")[1] == "r1\n"
     check_exec(guest)
@@ -102,12 +106,14 @@ def test_frr(frr, boot):
     check_forward(guest)
     # A dead daemon comes back.
     assert guest.run("sh", "-c", "kill -9 $(cat /run/frr/ospfd.pid)")[0] == 0
-    for _ in range(30):
-        if guest.run("vtysh", "-d", "ospfd", "-c", "show ip ospf")[1].find("10.0.0.1") >= 0:
-            break
-        time.sleep(1)
-    else:
-        pytest.fail("watchfrr did not restart ospfd")
+    until(60, lambda: "10.0.0.1" in guest.run("vtysh", "-d", "ospfd", "-c", "show ip ospf")[1])
+
+
+def until(seconds, true):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.5)
 
 
 def check_exec(guest):
@@ -157,9 +163,9 @@ def check_forward(guest):
     def next_flags():
         return struct.unpack_from("<I", guest.expect(g.FORWARD)[2])[0]
 
-    rules = "table inet t { chain c { type filter hook forward priority 0; %s } }"
-    assert guest.run("nft", rules % "")[0] == 0
-    assert guest.run("nft", "add rule inet t c drop")[0] == 0
+    for rule in ("add table inet t", "add chain inet t c { type filter hook forward priority 0; }",
+                 "add rule inet t c drop"):
+        assert guest.run("nft", rule)[0] == 0
     assert next_flags() == 3
     assert guest.run("nft", "flush chain inet t c")[0] == 0
     assert next_flags() == 0

@@ -26,6 +26,7 @@ struct source {
 	void (*ready)(struct source *s, uint32_t events);
 	uint32_t events;
 	bool added;
+	bool idle;   /* out of the epoll for now, by source_idle() */
 	bool output; /* what is read of it goes to the host: paused while the port is full */
 };
 
@@ -34,6 +35,7 @@ void loop_run(void);
 void source_open(struct source *s, int fd, uint32_t events, bool output,
 		 void (*ready)(struct source *s, uint32_t events));
 void source_close(struct source *s); /* closes the fd; fine when there is none */
+void source_idle(struct source *s, bool idle);
 void loop_pause_output(bool pause);
 
 /* The port. */

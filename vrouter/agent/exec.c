@@ -23,7 +23,7 @@ enum {
 };
 
 struct command {
-	struct source out, err, in; /* first member: sources are cast back by their offset */
+	struct source out, err, in;
 	uint32_t id;
 	pid_t pid; /* 0: slot is free */
 	bool unseen, dead, in_eof;
@@ -100,19 +100,7 @@ static void stdin_ready(struct source *s, uint32_t events)
 		buf_free(&c->in_buf);
 		return;
 	}
-	/* Out of the epoll while there is nothing to write. */
-	if (!c->in_buf.len) {
-		int fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
-
-		source_close(s);
-		s->fd = fd;
-	}
-}
-
-static void stdin_more(struct command *c)
-{
-	if (c->in.fd >= 0 && !c->in.added)
-		source_open(&c->in, c->in.fd, EPOLLOUT, false, stdin_ready);
+	source_idle(s, !c->in_buf.len);
 }
 
 /* Ended, and its pipes are empty (or it is unseen): over. Else the pipes' readers find out. */
@@ -221,7 +209,11 @@ static int start(struct command *c, struct rd payload)
 		fcntl(in[1], F_SETFL, O_NONBLOCK);
 	source_open(&c->out, out[0], EPOLLIN, true, stdout_ready);
 	source_open(&c->err, err[0], EPOLLIN, true, stderr_ready);
-	c->in = (struct source){ .fd = in[1] };
+	c->in = (struct source){ .fd = -1 };
+	if (in[1] >= 0) {
+		source_open(&c->in, in[1], EPOLLOUT, false, stdin_ready);
+		source_idle(&c->in, true);
+	}
 	return 0;
 }
 
@@ -262,7 +254,7 @@ void exec_stdin(uint32_t id, struct rd payload)
 		buf_free(&c->in_buf);
 		return;
 	}
-	stdin_more(c);
+	source_idle(&c->in, false);
 }
 
 void exec_kill(uint32_t id, struct rd payload)
@@ -283,7 +275,8 @@ void exec_forget_all(void)
 			continue;
 		c->unseen = true;
 		c->in_eof = true;
-		stdin_more(c);
+		if (c->in.fd >= 0)
+			source_idle(&c->in, false);
 		if (c->dead)
 			finish(c);
 	}

@@ -20,7 +20,7 @@ int loop_init(void)
 static void update(struct source *s)
 {
 	struct epoll_event ev = { .events = s->events, .data.ptr = s };
-	bool want = s->fd >= 0 && !(paused && s->output);
+	bool want = s->fd >= 0 && !s->idle && !(paused && s->output);
 
 	if (want == s->added)
 		return;
@@ -39,6 +39,12 @@ void source_open(struct source *s, int fd, uint32_t events, bool output,
 		update(s);
 		return;
 	}
+}
+
+void source_idle(struct source *s, bool idle)
+{
+	s->idle = idle;
+	update(s);
 }
 
 void source_close(struct source *s)

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
@@ -55,7 +54,7 @@ static const int groups[] = {
 
 static struct source sock = { .fd = -1 };
 static unsigned step, redone;
-static uint32_t seq;
+static uint32_t seq, portid; /* of the request under way */
 static bool interrupted;
 
 static void ask(void)
@@ -64,7 +63,8 @@ static void ask(void)
 
 	interrupted = false;
 	body[0] = steps[step].family;
-	nl_request(sock.fd, steps[step].type, NLM_F_DUMP, ++seq, body, steps[step].body);
+	/* Strict checking takes a header of one byte without its padding for one with attributes. */
+	nl_request(sock.fd, steps[step].type, NLM_F_DUMP, ++seq, body, NLMSG_ALIGN(steps[step].body));
 }
 
 static void step_done(void)
@@ -92,7 +92,8 @@ static void pass(const uint8_t *part, size_t len)
 	bool done = false;
 
 	for (int left = (int)len; NLMSG_OK(nlh, left); nlh = NLMSG_NEXT(nlh, left)) {
-		bool ours = nlh->nlmsg_seq == seq && step < STEPS;
+		/* A change carries the number of whoever made it. */
+		bool ours = nlh->nlmsg_pid == portid && nlh->nlmsg_seq == seq && step < STEPS;
 		size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
 
 		if (ours && nlh->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -126,6 +127,8 @@ static void routes_ready(struct source *s, uint32_t events)
 
 void routes_watch(void)
 {
+	struct sockaddr_nl local = { 0 };
+	socklen_t local_len = sizeof(local);
 	int fd, size = RECEIVE_BUFFER;
 
 	routes_stop();
@@ -136,9 +139,9 @@ void routes_watch(void)
 	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
 		setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(int));
 	source_open(&sock, fd, EPOLLIN, true, routes_ready);
+	getsockname(fd, (struct sockaddr *)&local, &local_len);
+	portid = local.nl_pid;
 	step = redone = 0;
-	if (!seq) /* other programs' numbers come with their changes: begin where none is likely */
-		seq = (uint32_t)time(NULL) << 8 | 0x80000000u;
 	port_send(AGENT_DUMP_BEGIN, 0, NULL, 0);
 	forward_start();
 	ask();

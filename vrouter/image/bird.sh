@@ -4,7 +4,7 @@
 title=BIRD
 title_package=bird2
 packages="bird2"
-memory_mib=96
+memory_mib=128
 files_under=/etc/bird
 paths="usr/sbin/bird usr/sbin/birdc etc/bird"
 

@@ -58,7 +58,7 @@ static int spawn(const char *const argv[], FILE **out, FILE *errors, pid_t *pid)
 		return code;
 	}
 	*out = fdopen(fds[0], "r");
-	return 0;
+	return *out ? 0 : -ENOMEM;
 }
 
 /* The recipe's last complaint, without its newline. */
@@ -75,7 +75,8 @@ static void last_line(FILE *errors, char *to, size_t size)
 	}
 }
 
-static void follow(FILE *out, void (*progress)(void *arg, const char *what, double share), void *arg)
+static void follow(FILE *out, void (*progress)(void *arg, const char *what, double share),
+		   void *arg)
 {
 	char line[512], what[256];
 	double share;

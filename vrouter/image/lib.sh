@@ -22,7 +22,8 @@ apt() {
 	shift 2
 	apt-get -qq -y -o Dir::State::status="$apt_work/status" -o Dir::Cache::archives="$apt_cache" \
 		-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root \
-		-o APT::Install-Recommends=false -o Debug::NoLocking=true "$@" </dev/null
+		-o APT::Install-Recommends=false -o Debug::NoLocking=true \
+		-o Acquire::ForceHash=SHA256 "$@" </dev/null
 }
 
 # Writes WORK/archives: file name, size and (where the index tells it here) hash of every package.
