@@ -245,6 +245,8 @@ static int device_open(struct engine *e, const char *devargs, struct device **ou
 	}
 	WR(dev->up, 1); /* until device_watch() knows better */
 	WR(e->devices[at], dev);
+	for (unsigned i = 0; i < e->worker_count; i++)
+		worker_wake(e->workers[i]); /* from now on it must look by itself */
 	*out = dev;
 	return 0;
 }
