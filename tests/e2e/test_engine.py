@@ -372,6 +372,32 @@ def open_far_and_tap():
     return far, tap, fd
 
 
+def test_confined(tmp_path):
+    e = dp.Engine(tmp_path, args=["--user", "12345"])
+    with open(f"/proc/{e.p.pid}/status") as f:
+        status = dict(line.rstrip().split(":\t", 1) for line in f if ":\t" in line)
+    assert status["Uid"].split() == ["12345"] * 4 and status["Groups"].strip() == ""
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    allowed = 1 << 12 | 1 << 13 | 1 << 14 | 1 << 39  # NET_ADMIN, NET_RAW, IPC_LOCK, BPF
+    assert int(status["CapEff"], 16) & ~allowed == 0
+    net = Net(e.client, 1)
+    e.client.do(*net.routes())
+    net.to_router(dp.ip4("10.1.2.3"))
+    net.b.recv()
+    # One engine a socket; a vhost-user port opens, is not backed until a guest comes, and closes.
+    second = subprocess.run([e.p.args[0], "--socket", e.path], capture_output=True, text=True)
+    assert second.returncode == 1 and "another engine" in second.stderr
+    vhost = f"net_vhost0,iface={tmp_path}/vhost.sock,client=1"
+    e.client.do(dp.port(104, 104, dp.DEV, 0, 101, mac_=R_A, dev=vhost))
+    until(lambda: net.port(4)["state"] == 1)
+    net.to_router(bytes(46), 0x806)
+    until(lambda: net.port(4)["drops"]["no_backing"] == 1)
+    e.client.do(dp.by_id(dp.VNET_DEL, 1))
+    e.client.do(dp.vnet(1), dp.node(1, 1, dp.HOST), dp.port(1, 1, dp.DEV, dev=vhost))
+    code, log = e.stop()
+    assert code == 0, log
+
+
 def test_idle_and_many_frames(engine, net):
     for i in range(2000):
         net.to_router(dp.ip4("10.1.2.3"))

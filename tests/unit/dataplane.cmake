@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+add_library(dp_lab STATIC ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/lab.c)
+target_link_libraries(dp_lab PUBLIC weft_dataplane)
+weft_unit(dataplane policer DEPS dataplane)
+foreach(name bridge forward request)
+  weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
+endforeach()
