@@ -372,12 +372,21 @@ def open_far_and_tap():
     return far, tap, fd
 
 
-def test_confined(tmp_path):
+@pytest.fixture
+def confined(tmp_path):
+    tmp_path.chmod(0o777)  # the vhost-user socket's place
     e = dp.Engine(tmp_path, args=["--user", "12345"])
+    yield e
+    code, log = e.stop()
+    assert code == 0, log
+
+
+def test_confined(confined, tmp_path):
+    e = confined
     with open(f"/proc/{e.p.pid}/status") as f:
-        status = dict(line.rstrip().split(":\t", 1) for line in f if ":\t" in line)
+        status = dict(line.split(":\t", 1) for line in f if ":\t" in line)
     assert status["Uid"].split() == ["12345"] * 4 and status["Groups"].strip() == ""
-    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert int(status["NoNewPrivs"]) == 1 and int(status["Seccomp"]) == 2
     allowed = 1 << 12 | 1 << 13 | 1 << 14 | 1 << 39  # NET_ADMIN, NET_RAW, IPC_LOCK, BPF
     assert int(status["CapEff"], 16) & ~allowed == 0
     net = Net(e.client, 1)
@@ -394,8 +403,6 @@ def test_confined(tmp_path):
     until(lambda: net.port(4)["drops"]["no_backing"] == 1)
     e.client.do(dp.by_id(dp.VNET_DEL, 1))
     e.client.do(dp.vnet(1), dp.node(1, 1, dp.HOST), dp.port(1, 1, dp.DEV, dev=vhost))
-    code, log = e.stop()
-    assert code == 0, log
 
 
 def test_idle_and_many_frames(engine, net):
