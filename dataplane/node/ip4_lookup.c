@@ -37,6 +37,8 @@ void ip4_lookup_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			pkts[i--] = pkts[--n];
 		}
 	}
+	if (!n)
+		return;
 	fib_lookup4_bulk(fibs, dst, values, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];

@@ -40,6 +40,8 @@ void ip6_lookup_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			pkts[i--] = pkts[--n];
 		}
 	}
+	if (!n)
+		return;
 	fib_lookup6_bulk(fibs, (const uint8_t(*)[16])dst, values, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];

@@ -5,3 +5,6 @@ weft_unit(dataplane policer DEPS dataplane)
 foreach(name bridge forward request)
   weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
 endforeach()
+# A confined process cannot be searched for leaks.
+weft_unit(dataplane confine DEPS dataplane)
+set_tests_properties(unit/dataplane/confine PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
