@@ -36,12 +36,14 @@ int api_bind(const char *path, int *out, struct err *err)
 	if (strlen(path) >= sizeof(un.sun_path))
 		return err_set(err, -ENAMETOOLONG, "%s: too long for a socket", path);
 	memcpy(un.sun_path, path, strlen(path));
-	probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	rc = probe < 0 ? -errno : connect(probe, (struct sockaddr *)&un, sizeof(un));
+	/* A living engine would take a right connection for its next client and drop the one it
+	 * has; one of the wrong type fails with EPROTOTYPE, where a dead one's is refused. */
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	rc = connect(probe, (struct sockaddr *)&un, sizeof(un)) < 0 ? errno : 0;
 	close(probe);
-	if (!rc)
+	if (!rc || rc == EPROTOTYPE || rc == EAGAIN)
 		return err_set(err, -EADDRINUSE, "%s: another engine serves it", path);
-	if (errno == ECONNREFUSED)
+	if (rc == ECONNREFUSED)
 		unlink(path);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mask = umask(0177);

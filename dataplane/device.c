@@ -20,7 +20,7 @@ struct device {
 	uint32_t sliced;	   /* ports with a VLAN */
 	struct port *slice[VLANS]; /* by VLAN, 0: untagged; RCU */
 	uint32_t up;
-	uint64_t strangers, reported; /* frames of no slice */
+	uint64_t strangers, reported; /* frames of no slice, or without a buffer */
 	struct {
 		struct rte_mbuf *pkts[BURST];
 		unsigned count;
@@ -167,7 +167,7 @@ void device_watch(struct engine *e)
 		if (rte_eth_link_get_nowait(dev->ethdev, &link) == 0)
 			WR(dev->up, link.link_status);
 		if (RD(dev->strangers) != dev->reported) {
-			log_warn("%s: %lu frames of no port's VLAN so far", dev->devargs,
+			log_warn("%s: %lu frames so far of no port's VLAN, or too big", dev->devargs,
 				 (unsigned long)RD(dev->strangers));
 			dev->reported = RD(dev->strangers);
 		}
@@ -245,6 +245,8 @@ static int device_open(struct engine *e, const char *devargs, struct device **ou
 	}
 	WR(dev->up, 1); /* until device_watch() knows better */
 	WR(e->devices[at], dev);
+	for (unsigned i = 0; i < e->worker_count; i++)
+		worker_wake(e->workers[i]); /* from now on it must look by itself */
 	*out = dev;
 	return 0;
 }

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's API (dataplane/api.h) in Python: a process, a connection, records."""
+import array
+import os
+import select
+import socket
+import struct
+import subprocess
+import time
+
+(HELLO, SYNC, VNET_SET, VNET_DEL, NODE_SET, NODE_DEL, PORT_SET, PORT_DEL, LINK_SET, LINK_DEL,
+ FIB_SET, FIB_DEL, FIB_SYNC, NH_SET, NH_DEL, ROUTE_SET, ROUTE_DEL, PORT_GET, VNET_GET,
+ FIB_GET) = range(1, 21)
+ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
+NONE, DGRAM, TAP, DEV = range(4)
+PUNT, DROP, ADJ, GROUP = range(1, 5)
+HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
+DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
+         "blackhole policed bridge_loop bridge_same no_memory isolation").split()
+
+
+class Refused(Exception):
+    def __init__(self, status, index, text):
+        super().__init__(text)
+        self.errno, self.index = -status, index
+
+
+def mac(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def record(op, body=b""):
+    body += bytes(-len(body) % 8)
+    return struct.pack("=HHI", op, 8 + len(body), 0) + body
+
+
+def by_id(op, id):
+    return record(op, struct.pack("=II", id, 0))
+
+
+def sync(end, op=SYNC, id=0):
+    return record(op, struct.pack("=II", id, end))
+
+
+def vnet(id, name="v"):
+    return record(VNET_SET, struct.pack("=II64s", id, 0, name.encode()))
+
+
+def node(id, vnet, kind, flags=0, name="n"):
+    return record(NODE_SET, struct.pack("=IIII64s", id, vnet, kind, flags, name.encode()))
+
+
+def port(id, node, backing=NONE, flags=0, fib=0, mtu=1500, vlan=0, mac_="02:00:00:00:00:01",
+         name=None, dev=""):
+    return record(PORT_SET, struct.pack("=IIIIIHH6sH64s128s", id, node, backing, flags, fib, mtu,
+                                        vlan, mac(mac_), 0, (name or f"p{id}").encode(),
+                                        dev.encode()))
+
+
+def link(id, a, b, down=0):
+    return record(LINK_SET, struct.pack("=IIII", id, a, b, down))
+
+
+def fib(id, node, max_routes=0):
+    return record(FIB_SET, struct.pack("=IIII", id, node, 254, max_routes))
+
+
+def nh(node, id, kind, port=0, mac_="00:00:00:00:00:00", members=()):
+    return record(NH_SET, struct.pack("=IIII6sH", node, id, kind, port, mac(mac_), len(members)) +
+                  struct.pack(f"={len(members)}I", *members))
+
+
+def route(fib, nh, prefix, op=ROUTE_SET):
+    addr, length = prefix.split("/")
+    family = 6 if ":" in addr else 4
+    raw = socket.inet_pton(socket.AF_INET6 if family == 6 else socket.AF_INET, addr)
+    return record(op, struct.pack("=IIBB6x16s", fib, nh, family, int(length), raw))
+
+
+class Client:
+    def __init__(self, path):
+        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.s.settimeout(10)
+        self.s.connect(path)
+        self.seq = 0
+
+    def close(self):
+        self.s.close()
+
+    def raw(self, data, fds=()):
+        anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        self.s.sendmsg([data], anc)
+        results = []
+        while True:
+            reply = self.s.recv(65536)
+            seq, status, index, flags, count, text = struct.unpack_from("=IiIII252s", reply)
+            at = 272
+            for _ in range(count):
+                op, size, _ = struct.unpack_from("=HHI", reply, at)
+                results.append(reply[at:at + size])
+                at += size
+            assert at == len(reply)
+            if not flags & 1:
+                break
+        if status:
+            raise Refused(status, index, text.split(b"\0")[0].decode())
+        return results
+
+    def do(self, *records, fds=()):
+        self.seq += 1
+        return self.raw(struct.pack("=II", self.seq, len(records)) + b"".join(records), fds)
+
+    def hello(self):
+        keys = "version pid boot_id has_state hugepages".split()
+        return dict(zip(keys, struct.unpack_from("=IIQII", self.do(record(HELLO))[0], 8)))
+
+    def ports(self, id=0):
+        out = {}
+        for r in self.do(by_id(PORT_GET, id)):
+            v = struct.unpack_from("=IIII7Q15Q", r, 8)
+            keys = ("id vnet node state rx rx_bytes tx tx_bytes forwarded punted "
+                    "injected").split()
+            out[v[0]] = dict(zip(keys, v)) | {"drops": dict(zip(DROPS, v[11:]))}
+        return out
+
+    def vnets(self):
+        out = {}
+        for r in self.do(by_id(VNET_GET, 0)):
+            v = struct.unpack_from("=II3Q15Q", r, 8)
+            out[v[0]] = dict(zip("id pad forwarded punted injected".split(), v)) | {
+                "drops": dict(zip(DROPS, v[5:]))}
+        return out
+
+    def fibs(self):
+        return {v[0]: v[2:4] for v in (struct.unpack_from("=IIIIQ", r, 8)
+                                       for r in self.do(by_id(FIB_GET, 0)))}
+
+
+class Engine:
+    """weft-dp in a process of its own."""
+
+    def __init__(self, directory, prefix=(), args=()):
+        self.path = os.path.join(directory, "dp.sock")
+        binary = os.path.join(os.environ["WEFT_BIN"], "weft-dp")
+        self.log = open(os.path.join(directory, "log"), "w+")
+        # A confined process cannot be searched for leaks; the unit tests are.
+        self.p = subprocess.Popen([*prefix, binary, "--socket", self.path, "--no-huge",
+                                   "--memory", "192", *args], stderr=self.log,
+                                  env=os.environ | {"ASAN_OPTIONS": "detect_leaks=0"})
+        self.client = self.connect()
+
+    def connect(self):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                return Client(self.path)
+            except OSError:
+                if self.p.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError("no engine: " + self.text())
+                time.sleep(0.02)
+
+    def text(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def cpu(self):
+        """Seconds of CPU used so far."""
+        with open(f"/proc/{self.p.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        self.p.terminate()
+        code = self.p.wait(20)
+        text = self.text()
+        self.log.close()
+        return code, text
+
+
+class Wire:
+    """Our end of a datagram port: what its guest or host would be."""
+
+    def __init__(self):
+        self.s, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.s.settimeout(5)
+
+    def fd(self):
+        return self.theirs.fileno()
+
+    def send(self, frame):
+        self.s.send(frame)
+
+    def recv(self):
+        return self.s.recv(16384)
+
+    def silent(self):
+        """Nothing is waiting."""
+        return not select.select([self.s], [], [], 0)[0]
+
+    def close(self):
+        self.s.close()
+        self.theirs.close()
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def eth(dst, src, ethertype, payload):
+    return mac(dst) + mac(src) + struct.pack(">H", ethertype) + payload
+
+
+def ip4(dst, src="10.0.0.1", ttl=64, proto=17, payload=b"", sport=1000, dport=2000, size=0):
+    if proto == 17 and not payload:
+        payload = struct.pack(">HHHH", sport, dport, 8, 0)
+    payload += bytes(max(0, size - 20 - len(payload)))
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, ttl, proto, 0,
+                       socket.inet_aton(src), socket.inet_aton(dst))
+    return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
+
+
+def ip6(dst, src="fd00::1", hops=64, size=0):
+    payload = struct.pack(">HHHH", 1000, 2000, 8, 0)
+    payload += bytes(max(0, size - 40 - len(payload)))
+    return (struct.pack(">IHBB", 6 << 28, len(payload), 17, hops) +
+            socket.inet_pton(socket.AF_INET6, src) + socket.inet_pton(socket.AF_INET6, dst) +
+            payload)
