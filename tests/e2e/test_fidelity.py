@@ -1,1 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What the engine cannot represent the guest does itself, and inspect says what and why."""
+import pytest
+
+from weft import SRC, await_true
+
+H2 = "10.0.3.10"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def red(weft):
+    weft.deploy(SRC / "configs/twins/red.clab.yml")
+    for address in (H2, "fd00:3::10"):
+        weft.await_ping("red", "h1", address)
+
+
+def forwarded_by_engine(weft, count=20):
+    """How many of `count` echoes from h1 r1's engine side forwarded; all must be answered."""
+    before = weft.port("red", "r1", "eth3")["forwarded"]
+    weft.exec("red", "h1", "ping", "-n", "-c", str(count), "-i", "0.05", "-W", "2", H2)
+    return weft.port("red", "r1", "eth3")["forwarded"] - before
+
+
+def punted(weft):
+    return weft.node("red", "r1")["punted"]
+
+
+@pytest.mark.parametrize("add,remove,reason", [
+    ("nft add table ip t && nft add chain ip t f '{ type filter hook forward priority 0; }' && "
+     "nft add rule ip t f counter accept", "nft delete table ip t", "nftables"),
+    ("ip rule add pref 100 from 10.77.0.0/16 lookup 100", "ip rule del pref 100", "policy rule"),
+], ids=["nftables", "policy-rule"])
+def test_the_whole_router_is_punted(weft, add, remove, reason):
+    assert forwarded_by_engine(weft) >= 20 and not punted(weft)
+    weft.exec("red", "r1", "sh", "-c", add)
+    try:
+        await_true("inspect says why", 20, lambda: any(reason in r for r in punted(weft)))
+        assert forwarded_by_engine(weft) == 0
+    finally:
+        weft.exec("red", "r1", "sh", "-c", remove)
+    await_true("the reason goes", 20, lambda: not punted(weft))
+    assert forwarded_by_engine(weft) >= 20
+
+
+def test_nft_rules_count_what_they_forward(weft):
+    """The guest's own rule sees the transit traffic: nothing is different, only slower."""
+    weft.exec("red", "r1", "sh", "-c", "nft add table ip t && nft add chain ip t f "
+              "'{ type filter hook forward priority 0; }' && nft add rule ip t f ip daddr 10.0.3.10 counter accept")
+    try:
+        await_true("punted", 20, lambda: punted(weft))
+        forwarded_by_engine(weft)
+        out = weft.exec("red", "r1", "nft", "list", "table", "ip", "t")
+        assert int(out.split("packets ")[1].split()[0]) >= 20
+    finally:
+        weft.exec("red", "r1", "nft", "delete", "table", "ip", "t")
+    await_true("forwarded again", 20, lambda: not punted(weft))
+
+
+def test_a_route_by_something_that_is_no_port(weft):
+    weft.exec("red", "r1", "sh", "-c", "ip link add dum0 type dummy && ip link set dum0 up && "
+              "ip route add 198.51.100.0/24 dev dum0")
+    try:
+        await_true("inspect says why", 20, lambda: any(
+            "198.51.100.0/24" in r and "dum0" in r for r in punted(weft)))
+        assert weft.routes("red", "r1")["198.51.100.0/24"]["kind"] == "punt"
+        assert forwarded_by_engine(weft) >= 20  # the others are not concerned
+    finally:
+        weft.exec("red", "r1", "ip", "link", "del", "dum0")
+    await_true("the reason goes", 20, lambda: not punted(weft))
+
+
+def test_blackholes_and_unreachables(weft):
+    weft.exec("red", "r1", "sh", "-c", "ip route add blackhole 198.51.100.0/25; "
+              "ip route add unreachable 198.51.100.128/25")
+    try:
+        await_true("routes arrive", 20, lambda: "198.51.100.0/25" in weft.routes("red", "r1"))
+        assert weft.routes("red", "r1")["198.51.100.0/25"]["kind"] == "drop"
+        before = weft.port("red", "r1", "eth3")["drops"].get("blackhole", 0)
+        out = weft.exec("red", "h1", "ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", "198.51.100.1", status=None)
+        assert "100% packet loss" in out and "nreachable" not in out
+        assert weft.port("red", "r1", "eth3")["drops"]["blackhole"] - before == 3
+        out = weft.exec("red", "h1", "ping", "-n", "-c", "1", "-W", "5", "198.51.100.200", status=None)
+        assert "Destination Host Unreachable" in out
+    finally:
+        weft.exec("red", "r1", "sh", "-c", "ip route del blackhole 198.51.100.0/25; "
+                  "ip route del unreachable 198.51.100.128/25")
+
+
+def test_a_vrf_selects_the_fib(weft):
+    """r2's port to r3 moves into a VRF: its FIB is that table's, and is on it in the engine."""
+    weft.exec("red", "r2", "sh", "-c", "ip link add vrf9 type vrf table 900 && ip link set vrf9 up && "
+              "ip link set eth2 master vrf9 && ip route add 203.0.113.0/24 via 10.0.23.2 dev eth2 table 900")
+    try:
+        def found():
+            return [r for r in weft.json("routes", "red", "r2")["routes"]
+                    if r["table"] == 900 and r["prefix"] == "203.0.113.0/24"]
+        route = await_true("the VRF's route", 30, lambda: (
+            f := found()) and f[0]["kind"] == "forward" and f[0])
+        assert route["via"][0]["port"] == "eth2"
+        fibs = {f["table"] for f in weft.node("red", "r2")["fib"]}
+        assert {254, 900} <= fibs
+    finally:
+        weft.exec("red", "r2", "sh", "-c", "ip link set eth2 nomaster; ip link del vrf9")
+    await_true("the VRF's FIB goes", 20, lambda: 900 not in {
+        f["table"] for f in weft.node("red", "r2")["fib"]})
+
+
+def test_mtu_is_answered_by_the_guest(weft):
+    """A packet larger than the way out: the guest says so, the engine does not cut."""
+    weft.exec("red", "h1", "ip", "link", "set", "eth1", "mtu", "1500")
+    out = weft.exec("red", "h1", "ping", "-n", "-c", "2", "-s", "1472", "-M", "do", "-W", "2", H2)
+    assert "0% packet loss" in out

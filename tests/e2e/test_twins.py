@@ -62,13 +62,16 @@ def test_transit_does_not_pass_through_guests(weft, address):
     count = 1_000_000
     weft.await_ping("red", "h1", address)
     seen = {r: guest_packets(weft, "red", r) for r in ("r1", "r2", "r3")}
-    forwarded = weft.counters("red")["forwarded"]
+    forwarded = {r: weft.port("red", r, p)["forwarded"] for r, p in (("r1", "eth3"), ("r3", "eth1"))}
     began = time.monotonic()
-    weft.exec("red", "h1", BIN / "blast", "udp", address, 9, count)
-    took = time.monotonic() - began
-    grown = await_true("a million packets forwarded twice", 30, lambda: (
-        n if (n := weft.counters("red")["forwarded"] - forwarded) > 1.98 * count else 0))
-    print(f"{grown} forwarded, {count / took / 1e3:.0f} kpps")
+
+    def grown():
+        # The host's own kernel drops what its tap has no room for, so this takes several calls.
+        weft.exec("red", "h1", BIN / "blast", "udp", address, 9, count)
+        return all(weft.port("red", r, p)["forwarded"] - forwarded[r] >= count
+                   for r, p in (("r1", "eth3"), ("r3", "eth1")))
+    await_true("a million packets forwarded by r1 and by r3", 60, grown)
+    print(f"{count / (time.monotonic() - began) / 1e3:.0f} kpps")
     for router, before in seen.items():
         # Hellos, acknowledgements, ARP, the ICMP errors of a closed port: some a second.
         control = 200 + 60 * (time.monotonic() - began)
