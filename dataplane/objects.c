@@ -101,6 +101,7 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 {
 	struct vnet *vnet = hash_map_find(e->vnet_map, &rec->vnet);
 	struct vnode *node = hash_map_find(e->node_map, &rec->id);
+	bool fresh = !node;
 	void *value;
 
 	if (!rec->id)
@@ -114,16 +115,16 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 	if (node && (node->vnet != vnet || node->kind != rec->kind))
 		return err_set(err, -EBUSY, "node %s: neither vnet nor kind of a node change",
 			       rec->name);
-	if (!node) {
+	if (fresh) {
 		node = node_create(e, rec, vnet);
 		if (!node)
 			return err_set(err, -ENOMEM, "node %s: out of memory", rec->name);
 	}
 	node->epoch = e->epoch;
 	memcpy(node->name, rec->name, sizeof(node->name));
-	if (rec->flags & DP_NODE_KEEP || node->flags == rec->flags)
+	if ((rec->flags & DP_NODE_KEEP && !fresh) || node->flags == (rec->flags & ~DP_NODE_KEEP))
 		return 0;
-	node->flags = rec->flags;
+	node->flags = rec->flags & ~DP_NODE_KEEP;
 	for (size_t i = 0; hash_map_next(e->port_map, &i, NULL, &value);)
 		if (((struct port *)value)->node == node)
 			port_refresh(value);

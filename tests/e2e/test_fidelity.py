@@ -91,6 +91,9 @@ def test_a_vrf_selects_the_fib(weft):
     weft.exec("red", "r2", "sh", "-c", "ip link add vrf9 type vrf table 900 && ip link set vrf9 up && "
               "ip link set eth2 master vrf9 && ip route add 203.0.113.0/24 via 10.0.23.2 dev eth2 table 900")
     try:
+        # Out of the default VRF nobody talks to r3 any more: somebody must ask for its MAC.
+        weft.exec("red", "r2", "ping", "-c", "1", "-I", "vrf9", "-W", "5", "10.0.23.2")
+
         def found():
             return [r for r in weft.json("routes", "red", "r2")["routes"]
                     if r["table"] == 900 and r["prefix"] == "203.0.113.0/24"]

@@ -129,13 +129,19 @@ def leftovers():
             program = os.readlink(proc / "exe")
             if RUN in command or (program.startswith(str(BIN)) and RUN.encode() in environ):
                 found.append(f"process {proc.name}: {command}")
-    netns = pathlib.Path("/run/netns")
-    found += [f"namespace {n}" for n in (netns.iterdir() if netns.exists() else [])
-              if n.name.startswith("weft-")]
     if os.path.exists(RUN):
         found += [f"file {p}" for p in [pathlib.Path(RUN), *pathlib.Path(RUN).rglob("*")]]
-    found += [f"mount {line.split()[1]}" for line in open("/proc/mounts") if "weft" in line]
-    return found
+    return found + sorted(named_things() - FOREIGN)
+
+
+def named_things():
+    """Namespaces and mounts, which do not say whose they are."""
+    netns = pathlib.Path("/run/netns")
+    return {f"namespace {n}" for n in (netns.iterdir() if netns.exists() else [])} | {
+        f"mount {line.split()[1]}" for line in open("/proc/mounts")}
+
+
+FOREIGN = named_things()
 
 
 def hugepages():
