@@ -183,7 +183,10 @@ void host_program(struct host *h)
 		struct err err;
 
 		rec.backing = DP_BACK_TAP;
-		if (open_tap(h, i, &err) < 0 && strcmp(h->error, err.text) != 0) {
+		int code = open_tap(h, i, &err);
+
+		/* Busy: the engine went on with it while weftd was away. */
+		if (code && code != -EBUSY && strcmp(h->error, err.text) != 0) {
 			snprintf(h->error, sizeof(h->error), "%.500s", err.text);
 			log_warn("%s: %s", h->netns, h->error);
 		}

@@ -35,13 +35,12 @@ class Ears:
     def __init__(self, weft, vnet, nodes):
         self.weft, self.vnet = weft, vnet
         self.processes = {n: weft.popen(vnet, n, blast(n), "listen", "200") for n in nodes}
-        for node, process in self.processes.items():
-            assert "listening" in process.stderr.readline(), node
+        self.pids = {n: p.stderr.readline().split()[1] for n, p in self.processes.items()}
 
     def heard(self):
         """node -> (marked frames, all frames)"""
-        for node in self.processes:
-            self.weft.exec(self.vnet, node, "pkill", "-x", "blast")
+        for node, pid in self.pids.items():
+            self.weft.exec(self.vnet, node, "sh", "-c", f"kill {pid}")
         result = {}
         for node, process in self.processes.items():
             out, err = process.communicate(timeout=30)

@@ -162,7 +162,7 @@ static int listen_frames(char **argv)
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
-	fprintf(stderr, "listening\n");
+	fprintf(stderr, "listening %d\n", (int)getpid());
 	while (!stop && time(NULL) < end) {
 		struct pollfd in = { .fd = fd, .events = POLLIN };
 		ssize_t n;
