@@ -242,7 +242,7 @@ static int read_top(struct loader *l, yaml_node_t *root)
 	return read_topology(l, topology);
 }
 
-int topology_load(const struct topology_conf *conf, struct topology **out, struct err *err)
+static int load(const struct topology_conf *conf, struct topology **out, struct err *err)
 {
 	struct loader l = {.conf = conf, .err = err};
 	yaml_node_t *root;
@@ -271,6 +271,15 @@ out_images:
 	}
 	*out = l.t;
 	return 0;
+}
+
+int topology_load(const struct topology_conf *conf, struct topology **out, struct err *err)
+{
+	int rc = load(conf, out, err);
+
+	if (rc && err)
+		ty_one_line(err->text); /* the file's own name may be of any bytes */
+	return rc;
 }
 
 void string_list_free(struct topology_string_list *list)
