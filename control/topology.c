@@ -85,7 +85,8 @@ static int unknown_key(struct loader *l, const struct ty_pair *p, enum key_place
 static bool is_empty(const yaml_node_t *n)
 {
 	return ty_is_null(n) || (n->type == YAML_SCALAR_NODE && !n->data.scalar.length) ||
-	       (n->type == YAML_MAPPING_NODE && n->data.mapping.pairs.start == n->data.mapping.pairs.top) ||
+	       (n->type == YAML_MAPPING_NODE &&
+		n->data.mapping.pairs.start == n->data.mapping.pairs.top) ||
 	       (n->type == YAML_SEQUENCE_NODE &&
 		n->data.sequence.items.start == n->data.sequence.items.top);
 }
@@ -100,7 +101,7 @@ int loader_check_keys(struct loader *l, const struct ty_map *m, enum key_place p
 		unsigned k = 0;
 		int rc = 0;
 
-		while (k < count && strcmp(rules[k].key, p->key))
+		while (k < count && strcmp(rules[k].key, p->key) != 0)
 			k++;
 		if (k == count)
 			return unknown_key(l, p, place);

@@ -96,7 +96,7 @@ static int find_slot(struct file_set *s, const yaml_node_t *at, const char *targ
 		if (is_below(target, node->files[k].target) || is_below(node->files[k].target, target))
 			return ty_err(&s->l->doc, at, "%s gets %.128s and %.128s: one must be a directory",
 				      node->name, node->files[k].target, target);
-	while (i < node->file_count && strcmp(node->files[i].target, target))
+	while (i < node->file_count && strcmp(node->files[i].target, target) != 0)
 		i++;
 	if (i < node->file_count && s->origins[i].layer > o.layer)
 		return 0;
@@ -208,7 +208,7 @@ static int check_options(struct file_set *s, const yaml_node_t *at, const char *
 	while (*options) {
 		size_t n = strcspn(options, ","), k = 0;
 
-		while (k < 4 && (strlen(known[k]) != n || strncmp(known[k], options, n)))
+		while (k < 4 && (strlen(known[k]) != n || strncmp(known[k], options, n) != 0))
 			k++;
 		if (k == 4)
 			return ty_err(&s->l->doc, at, "bind option \"%.32s\" is not ro or rw", options);

@@ -121,7 +121,7 @@ static int add_port(struct loader *l, const struct endpoint *e, unsigned side)
 	struct topology_link *link = &t->links[t->link_count];
 	struct topology_node *node;
 	struct topology_port *ports;
-	unsigned index, max;
+	unsigned index = 0, max;
 	int rc = find_node(l, e, &index);
 
 	if (!rc)
@@ -159,7 +159,7 @@ static int check_type(struct loader *l, const struct ty_map *m, bool *typed)
 	if (!p)
 		return 0;
 	rc = ty_text(&l->doc, p->value, "type", &type);
-	if (!rc && strcmp(type, "veth"))
+	if (!rc && strcmp(type, "veth") != 0)
 		rc = ty_err(&l->doc, p->value, "link type %.32s is not served, only veth: links join nodes of "
 			    "this topology", type);
 	return rc;

@@ -81,7 +81,7 @@ int loader_make_macs(struct loader *l)
 		struct topology_port *port = &node->ports[link->port[i % 2]];
 		unsigned salt = 0;
 
-		if (memcmp(port->mac, (uint8_t[6]){0}, 6))
+		if (memcmp(port->mac, (uint8_t[6]){0}, 6) != 0)
 			continue; /* given */
 		do
 			make_mac(node->name, port->name, salt++, port->mac);

@@ -104,7 +104,7 @@ static int read_attachment(struct loader *l, struct topology_node *node, const s
 		rc = ty_text(&l->doc, p->value, "attachment", &s);
 		if (rc)
 			return rc;
-		if (strcmp(s, "relay") && strcmp(s, "vhost-user"))
+		if (strcmp(s, "relay") != 0 && strcmp(s, "vhost-user") != 0)
 			return ty_err(&l->doc, p->value, "attachment \"%.32s\" is not relay or vhost-user", s);
 		if (node->kind != TOPOLOGY_ROUTER && i == LAYERS - 1)
 			return ty_err(&l->doc, p->value, "attachment: %s is not a router", node->name);

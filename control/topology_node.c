@@ -75,7 +75,7 @@ static int resolve_layers(struct loader *l, yaml_node_t *at, struct topology_nod
 	snprintf(node->kind_name, sizeof(node->kind_name), "%s", kind);
 	if (!strcmp(kind, "bridge") || !strcmp(kind, "ovs-bridge"))
 		node->kind = TOPOLOGY_BRIDGE;
-	else if (strcmp(kind, "linux"))
+	else if (strcmp(kind, "linux") != 0)
 		return ty_err(&l->doc, p->value, "kind %s (node %s) has no Weft image; served kinds are "
 			      "linux, bridge and ovs-bridge", kind, node->name);
 	return find_section(l, &l->kinds, "a kind", kind, &layers[1]);
@@ -218,7 +218,7 @@ static int read_network_mode(struct loader *l, const struct ty_map *layers)
 	const char *mode;
 	int rc = p ? ty_text(&l->doc, p->value, p->key, &mode) : 0;
 
-	if (p && !rc && strcmp(mode, "none"))
+	if (p && !rc && strcmp(mode, "none") != 0)
 		rc = ty_err(&l->doc, p->value, "network-mode %.32s is not served: a node has its links and "
 			    "nothing else (none)", mode);
 	return rc;
