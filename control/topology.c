@@ -2,6 +2,8 @@
 /* The top of a topology file, and what its parts share: warnings, known keys, copies, names. */
 #include "control/topology_priv.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,11 +81,12 @@ static int unknown_key(struct loader *l, const struct ty_pair *p, enum key_place
 		      p->key, key_place_name(place));
 }
 
-/* {} and [] say nothing. */
+/* {}, [] and "" say nothing. */
 static bool is_empty(const yaml_node_t *n)
 {
-	return ty_is_null(n) ||
-	       (n->type == YAML_MAPPING_NODE && n->data.mapping.pairs.start == n->data.mapping.pairs.top) ||
+	return ty_is_null(n) || (n->type == YAML_SCALAR_NODE && !n->data.scalar.length) ||
+	       (n->type == YAML_MAPPING_NODE &&
+		n->data.mapping.pairs.start == n->data.mapping.pairs.top) ||
 	       (n->type == YAML_SEQUENCE_NODE &&
 		n->data.sequence.items.start == n->data.sequence.items.top);
 }
@@ -98,7 +101,7 @@ int loader_check_keys(struct loader *l, const struct ty_map *m, enum key_place p
 		unsigned k = 0;
 		int rc = 0;
 
-		while (k < count && strcmp(rules[k].key, p->key))
+		while (k < count && strcmp(rules[k].key, p->key) != 0)
 			k++;
 		if (k == count)
 			return unknown_key(l, p, place);
@@ -114,6 +117,18 @@ int loader_check_keys(struct loader *l, const struct ty_map *m, enum key_place p
 	return 0;
 }
 
+const struct ty_pair *loader_inherited(const struct ty_map *layers, const char *key)
+{
+	for (unsigned i = LAYERS; i-- > 0;) {
+		const struct ty_pair *p = ty_find(&layers[i], key);
+
+		if (p && !ty_is_null(p->value) &&
+		    (p->value->type != YAML_SCALAR_NODE || *p->value->data.scalar.value))
+			return p;
+	}
+	return NULL;
+}
+
 int loader_name(struct loader *l, const yaml_node_t *n, const char *what, const char *name)
 {
 	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
@@ -125,6 +140,18 @@ int loader_name(struct loader *l, const yaml_node_t *n, const char *what, const 
 		return ty_err(&l->doc, n, "%s name \"%s\": a letter or digit, then letters, digits and - _ .",
 			      what, name);
 	return 0;
+}
+
+/* What decides about the layers cannot be said in one of them. */
+static int check_section_keys(struct loader *l, const struct ty_map *m, const char *what)
+{
+	const struct ty_pair *p = ty_find(m, "group");
+
+	if (!p && *what == 'k')
+		p = ty_find(m, "kind");
+	if (p)
+		return ty_err(&l->doc, p->key_node, "key \"%s\" has no meaning under %ss", p->key, what);
+	return loader_check_keys(l, m, KEYS_NODE);
 }
 
 /* Kinds or groups: used ones are checked like nodes, once; the others are only pointed out. */
@@ -147,7 +174,7 @@ static int check_sections(struct loader *l, const struct ty_map *sections, const
 		}
 		rc = ty_map(&l->doc, p->value, what, &m);
 		if (!rc)
-			rc = loader_check_keys(l, &m, KEYS_NODE);
+			rc = check_section_keys(l, &m, what);
 		if (rc)
 			return rc;
 	}
@@ -216,14 +243,14 @@ static int read_top(struct loader *l, yaml_node_t *root)
 	return read_topology(l, topology);
 }
 
-int topology_load(const struct topology_conf *conf, struct topology **out, struct err *err)
+static int load(const struct topology_conf *conf, struct topology **out, struct err *err)
 {
 	struct loader l = {.conf = conf, .err = err};
 	yaml_node_t *root;
 	int rc;
 
 	if (conf->len > TOPOLOGY_FILE_MAX)
-		return err_set(err, -EFBIG, "%s:1: the file is larger than %u MiB", conf->file,
+		return err_set(err, -EFBIG, "%.320s:1: the file is larger than %u MiB", conf->file,
 			       TOPOLOGY_FILE_MAX >> 20);
 	l.t = calloc(1, sizeof(*l.t));
 	if (!l.t)
@@ -235,6 +262,8 @@ int topology_load(const struct topology_conf *conf, struct topology **out, struc
 	if (!rc)
 		rc = read_top(&l, root);
 	ty_close(&l.doc);
+	hash_map_destroy(l.macs);
+	free(l.islands);
 out_images:
 	images_fini(&l.images);
 	if (rc) {
@@ -243,6 +272,15 @@ out_images:
 	}
 	*out = l.t;
 	return 0;
+}
+
+int topology_load(const struct topology_conf *conf, struct topology **out, struct err *err)
+{
+	int rc = load(conf, out, err);
+
+	if (rc && err)
+		ty_one_line(err->text); /* the file's own name may be of any bytes */
+	return rc;
 }
 
 void string_list_free(struct topology_string_list *list)

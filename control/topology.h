@@ -41,7 +41,7 @@ struct topology_file {
 struct topology_port {
 	char name[TOPOLOGY_IFNAME_MAX];
 	unsigned link;	/* index into links */
-	uint8_t mac[6]; /* given, or made from the node's and port's position; same in every vnet */
+	uint8_t mac[6]; /* given, or made from the node's and port's names; same in every vnet */
 	uint16_t mtu;
 };
 

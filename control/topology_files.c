@@ -44,6 +44,9 @@ static int check_target(struct loader *l, const yaml_node_t *at, const char *tar
 	static const char *const refused[] = {"/proc", "/sys", "/dev"};
 	size_t len = strlen(target);
 
+	if (!ty_is_line(target))
+		return ty_err(&l->doc, at, "\"%.64s\": a path is UTF-8 without control characters",
+			      target);
 	if (target[0] != '/' || len < 2 || len >= TARGET_MAX || target[len - 1] == '/' ||
 	    strstr(target, "//") || strstr(target, "/./") || strstr(target, "/../") ||
 	    (len > 2 && !strcmp(target + len - 3, "/..")) || !strcmp(target + len - 2, "/."))
@@ -59,14 +62,25 @@ static int check_target(struct loader *l, const yaml_node_t *at, const char *tar
 }
 
 /* source as the reader knows it: relative to the directory of the topology. */
-static void resolve_source(struct loader *l, const char *source, char out[SOURCE_MAX])
+static int resolve_source(struct loader *l, const yaml_node_t *at, const char *source,
+			  char out[SOURCE_MAX])
 {
 	const char *slash = strrchr(l->conf->file, '/');
+	int n;
 
 	if (source[0] == '/' || !slash)
-		snprintf(out, SOURCE_MAX, "%s", source);
+		n = snprintf(out, SOURCE_MAX, "%s", source);
 	else
-		snprintf(out, SOURCE_MAX, "%.*s/%s", (int)(slash - l->conf->file), l->conf->file, source);
+		n = snprintf(out, SOURCE_MAX, "%.*s/%s", (int)(slash - l->conf->file), l->conf->file,
+			     source);
+	return n < SOURCE_MAX ? 0 : ty_err(&l->doc, at, "\"%.64s...\": too long", source);
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return !strncmp(path, dir, n) && path[n] == '/';
 }
 
 /* The place for target: a new one, that of the file it replaces, or none (*slot NULL: skip). */
@@ -78,8 +92,14 @@ static int find_slot(struct file_set *s, const yaml_node_t *at, const char *targ
 	unsigned i = 0;
 
 	*slot = NULL;
-	while (i < node->file_count && strcmp(node->files[i].target, target))
+	for (unsigned k = 0; k < node->file_count; k++)
+		if (is_below(target, node->files[k].target) || is_below(node->files[k].target, target))
+			return ty_err(&s->l->doc, at, "%s gets %.128s and %.128s: one must be a directory",
+				      node->name, node->files[k].target, target);
+	while (i < node->file_count && strcmp(node->files[i].target, target) != 0)
 		i++;
+	if (i < node->file_count && s->origins[i].layer > o.layer)
+		return 0;
 	if (i < node->file_count) {
 		if (s->origins[i].layer == o.layer && !o.from_dir && !s->origins[i].from_dir)
 			return ty_err(&s->l->doc, at, "%s gets %.128s twice", node->name, target);
@@ -188,7 +208,7 @@ static int check_options(struct file_set *s, const yaml_node_t *at, const char *
 	while (*options) {
 		size_t n = strcspn(options, ","), k = 0;
 
-		while (k < 4 && (strlen(known[k]) != n || strncmp(known[k], options, n)))
+		while (k < 4 && (strlen(known[k]) != n || strncmp(known[k], options, n) != 0))
 			k++;
 		if (k == 4)
 			return ty_err(&s->l->doc, at, "bind option \"%.32s\" is not ro or rw", options);
@@ -234,22 +254,22 @@ static int read_bind(struct file_set *s, yaml_node_t *at, unsigned layer)
 		rc = check_options(s, at, options);
 	if (rc)
 		return rc;
-	resolve_source(l, source, path);
-	return read_path(s, at, path, target, layer);
+	rc = resolve_source(l, at, source, path);
+	return rc ? rc : read_path(s, at, path, target, layer);
 }
 
 static int read_startup(struct file_set *s, const struct ty_map *layers)
 {
 	char path[SOURCE_MAX];
 	const char *text, *target;
-	struct origin o = {.layer = LAYERS};
-	const struct ty_pair *p = NULL;
+	struct origin o = {0};
+	const struct ty_pair *p = loader_inherited(layers, "startup-config");
 	int rc;
 
-	while (!p && o.layer-- > 0)
-		p = ty_find(&layers[o.layer], "startup-config");
-	if (!p || ty_is_null(p->value))
+	if (!p)
 		return 0;
+	while (ty_find(&layers[o.layer], "startup-config") != p)
+		o.layer++;
 	rc = ty_text(&s->l->doc, p->value, "startup-config", &text);
 	if (rc)
 		return rc;
@@ -263,10 +283,9 @@ static int read_startup(struct file_set *s, const struct ty_map *layers)
 	if (strchr(text, '\n')) /* the configuration itself */
 		return put(s, p->value, "", target, text, strlen(text), o);
 	rc = check_source(s->l, p->value, text);
-	if (rc)
-		return rc;
-	resolve_source(s->l, text, path);
-	return read_one(s, p->value, path, target, o);
+	if (!rc)
+		rc = resolve_source(s->l, p->value, text, path);
+	return rc ? rc : read_one(s, p->value, path, target, o);
 }
 
 int loader_files(struct loader *l, struct topology_node *node, const struct ty_map *layers)

@@ -45,7 +45,7 @@ static int read_rule(struct ty_doc *d, yaml_node_t *n, struct image_rule *rule)
 	for (unsigned i = 0; i < m.count; i++) {
 		unsigned k = 0;
 
-		while (k < count && strcmp(known[k].key, m.pairs[i].key))
+		while (k < count && strcmp(known[k].key, m.pairs[i].key) != 0)
 			k++;
 		if (k == count)
 			return ty_err(d, m.pairs[i].key_node, "key \"%.64s\" is not one %s: match, guest, host",
@@ -62,7 +62,7 @@ static int read_rule(struct ty_doc *d, yaml_node_t *n, struct image_rule *rule)
 	if (guest)
 		return read_guest(d, guest->value, rule);
 	rc = ty_text(d, host->value, "host", &yes);
-	if (!rc && strcmp(yes, "true"))
+	if (!rc && strcmp(yes, "true") != 0)
 		rc = ty_err(d, host->value, "host can only be true");
 	return rc;
 }

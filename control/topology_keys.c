@@ -144,7 +144,7 @@ const char *key_place_name(enum key_place place)
 #define WORD_MAX 24
 
 /* Levenshtein distance; both at most WORD_MAX long. */
-static unsigned distance(const char *a, const char *b)
+static unsigned edits(const char *a, const char *b)
 {
 	size_t la = strlen(a), lb = strlen(b);
 	unsigned row[WORD_MAX + 1];
@@ -169,20 +169,40 @@ static unsigned distance(const char *a, const char *b)
 	return row[lb];
 }
 
+static size_t common_prefix(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	while (a[n] && a[n] == b[n])
+		n++;
+	return n;
+}
+
+const char *key_nearer(const char *candidate, const char *word, const char *nearest,
+		       unsigned *distance)
+{
+	unsigned d;
+
+	if (strlen(candidate) > WORD_MAX || strlen(word) > WORD_MAX)
+		return nearest;
+	d = edits(word, candidate);
+	if (d >= strlen(word) || d > *distance)
+		return nearest;
+	/* "bind" is as near to "kind" as to "binds": people get the beginning right */
+	if (d == *distance &&
+	    (!nearest || common_prefix(word, candidate) <= common_prefix(word, nearest)))
+		return nearest;
+	*distance = d;
+	return candidate;
+}
+
 const char *key_nearest(const struct key_rule *rules, unsigned count, const char *word)
 {
+	unsigned distance = KEY_TYPO_MAX + 1;
 	const char *nearest = NULL;
-	unsigned best = 3; /* further away is another word, not a typo */
 
-	if (strlen(word) > WORD_MAX)
-		return NULL;
-	for (unsigned i = 0; i < count; i++) {
-		unsigned d = distance(word, rules[i].key);
-
-		if (rules[i].use == KEY_SERVED && d < best && d < strlen(word)) {
-			best = d;
-			nearest = rules[i].key;
-		}
-	}
+	for (unsigned i = 0; i < count; i++)
+		if (rules[i].use == KEY_SERVED)
+			nearest = key_nearer(rules[i].key, word, nearest, &distance);
 	return nearest;
 }

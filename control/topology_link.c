@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links, the ports they make, and the ports' MAC addresses. */
+/* Links, and the ports they make. */
 #include "control/topology_priv.h"
 
 #include "base/hash.h"
@@ -47,8 +47,11 @@ static int find_node(struct loader *l, const struct endpoint *e, unsigned *index
 static int split_endpoint(struct loader *l, yaml_node_t *n, struct endpoint *e)
 {
 	const char *s, *colon;
-	int rc = ty_text(&l->doc, n, "an endpoint", &s);
+	int rc;
 
+	if (n->type == YAML_MAPPING_NODE)
+		return ty_err(&l->doc, n, "an endpoint that is a mapping needs \"type: veth\" on its link");
+	rc = ty_text(&l->doc, n, "an endpoint", &s);
 	if (rc)
 		return rc;
 	colon = strchr(s, ':');
@@ -101,44 +104,15 @@ static int check_ifname(struct loader *l, const struct endpoint *e)
 	if (!strcmp(name, "eth0"))
 		return ty_err(&l->doc, e->at, "interface eth0 is reserved for management, as in containerlab: "
 			      "begin with eth1");
-	if (!strcmp(name, "lo") || name[0] == '.' || name[0] == '-')
+	/* "all" and "default" are taken in /proc/sys/net */
+	if (!*name || !strcmp(name, "lo") || !strcmp(name, "all") || !strcmp(name, "default") ||
+	    name[0] == '.' || name[0] == '-')
 		return ty_err(&l->doc, e->at, "an interface cannot be called \"%s\"", name);
 	for (const char *p = name; *p; p++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@", *p))
 			return ty_err(&l->doc, e->at, "interface \"%s\": only letters, digits and - _ . @ are "
 				      "served", name);
 	return 0;
-}
-
-static int parse_mac(struct loader *l, const struct endpoint *e, uint8_t mac[6])
-{
-	static const char hex[] = "0123456789abcdefABCDEF";
-	const char *s = e->mac;
-
-	if (strlen(s) != 17)
-		goto bad;
-	for (unsigned i = 0; i < 6; i++, s += 3) {
-		if (strspn(s, hex) != 2 || s[2] != (i < 5 ? ':' : 0))
-			goto bad;
-		mac[i] = (uint8_t)strtoul((char[]){s[0], s[1], 0}, NULL, 16);
-	}
-	if ((mac[0] & 1) || !memcmp(mac, (uint8_t[6]){0}, 6))
-		return ty_err(&l->doc, e->at, "mac %s is not the address of one interface (unicast)", e->mac);
-	return 0;
-bad:
-	return ty_err(&l->doc, e->at, "mac \"%.32s\" is not six hexadecimal bytes such as "
-		      "02:00:00:00:00:01", e->mac);
-}
-
-/* Made from positions alone: the same in every vnet that comes from the same file. */
-static void make_mac(unsigned node, unsigned port, uint8_t mac[6])
-{
-	mac[0] = 0x02; /* unicast, locally administered */
-	mac[1] = 0x57;
-	mac[2] = (uint8_t)(node >> 8);
-	mac[3] = (uint8_t)node;
-	mac[4] = (uint8_t)(port >> 8);
-	mac[5] = (uint8_t)port;
 }
 
 static int add_port(struct loader *l, const struct endpoint *e, unsigned side)
@@ -170,12 +144,9 @@ static int add_port(struct loader *l, const struct endpoint *e, unsigned side)
 	ports += node->port_count;
 	*ports = (struct topology_port){.link = t->link_count, .mtu = link->mtu};
 	snprintf(ports->name, sizeof(ports->name), "%s", e->ifname);
-	make_mac(index, node->port_count, ports->mac);
-	if (e->mac)
-		rc = parse_mac(l, e, ports->mac);
 	link->node[side] = index;
 	link->port[side] = node->port_count++;
-	return rc;
+	return e->mac ? loader_give_mac(l, e->at, e->mac, node, ports, side) : 0;
 }
 
 static int check_type(struct loader *l, const struct ty_map *m, bool *typed)
@@ -188,17 +159,67 @@ static int check_type(struct loader *l, const struct ty_map *m, bool *typed)
 	if (!p)
 		return 0;
 	rc = ty_text(&l->doc, p->value, "type", &type);
-	if (!rc && strcmp(type, "veth"))
+	if (!rc && strcmp(type, "veth") != 0)
 		rc = ty_err(&l->doc, p->value, "link type %.32s is not served, only veth: links join nodes of "
 			    "this topology", type);
+	return rc;
+}
+
+static unsigned island(struct loader *l, unsigned node)
+{
+	while (l->islands[node] != node)
+		node = l->islands[node] = l->islands[l->islands[node]];
+	return node;
+}
+
+/* Bridges here speak no spanning tree: a frame in a loop of them would never leave it. */
+static int check_loop(struct loader *l, const struct topology_link *link, const yaml_node_t *at)
+{
+	const struct topology_node *a = &l->t->nodes[link->node[0]], *b = &l->t->nodes[link->node[1]];
+	unsigned from = island(l, link->node[0]), to = island(l, link->node[1]);
+
+	if (a->kind != TOPOLOGY_BRIDGE || b->kind != TOPOLOGY_BRIDGE)
+		return 0;
+	if (from == to)
+		return ty_err(&l->doc, at, "%s:%s: this link closes a loop of bridges", b->name,
+			      b->ports[link->port[1]].name);
+	l->islands[from] = to;
+	return 0;
+}
+
+static int read_ends(struct loader *l, yaml_node_t *n, const struct ty_map *m, bool typed)
+{
+	struct topology_link *link = &l->t->links[l->t->link_count];
+	const struct ty_pair *ends = ty_find(m, "endpoints");
+	struct endpoint e = {0};
+	unsigned count;
+	int rc;
+
+	if (!ends)
+		return ty_err(&l->doc, n, "a link has endpoints: [\"NODE:INTERFACE\", \"NODE:INTERFACE\"]");
+	rc = ty_list(&l->doc, ends->value, "endpoints", &count);
+	if (!rc && count != 2)
+		rc = ty_err(&l->doc, ends->value, "a link has 2 endpoints, not %u", count);
+	for (unsigned i = 0; !rc && i < 2; i++) {
+		yaml_node_t *item = ty_item(&l->doc, ends->value, i);
+
+		rc = typed && item->type == YAML_MAPPING_NODE ? typed_endpoint(l, item, &e)
+							      : split_endpoint(l, item, &e);
+		if (!rc)
+			rc = add_port(l, &e, i);
+	}
+	if (!rc)
+		rc = check_loop(l, link, e.at);
+	if (!rc)
+		l->t->link_count++;
 	return rc;
 }
 
 static int read_link(struct loader *l, yaml_node_t *n)
 {
 	struct topology_link *link = &l->t->links[l->t->link_count];
-	const struct ty_pair *ends, *mtu, *weft;
-	unsigned count, bytes = MTU;
+	const struct ty_pair *mtu, *weft;
+	unsigned bytes = MTU;
 	struct ty_map m, weft_map;
 	bool typed = false;
 	int rc = ty_map(&l->doc, n, "a link", &m);
@@ -217,52 +238,9 @@ static int read_link(struct loader *l, yaml_node_t *n)
 		rc = ty_number(&l->doc, mtu->value, "mtu", MTU_MIN, MTU_MAX, &bytes);
 	if (rc)
 		return rc;
-	ends = ty_find(&m, "endpoints");
-	if (!ends)
-		return ty_err(&l->doc, n, "a link has endpoints: [\"NODE:INTERFACE\", \"NODE:INTERFACE\"]");
-	rc = ty_list(&l->doc, ends->value, "endpoints", &count);
-	if (!rc && count != 2)
-		rc = ty_err(&l->doc, ends->value, "a link has 2 endpoints, not %u", count);
 	link->line = ty_line(n);
 	link->mtu = (uint16_t)bytes;
-	for (unsigned i = 0; !rc && i < 2; i++) {
-		yaml_node_t *item = ty_item(&l->doc, ends->value, i);
-		struct endpoint e;
-
-		rc = typed && item->type == YAML_MAPPING_NODE ? typed_endpoint(l, item, &e)
-							      : split_endpoint(l, item, &e);
-		if (!rc)
-			rc = add_port(l, &e, i);
-	}
-	if (!rc)
-		l->t->link_count++;
-	return rc;
-}
-
-/* Given addresses must not meet each other, nor the made ones. */
-static int check_macs(struct loader *l)
-{
-	struct hash_map *seen = hash_map_create(6);
-	const struct topology *t = l->t;
-	int rc = 0;
-
-	if (!seen)
-		return err_set(l->err, -ENOMEM, "%s: out of memory", l->conf->file);
-	for (unsigned n = 0; !rc && n < t->node_count; n++)
-		for (unsigned i = 0; !rc && i < t->nodes[n].port_count; i++) {
-			struct topology_port *p = &t->nodes[n].ports[i], *other;
-
-			other = hash_map_find(seen, p->mac);
-			if (other)
-				rc = err_set(l->err, -EINVAL,
-					     "%.320s:%u: %s:%s has the mac of %s in the link of line %u",
-					     l->conf->file, t->links[p->link].line, t->nodes[n].name, p->name,
-					     other->name, t->links[other->link].line);
-			else
-				rc = hash_map_set(seen, p->mac, p);
-		}
-	hash_map_destroy(seen);
-	return rc;
+	return read_ends(l, n, &m, typed);
 }
 
 int loader_links(struct loader *l, yaml_node_t *links)
@@ -277,7 +255,13 @@ int loader_links(struct loader *l, yaml_node_t *links)
 	l->t->links = calloc(count, sizeof(l->t->links[0]));
 	if (!l->t->links)
 		return err_set(l->err, -ENOMEM, "%s: out of memory", l->conf->file);
+	l->macs = hash_map_create(6);
+	l->islands = calloc(l->t->node_count, sizeof(l->islands[0]));
+	if (!l->macs || !l->islands)
+		return err_set(l->err, -ENOMEM, "%s: out of memory", l->conf->file);
+	for (unsigned i = 0; i < l->t->node_count; i++)
+		l->islands[i] = i;
 	for (unsigned i = 0; !rc && i < count; i++)
 		rc = read_link(l, ty_item(&l->doc, links, i));
-	return rc ? rc : check_macs(l);
+	return rc ? rc : loader_make_macs(l);
 }

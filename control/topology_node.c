@@ -7,23 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_MAX   256 /* exec lines, variables, labels of one node */
-#define IMAGE_MAX  255
-#define MEMORY_MIN 64000000ull
-#define MEMORY_MAX (16ull << 30)
-#define CPUS_MAX   8
-
-/* The value nearest to the node, or NULL. */
-static const struct ty_pair *inherited(const struct ty_map *layers, const char *key)
-{
-	for (unsigned i = LAYERS; i-- > 0;) {
-		const struct ty_pair *p = ty_find(&layers[i], key);
-
-		if (p && !ty_is_null(p->value))
-			return p;
-	}
-	return NULL;
-}
+#define LIST_MAX  256 /* exec lines, variables, labels of one node */
+#define IMAGE_MAX 255
 
 /* Names are words before they are anything else: unset is "". */
 static int word(struct loader *l, const struct ty_pair *p, size_t max, const char **out)
@@ -49,6 +34,18 @@ static int find_section(struct loader *l, const struct ty_map *section, const ch
 	return p ? ty_map(&l->doc, p->value, what, out) : 0;
 }
 
+/* Where no groups are defined, a group is just a word for drawings, as in containerlab. */
+static int unknown_group(struct loader *l, const struct ty_pair *p, const struct topology_node *node)
+{
+	const char *group = (const char *)p->value->data.scalar.value, *near = NULL;
+	unsigned best = KEY_TYPO_MAX + 1;
+
+	for (unsigned i = 0; i < l->groups.count; i++)
+		near = key_nearer(l->groups.pairs[i].key, group, near, &best);
+	return ty_err(&l->doc, p->value, "group %s (node %s) is not under topology.groups%s%s%s", group,
+		      node->name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 /* Kind and group decide which layers there are, so they are resolved first. */
 static int resolve_layers(struct loader *l, yaml_node_t *at, struct topology_node *node,
 			  struct ty_map *layers)
@@ -59,13 +56,15 @@ static int resolve_layers(struct loader *l, yaml_node_t *at, struct topology_nod
 
 	layers[0] = l->defaults;
 	layers[1] = layers[2] = (struct ty_map){0};
-	p = ty_find(&layers[3], "group");
-	rc = word(l, p ? p : ty_find(&layers[0], "group"), sizeof(node->group), &group);
+	p = loader_inherited(layers, "group");
+	rc = word(l, p, sizeof(node->group), &group);
+	if (!rc && *group && l->groups.count && !ty_find(&l->groups, group))
+		rc = unknown_group(l, p, node);
 	if (!rc)
 		rc = find_section(l, &l->groups, "a group", group, &layers[2]);
 	if (rc)
 		return rc;
-	p = inherited(layers, "kind");
+	p = loader_inherited(layers, "kind");
 	rc = word(l, p, sizeof(node->kind_name), &kind);
 	if (rc)
 		return rc;
@@ -76,7 +75,7 @@ static int resolve_layers(struct loader *l, yaml_node_t *at, struct topology_nod
 	snprintf(node->kind_name, sizeof(node->kind_name), "%s", kind);
 	if (!strcmp(kind, "bridge") || !strcmp(kind, "ovs-bridge"))
 		node->kind = TOPOLOGY_BRIDGE;
-	else if (strcmp(kind, "linux"))
+	else if (strcmp(kind, "linux") != 0)
 		return ty_err(&l->doc, p->value, "kind %s (node %s) has no Weft image; served kinds are "
 			      "linux, bridge and ovs-bridge", kind, node->name);
 	return find_section(l, &l->kinds, "a kind", kind, &layers[1]);
@@ -85,7 +84,7 @@ static int resolve_layers(struct loader *l, yaml_node_t *at, struct topology_nod
 static int read_image(struct loader *l, yaml_node_t *at, struct topology_node *node,
 		      const struct ty_map *layers)
 {
-	const struct ty_pair *p = inherited(layers, "image");
+	const struct ty_pair *p = loader_inherited(layers, "image");
 	const struct image_rule *rule;
 	const char *image;
 	int rc;
@@ -104,83 +103,6 @@ static int read_image(struct loader *l, yaml_node_t *at, struct topology_node *n
 			      image, node->name);
 	node->kind = rule->guest ? TOPOLOGY_ROUTER : TOPOLOGY_HOST;
 	snprintf(node->guest_image, sizeof(node->guest_image), "%s", rule->guest ? rule->guest : "");
-	return 0;
-}
-
-/* "512MiB", "1.5Gb", "256MB" or bytes, as containerlab reads them: B is bytes whatever its case,
- * units with an i are powers of 1024, the others of 1000. 0: not a size. */
-static uint64_t parse_size(const char *s)
-{
-	static const struct {
-		const char *name;
-		uint64_t bytes;
-	} units[] = {
-		{"", 1},	  {"b", 1},	    {"k", 1000},       {"kb", 1000},
-		{"ki", 1 << 10},  {"kib", 1 << 10}, {"m", 1000000},    {"mb", 1000000},
-		{"mi", 1 << 20},  {"mib", 1 << 20}, {"g", 1000000000}, {"gb", 1000000000},
-		{"gi", 1u << 30}, {"gib", 1u << 30},
-	};
-	size_t digits = strspn(s, "0123456789."), dots = 0;
-	double v;
-
-	for (size_t i = 0; i < digits; i++)
-		dots += s[i] == '.';
-	if (!digits || digits > 15 || dots > 1 || s[0] == '.')
-		return 0;
-	v = strtod(s, NULL);
-	s += digits + strspn(s + digits, " ");
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (!strcasecmp(s, units[i].name)) {
-			v *= (double)units[i].bytes;
-			return v < 1e18 ? (uint64_t)v : UINT64_MAX;
-		}
-	return 0;
-}
-
-static int read_memory(struct loader *l, const struct ty_pair *p, struct topology_node *node)
-{
-	const char *s;
-	uint64_t bytes;
-	int rc = ty_text(&l->doc, p->value, "memory", &s);
-
-	if (rc)
-		return rc;
-	bytes = parse_size(s);
-	if (!bytes)
-		return ty_err(&l->doc, p->value, "memory \"%.32s\" is not a size such as 256MB, 512MiB or "
-			      "1Gb", s);
-	if (bytes < MEMORY_MIN || bytes > MEMORY_MAX)
-		return ty_err(&l->doc, p->value, "memory %.32s is not in 64MB..16GiB", s);
-	if (node->kind != TOPOLOGY_ROUTER)
-		return loader_warn(l, p->value, "memory has no effect on %s: it is not a virtual machine",
-				   node->name);
-	node->memory_mib = (unsigned)((bytes + (1 << 20) - 1) >> 20);
-	return 0;
-}
-
-static int read_cpu(struct loader *l, const struct ty_pair *p, struct topology_node *node)
-{
-	const char *s;
-	size_t digits;
-	double v;
-	int rc = ty_text(&l->doc, p->value, "cpu", &s);
-
-	if (rc)
-		return rc;
-	digits = strspn(s, "0123456789.");
-	v = strtod(s, NULL);
-	if (!digits || digits > 8 || s[digits] || strchr(s, '.') != strrchr(s, '.') || v <= 0 ||
-	    v > CPUS_MAX)
-		return ty_err(&l->doc, p->value, "cpu \"%.32s\" is not a number in 1..%d", s, CPUS_MAX);
-	if (node->kind != TOPOLOGY_ROUTER)
-		return loader_warn(l, p->value, "cpu has no effect on %s: it is not a virtual machine",
-				   node->name);
-	node->cpus = (unsigned)v;
-	if (v > node->cpus) {
-		node->cpus++;
-		return loader_warn(l, p->value, "cpu %.32s: guests have whole CPUs, %s gets %u", s,
-				   node->name, node->cpus);
-	}
 	return 0;
 }
 
@@ -204,6 +126,8 @@ static int read_exec(struct loader *l, struct topology_node *node, const struct 
 			const char *line;
 
 			rc = ty_text(&l->doc, item, "an exec line", &line);
+			if (!rc && !*line)
+				rc = ty_err(&l->doc, item, "an exec line is empty");
 			if (!rc)
 				rc = loader_append(l, item, &node->exec, line);
 			if (rc)
@@ -288,40 +212,13 @@ static int read_variables(struct loader *l, const char *key, const struct ty_map
 	return 0;
 }
 
-static int read_weft(struct loader *l, struct topology_node *node, const struct ty_map *layers)
-{
-	for (unsigned i = 0; i < LAYERS; i++) {
-		const struct ty_pair *p = ty_find(&layers[i], "weft");
-		struct ty_map m;
-		const char *s;
-		int rc = p ? ty_map(&l->doc, p->value, "weft", &m) : 0;
-
-		if (!rc && p)
-			rc = loader_check_keys(l, &m, KEYS_WEFT_NODE);
-		if (rc)
-			return rc;
-		p = p ? ty_find(&m, "attachment") : NULL;
-		if (!p)
-			continue;
-		rc = ty_text(&l->doc, p->value, "attachment", &s);
-		if (rc)
-			return rc;
-		if (strcmp(s, "relay") && strcmp(s, "vhost-user"))
-			return ty_err(&l->doc, p->value, "attachment \"%.32s\" is not relay or vhost-user", s);
-		if (node->kind != TOPOLOGY_ROUTER && i == LAYERS - 1)
-			return ty_err(&l->doc, p->value, "attachment: %s is not a router", node->name);
-		node->vhost_user = node->kind == TOPOLOGY_ROUTER && !strcmp(s, "vhost-user");
-	}
-	return 0;
-}
-
 static int read_network_mode(struct loader *l, const struct ty_map *layers)
 {
-	const struct ty_pair *p = inherited(layers, "network-mode");
+	const struct ty_pair *p = loader_inherited(layers, "network-mode");
 	const char *mode;
 	int rc = p ? ty_text(&l->doc, p->value, p->key, &mode) : 0;
 
-	if (p && !rc && strcmp(mode, "none"))
+	if (p && !rc && strcmp(mode, "none") != 0)
 		rc = ty_err(&l->doc, p->value, "network-mode %.32s is not served: a node has its links and "
 			    "nothing else (none)", mode);
 	return rc;
@@ -346,10 +243,10 @@ static int check_bridge(struct loader *l, const struct topology_node *node,
 static int check_host(struct loader *l, const struct topology_node *node,
 		      const struct ty_map *layers)
 {
-	const struct ty_pair *p = inherited(layers, "binds");
+	const struct ty_pair *p = loader_inherited(layers, "binds");
 
 	if (!p)
-		p = inherited(layers, "startup-config");
+		p = loader_inherited(layers, "startup-config");
 	if (p)
 		return ty_err(&l->doc, p->key_node, "%s: %s is a host, which runs this machine's own programs "
 			      "and sees its files; binds are for routers", p->key, node->name);
@@ -359,7 +256,6 @@ static int check_host(struct loader *l, const struct topology_node *node,
 static int read_node(struct loader *l, const struct ty_pair *pair, struct topology_node *node)
 {
 	struct ty_map layers[LAYERS];
-	const struct ty_pair *p;
 	int rc = loader_name(l, pair->key_node, "node", pair->key);
 
 	if (rc)
@@ -381,16 +277,12 @@ static int read_node(struct loader *l, const struct ty_pair *pair, struct topolo
 		rc = check_host(l, node, layers);
 	if (!rc)
 		rc = read_network_mode(l, layers);
-	if (!rc && (p = inherited(layers, "memory")))
-		rc = read_memory(l, p, node);
-	if (!rc && (p = inherited(layers, "cpu")))
-		rc = read_cpu(l, p, node);
 	if (!rc)
 		rc = read_exec(l, node, layers);
 	if (!rc)
 		rc = read_variables(l, "env", layers, &node->env);
 	if (!rc)
-		rc = read_weft(l, node, layers);
+		rc = loader_machine(l, node, layers);
 	if (!rc && node->kind == TOPOLOGY_ROUTER)
 		rc = loader_files(l, node, layers);
 	return rc;

@@ -5,12 +5,15 @@
 /*
  * The parts of the topology reader. topology_yaml.c turns text into a checked document,
  * topology_images.c reads images.yml, topology_keys.c knows every key of containerlab,
- * topology_node.c and topology_link.c make nodes and links, topology_files.c fetches the files.
+ * topology_node.c, topology_machine.c and topology_link.c make nodes and links, topology_mac.c the
+ * addresses of their ports, topology_files.c fetches the files.
  */
 
 #include "control/topology.h"
 
 #include <yaml.h>
+
+#define TY_KEYS_MAX 2048 /* of one mapping, with what it merges: doubles are sought in n^2 */
 
 /* One key of a mapping, merge keys resolved. */
 struct ty_pair {
@@ -46,7 +49,9 @@ void ty_close(struct ty_doc *d);
 int ty_err(struct ty_doc *d, const yaml_node_t *n, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 unsigned ty_line(const yaml_node_t *n);
-void ty_one_line(char *text); /* control characters become '?' */
+/* What is no UTF-8, or not of one line, becomes '?': a cut may have split a character. */
+void ty_one_line(char *text);
+bool ty_is_line(const char *text); /* has nothing of that */
 
 yaml_node_t *ty_node(struct ty_doc *d, int id);
 bool ty_is_null(const yaml_node_t *n); /* NULL, "~", "null", nothing */
@@ -84,6 +89,11 @@ enum key_place {
 
 const struct key_rule *key_rules(enum key_place place, unsigned *count);
 const char *key_place_name(enum key_place place);
+#define KEY_TYPO_MAX 2 /* further away is another word, not a typo */
+
+/* Of candidate and best so far (NULL: none), the one nearer to word by edit distance *distance. */
+const char *key_nearer(const char *candidate, const char *word, const char *nearest,
+		       unsigned *distance);
 /* The word of words nearest to word by edit distance, or NULL when none is near. */
 const char *key_nearest(const struct key_rule *rules, unsigned count, const char *word);
 
@@ -109,6 +119,8 @@ struct loader {
 	struct ty_doc doc;
 	struct image_rules images;
 	struct topology *t;
+	struct hash_map *macs; /* all MAC addresses so far, to port_id() */
+	unsigned *islands; /* by node: towards the one that stands for all bridges it is joined to */
 	size_t bytes; /* of strings and files so far, against TOPOLOGY_BYTES_MAX */
 	struct ty_map defaults, kinds, groups, nodes;
 	struct err *err;
@@ -127,8 +139,17 @@ int loader_append(struct loader *l, const yaml_node_t *n, struct topology_string
 /* A name for a vnet or node. */
 int loader_name(struct loader *l, const yaml_node_t *n, const char *what, const char *name);
 
+/* The value of key nearest to the node, or NULL. Null and "" are no values. */
+const struct ty_pair *loader_inherited(const struct ty_map *layers, const char *key);
+
 int loader_nodes(struct loader *l);
+int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers);
 int loader_links(struct loader *l, yaml_node_t *links);
+/* The MAC address that the text at n gives to port, an end of links[link_count]. */
+int loader_give_mac(struct loader *l, const yaml_node_t *n, const char *text,
+		    const struct topology_node *node, struct topology_port *port, unsigned side);
+/* Makes a MAC address for each port that was given none. */
+int loader_make_macs(struct loader *l);
 /* binds and startup-config of a router; layers as above, by inheritance. */
 int loader_files(struct loader *l, struct topology_node *node, const struct ty_map *layers);
 

@@ -101,6 +101,8 @@ int ty_map(struct ty_doc *d, yaml_node_t *n, const char *what, struct ty_map *ou
 	if (n->type != YAML_MAPPING_NODE)
 		return ty_err(d, n, "%s must be a mapping (key: value)", what);
 	count = count_pairs(d, n);
+	if (count > TY_KEYS_MAX)
+		return ty_err(d, n, "%zu keys in one mapping, the limit is %d", count, TY_KEYS_MAX);
 	c = malloc(sizeof(*c) + count * sizeof(out->pairs[0]));
 	if (!c)
 		return err_set(d->err, -ENOMEM, "%s: out of memory", d->file);

@@ -15,18 +15,50 @@
 
 #define DEPTH_MAX 32
 #define WALK_MAX  200000 /* nodes with every alias written out */
-#define KEYS_MAX  4096	 /* of one mapping: looking for doubles is quadratic */
 
 unsigned ty_line(const yaml_node_t *n)
 {
 	return n ? (unsigned)n->start_mark.line + 1 : 1;
 }
 
+/* The length of the character at p; 0: it is not UTF-8 (RFC 3629: shortest form, no surrogates),
+ * or a control character or line separator. */
+static unsigned char_len(const unsigned char *p)
+{
+	unsigned len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 :
+		       p[0] < 0xf5 ? 4 : 0;
+
+	for (unsigned i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	if (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0) ||
+	    (p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)))
+		return 0;
+	return len;
+}
+
+bool ty_is_line(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	unsigned len;
+
+	while (*p && (len = char_len(p)))
+		p += len;
+	return !*p;
+}
+
 void ty_one_line(char *text)
 {
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+	for (unsigned char *p = (unsigned char *)text; *p;) {
+		unsigned len = char_len(p);
+
+		if (!len)
 			*p = '?';
+		p += len ? len : 1;
+	}
 }
 
 static int err_at(struct ty_doc *d, size_t line, const char *fmt, va_list ap)
@@ -62,6 +94,15 @@ int ty_err(struct ty_doc *d, const yaml_node_t *n, const char *fmt, ...)
 	return rc;
 }
 
+static size_t count_lines(const char *text, size_t len)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
 static int syntax_error(struct ty_doc *d, const yaml_parser_t *p, const char *text, size_t len)
 {
 	size_t line = p->problem_mark.line + 1;
@@ -69,11 +110,12 @@ static int syntax_error(struct ty_doc *d, const yaml_parser_t *p, const char *te
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return err_set(d->err, -ENOMEM, "%s: out of memory", d->file);
-	if (p->error == YAML_READER_ERROR) { /* the reader counts bytes, not lines */
-		line = 1;
-		for (size_t i = 0; i < p->problem_offset && i < len; i++)
-			line += text[i] == '\n';
-	}
+	if (p->error == YAML_READER_ERROR) /* the reader counts bytes, not lines */
+		line = 1 + count_lines(text, p->problem_offset < len ? p->problem_offset : len);
+	/* what ends too early is looked for where it began */
+	if (p->context && p->problem_mark.line && !p->problem_mark.column &&
+	    p->problem_mark.line == count_lines(text, len))
+		line = p->context_mark.line + 1;
 	if (p->context)
 		return err_line(d, line, "not YAML: %s (%s that began in line %zu)", problem,
 				p->context, p->context_mark.line + 1);
@@ -112,8 +154,8 @@ static int check_keys(struct ty_doc *d, const yaml_node_t *map)
 {
 	yaml_node_pair_t *first = map->data.mapping.pairs.start, *end = map->data.mapping.pairs.top;
 
-	if (end - first > KEYS_MAX)
-		return ty_err(d, map, "%td keys in one mapping, the limit is %d", end - first, KEYS_MAX);
+	if (end - first > TY_KEYS_MAX)
+		return ty_err(d, map, "%td keys in one mapping, the limit is %d", end - first, TY_KEYS_MAX);
 	for (yaml_node_pair_t *p = first; p < end; p++) {
 		yaml_node_t *key = ty_node(d, p->key);
 
@@ -220,7 +262,7 @@ int ty_open(struct ty_doc *d, const char *file, const char *text, size_t len, st
 	if (!yaml_parser_initialize(&p))
 		return err_set(err, -ENOMEM, "%s: out of memory", file);
 	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&p, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&p, (const unsigned char *)(len ? text : ""), len);
 	if (!yaml_parser_load(&p, &d->yaml)) {
 		rc = syntax_error(d, &p, text, len);
 		goto out;

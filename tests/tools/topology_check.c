@@ -73,10 +73,14 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		return 2;
-	if (file_read(argv[1], TOPOLOGY_FILE_MAX, &images, &err) ||
-	    file_read(argv[2], TOPOLOGY_FILE_MAX, &text, &err)) {
+	if (file_read(argv[1], TOPOLOGY_FILE_MAX, &images, &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
+	}
+	if (file_read(argv[2], TOPOLOGY_FILE_MAX * 2, &text, &err)) {
+		buf_free(&images);
+		fprintf(stderr, "%s\n", err.text);
+		return 3;
 	}
 	buf_u8(&images, 0);
 	conf.file = argv[2];

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine of a router: its memory, its CPUs, how its interfaces are attached. */
+#include "control/topology_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MEMORY_MIN 64000000ull
+#define MEMORY_MAX (16ull << 30)
+#define CPUS_MAX   8
+
+/* "512MiB", "1.5Gb", "256MB" or bytes, as containerlab reads them: B is bytes whatever its case,
+ * units with an i are powers of 1024, the others of 1000. 0: not a size. */
+static uint64_t parse_size(const char *s)
+{
+	static const struct {
+		const char *name;
+		uint64_t bytes;
+	} units[] = {
+		{"", 1},	  {"b", 1},	    {"k", 1000},       {"kb", 1000},
+		{"ki", 1 << 10},  {"kib", 1 << 10}, {"m", 1000000},    {"mb", 1000000},
+		{"mi", 1 << 20},  {"mib", 1 << 20}, {"g", 1000000000}, {"gb", 1000000000},
+		{"gi", 1u << 30}, {"gib", 1u << 30},
+	};
+	size_t digits = strspn(s, "0123456789."), dots = 0;
+	double v;
+
+	for (size_t i = 0; i < digits; i++)
+		dots += s[i] == '.';
+	if (!digits || digits > 15 || dots > 1 || s[0] == '.')
+		return 0;
+	v = strtod(s, NULL);
+	s += digits + strspn(s + digits, " ");
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcasecmp(s, units[i].name)) {
+			v *= (double)units[i].bytes;
+			return v < 1e18 ? (uint64_t)v : UINT64_MAX;
+		}
+	return 0;
+}
+
+static int read_memory(struct loader *l, const struct ty_pair *p, struct topology_node *node)
+{
+	const char *s;
+	uint64_t bytes;
+	int rc = ty_text(&l->doc, p->value, "memory", &s);
+
+	if (rc)
+		return rc;
+	bytes = parse_size(s);
+	if (!bytes)
+		return ty_err(&l->doc, p->value, "memory \"%.32s\" is not a size such as 256MB, 512MiB or "
+			      "1Gb", s);
+	if (bytes < MEMORY_MIN || bytes > MEMORY_MAX)
+		return ty_err(&l->doc, p->value, "memory %.32s is not in 64MB..16GiB", s);
+	if (node->kind != TOPOLOGY_ROUTER)
+		return loader_warn(l, p->value, "memory has no effect on %s: it is not a virtual machine",
+				   node->name);
+	node->memory_mib = (unsigned)((bytes + (1 << 20) - 1) >> 20);
+	return 0;
+}
+
+static int read_cpu(struct loader *l, const struct ty_pair *p, struct topology_node *node)
+{
+	const char *s;
+	size_t digits;
+	double v;
+	int rc = ty_text(&l->doc, p->value, "cpu", &s);
+
+	if (rc)
+		return rc;
+	digits = strspn(s, "0123456789.");
+	v = strtod(s, NULL);
+	if (!digits || digits > 8 || s[digits] || strchr(s, '.') != strrchr(s, '.') || v <= 0 ||
+	    v > CPUS_MAX)
+		return ty_err(&l->doc, p->value, "cpu \"%.32s\" is not a number in 1..%d", s, CPUS_MAX);
+	if (node->kind != TOPOLOGY_ROUTER)
+		return loader_warn(l, p->value, "cpu has no effect on %s: it is not a virtual machine",
+				   node->name);
+	node->cpus = (unsigned)v;
+	if (v > node->cpus) {
+		node->cpus++;
+		return loader_warn(l, p->value, "cpu %.32s: guests have whole CPUs, %s gets %u", s,
+				   node->name, node->cpus);
+	}
+	return 0;
+}
+
+static int read_attachment(struct loader *l, struct topology_node *node, const struct ty_map *layers)
+{
+	for (unsigned i = 0; i < LAYERS; i++) {
+		const struct ty_pair *p = ty_find(&layers[i], "weft");
+		struct ty_map m;
+		const char *s;
+		int rc = p ? ty_map(&l->doc, p->value, "weft", &m) : 0;
+
+		if (!rc && p)
+			rc = loader_check_keys(l, &m, KEYS_WEFT_NODE);
+		if (rc)
+			return rc;
+		p = p ? ty_find(&m, "attachment") : NULL;
+		if (!p)
+			continue;
+		rc = ty_text(&l->doc, p->value, "attachment", &s);
+		if (rc)
+			return rc;
+		if (strcmp(s, "relay") != 0 && strcmp(s, "vhost-user") != 0)
+			return ty_err(&l->doc, p->value, "attachment \"%.32s\" is not relay or vhost-user", s);
+		if (node->kind != TOPOLOGY_ROUTER && i == LAYERS - 1)
+			return ty_err(&l->doc, p->value, "attachment: %s is not a router", node->name);
+		node->vhost_user = node->kind == TOPOLOGY_ROUTER && !strcmp(s, "vhost-user");
+	}
+	return 0;
+}
+
+int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers)
+{
+	const struct ty_pair *memory = loader_inherited(layers, "memory");
+	const struct ty_pair *cpu = loader_inherited(layers, "cpu");
+	int rc = 0;
+
+	if (memory)
+		rc = read_memory(l, memory, node);
+	if (!rc && cpu)
+		rc = read_cpu(l, cpu, node);
+	return rc ? rc : read_attachment(l, node, layers);
+}
