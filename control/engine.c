@@ -236,7 +236,7 @@ static void on_hello(struct engine *e, const struct buf *results)
 	e->failures = 0;
 	log_info("engine: pid %d, %s, %s", e->pid, hello.has_state ? "forwarding" : "empty",
 		 hello.hugepages ? "on huge pages" : "without huge pages");
-	e->conf.up(e->conf.arg);
+	e->conf.up(e->conf.arg, !hello.has_state);
 }
 
 static void finish(struct engine *e, struct request *r, const struct dp_reply *reply)

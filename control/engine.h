@@ -29,7 +29,8 @@ struct engine_conf {
 	const char *socket;	   /* path of its API socket */
 	const char *log;	   /* file for its stderr */
 	uid_t uid;		   /* it becomes this user */
-	void (*up)(void *arg);	   /* connected: program everything, between DP_SYNC begin and end */
+	/* Connected: program everything, between DP_SYNC begin and end. fresh: it has just begun. */
+	void (*up)(void *arg, bool fresh);
 	void *arg;
 };
 

@@ -59,11 +59,11 @@ static const char *setting(const char *name, const char *otherwise)
 /* Directories, and the lock that keeps a second weftd away. */
 static int prepare_dirs(struct program *p, struct err *err)
 {
-	static const char *const run_dirs[] = { "", "/g", "/p", "/h" };
+	static const char *const run_dirs[] = { "", "/g", "/p", "/h", "/v" };
 	char path[PATH_MAX];
 	int code = 0;
 
-	for (unsigned i = 0; !code && i < 4; i++) {
+	for (unsigned i = 0; !code && i < 5; i++) {
 		snprintf(path, sizeof(path), "%s%s", p->daemon.run, run_dirs[i]);
 		code = file_mkdirs(path, 0755, err);
 	}
@@ -101,12 +101,16 @@ static int find_files(struct program *p, struct err *err)
 }
 
 /* An engine to program: everything again, and what it has beyond that goes. */
-static void on_engine_up(void *arg)
+static void on_engine_up(void *arg, bool fresh)
 {
 	struct weftd *d = arg;
 	struct dp_sync sync = { .end = 0 };
 	struct vnet *v;
 
+	TAILQ_FOREACH (v, &d->vnets, entry)
+		for (unsigned i = 0; fresh && i < v->topology->node_count; i++)
+			if (v->nodes[i]->router)
+				router_engine_died(v->nodes[i]->router);
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
@@ -148,7 +152,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 /* Removes the run directory if nothing of anybody is in it. */
 static void remove_dirs(struct program *p)
 {
-	static const char *const names[] = { "/g", "/p", "/h", "/weftd.lock", "" };
+	static const char *const names[] = { "/g", "/p", "/h", "/v", "/weftd.lock", "" };
 	char path[PATH_MAX];
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* After a guest's restart its routers's old routes stay this long after its daemons are up. */
@@ -29,9 +30,9 @@ static const struct topology_node *spec(const struct router *r)
 	return r->node->spec;
 }
 
-static void relay_path(const struct router *r, unsigned i, char path[128])
+static void relay_path(const struct router *r, unsigned i, char path[160])
 {
-	snprintf(path, 128, "%s/p/%u", daemon_of(r)->run, r->node->ports[i].id);
+	snprintf(path, 160, "%s/p/%u", daemon_of(r)->run, r->node->ports[i].id);
 }
 
 static void nic_path(const struct router *r, unsigned i, char path[160])
@@ -42,6 +43,41 @@ static void nic_path(const struct router *r, unsigned i, char path[160])
 static uid_t guest_uid(const struct router *r)
 {
 	return WEFTD_UID_GUESTS + r->node->id;
+}
+
+/* A directory for one vhost-user socket: the engine makes it there, this guest alone gets in. */
+static void vhost_dir(const struct router *r, unsigned i, char path[160])
+{
+	snprintf(path, 160, "%s/v/%u", daemon_of(r)->run, r->node->ports[i].id);
+}
+
+static void vhost_path(const struct router *r, unsigned i, char path[160])
+{
+	snprintf(path, 160, "%s/v/%u/sock", daemon_of(r)->run, r->node->ports[i].id);
+}
+
+static int make_vhost_dirs(const struct router *r, struct err *err)
+{
+	for (unsigned i = 0; spec(r)->vhost_user && i < spec(r)->port_count; i++) {
+		char dir[160];
+
+		vhost_dir(r, i, dir);
+		/* The set-group-id bit gives the socket the guest's group. */
+		if ((mkdir(dir, 0) < 0 && errno != EEXIST) ||
+		    chown(dir, WEFTD_UID_ENGINE, guest_uid(r)) < 0 || chmod(dir, 02750) < 0)
+			return err_sys(err, -errno, "%s", dir);
+	}
+	return 0;
+}
+
+void router_engine_died(struct router *r)
+{
+	char path[160];
+
+	for (unsigned i = 0; spec(r)->vhost_user && i < spec(r)->port_count; i++) {
+		vhost_path(r, i, path);
+		unlink(path); /* stale: DPDK would refuse it */
+	}
 }
 
 bool router_port_up(const struct router *r, unsigned port)
@@ -55,9 +91,11 @@ void router_send_port(struct router *r, unsigned i)
 	struct router_port *p = &r->ports[i];
 
 	if (spec(r)->vhost_user) {
+		char path[160];
+
 		rec.backing = DP_BACK_DEV;
-		snprintf(rec.dev, sizeof(rec.dev), "net_vhost%u,iface=%.80s/nic%u,client=1",
-			 r->node->ports[i].id, r->dir, i);
+		vhost_path(r, i, path);
+		snprintf(rec.dev, sizeof(rec.dev), "net_vhost%u,iface=%.90s", r->node->ports[i].id, path);
 	} else {
 		rec.backing = DP_BACK_DGRAM;
 		rec.flags |= p->fd >= 0 ? DP_PORT_HAS_FD : 0;
@@ -110,7 +148,7 @@ static bool connect_relays(struct router *r)
 	if (spec(r)->vhost_user)
 		return true;
 	for (unsigned i = 0; i < spec(r)->port_count; i++) {
-		char here[128], there[160];
+		char here[160], there[160];
 		struct err err;
 
 		if (r->ports[i].fd >= 0)
@@ -309,7 +347,7 @@ static int create_guest(struct router *r, struct err *err)
 	const struct topology_node *n = spec(r);
 	struct hv_nic nics[TOPOLOGY_PORTS_MAX];
 	struct image_nic image_nics[TOPOLOGY_PORTS_MAX];
-	char local[TOPOLOGY_PORTS_MAX][160], peer[TOPOLOGY_PORTS_MAX][128];
+	char local[TOPOLOGY_PORTS_MAX][160], peer[TOPOLOGY_PORTS_MAX][160];
 	struct image_file *files = calloc(n->file_count + 1, sizeof(*files));
 	char name[2 * TOPOLOGY_NAME_MAX + 2];
 	struct vrouter_conf conf = {
@@ -336,12 +374,14 @@ static int create_guest(struct router *r, struct err *err)
 	for (unsigned i = 0; i < n->port_count; i++) {
 		const struct topology_port *p = &n->ports[i];
 
-		relay_path(r, i, peer[i]);
+		if (n->vhost_user)
+			vhost_path(r, i, peer[i]);
+		else
+			relay_path(r, i, peer[i]);
 		nic_path(r, i, local[i]);
 		nics[i] = (struct hv_nic){ .mtu = p->mtu, .vhost_user = n->vhost_user,
 					   .carrier = vnet_carrier(r->node->vnet, &r->node->ports[i]),
-					   .peer = n->vhost_user ? local[i] : peer[i],
-					   .local = local[i] };
+					   .peer = peer[i], .local = local[i] };
 		memcpy(nics[i].mac, p->mac, 6);
 		image_nics[i] = (struct image_nic){ .mtu = p->mtu, .name = p->name };
 		memcpy(image_nics[i].mac, p->mac, 6);
@@ -371,6 +411,8 @@ int router_create(struct node *node, struct router **out, struct err *err)
 		r->ports[i].fd = -1;
 	code = image_find(store, node->spec->guest_image, &r->image, err);
 	if (!code)
+		code = make_vhost_dirs(r, err);
+	if (!code)
 		code = create_guest(r, err);
 	if (code)
 		goto fail;
@@ -393,12 +435,15 @@ void router_destroy(struct router *r)
 {
 	bool stopped = r->stopping;
 	struct err err;
-	char path[128];
+	char path[160];
 
 	close_relays(r);
 	for (unsigned i = 0; stopped && i < spec(r)->port_count; i++) {
 		relay_path(r, i, path);
 		unlink(path);
+		vhost_dir(r, i, path);
+		if (spec(r)->vhost_user)
+			file_remove_tree(path, NULL);
 	}
 	vrouter_destroy(r->guest);
 	if (stopped && file_remove_tree(r->dir, &err) < 0)

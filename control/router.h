@@ -27,6 +27,8 @@ void router_restart(struct router *r);
 void router_program(struct router *r);
 /* Everything the guest's routes are, for an engine that knows nothing of them. */
 void router_program_routes(struct router *r);
+/* Removes what a dead engine has left in the way of the next. Before router_program(). */
+void router_engine_died(struct router *r);
 void router_set_carrier(struct router *r, unsigned port, bool up);
 /* The guest has the port administratively up. */
 bool router_port_up(const struct router *r, unsigned port);

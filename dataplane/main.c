@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct options {
@@ -178,6 +179,7 @@ int main(int argc, char **argv)
 	}
 	log_init("weft-dp", LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
+	umask(0007); /* vhost-user sockets are for the group of the directory they are made in */
 	if (run(&opt, &err) < 0) {
 		log_error("%s", err.text);
 		return 1;

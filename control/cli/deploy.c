@@ -125,6 +125,7 @@ static int deploy(struct cli *cli, struct deploy *d, struct client *client, cons
 	progress_init(&d->progress);
 	client_on_tick(client, tick, d);
 	code = client_call(client, "PUT", d->path, body, CALL_TIMEOUT_S, &vnet, &err);
+	client_on_tick(client, NULL, NULL);
 	if (code == -EINVAL) {
 		progress_fini(&d->progress);
 		return cli_fail(cli, CLI_TOPOLOGY, "%s", err.text);

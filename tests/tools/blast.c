@@ -4,7 +4,8 @@
  * runs in a guest as well as in a host.
  *
  *   blast send IFACE KIND COUNT SEED [DST_MAC]   KIND: random spoof-mac spoof-source vlan broadcast
- *   blast listen SECONDS                          all interfaces; prints the marked frames it saw
+ *   blast listen SECONDS [MARKED]                 all interfaces, at most until it saw MARKED such
+ *                                                 frames; prints how many, and of how many in all
  *   blast udp ADDRESS PORT COUNT                  COUNT datagrams of 18 bytes, 64-byte frames
  *
  * Every frame of `send` carries MARK, wherever its headers claim to go. Prints what was sent.
@@ -152,8 +153,9 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
-static int listen_frames(char **argv)
+static int listen_frames(int argc, char **argv)
 {
+	unsigned long enough = argc > 3 ? strtoul(argv[3], NULL, 10) : ~0ul;
 	static uint8_t frame[65536];
 	time_t end = time(NULL) + atoi(argv[2]);
 	unsigned long seen = 0, marked = 0;
@@ -163,7 +165,7 @@ static int listen_frames(char **argv)
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
 	fprintf(stderr, "listening %d\n", (int)getpid());
-	while (!stop && time(NULL) < end) {
+	while (!stop && marked < enough && time(NULL) < end) {
 		struct pollfd in = { .fd = fd, .events = POLLIN };
 		ssize_t n;
 
@@ -214,10 +216,10 @@ int main(int argc, char **argv)
 {
 	if (argc >= 6 && !strcmp(argv[1], "send"))
 		return send_frames(argc, argv);
-	if (argc == 3 && !strcmp(argv[1], "listen"))
-		return listen_frames(argv);
+	if (argc >= 3 && !strcmp(argv[1], "listen"))
+		return listen_frames(argc, argv);
 	if (argc == 5 && !strcmp(argv[1], "udp"))
 		return send_udp(argv);
-	fprintf(stderr, "blast: send IFACE KIND COUNT SEED [DST_MAC] | listen SECONDS | udp ADDRESS PORT COUNT\n");
+	fprintf(stderr, "blast: send IFACE KIND COUNT SEED [DST_MAC] | listen SECONDS [MARKED] | udp ADDRESS PORT COUNT\n");
 	return 2;
 }
