@@ -146,6 +146,21 @@ static int send_frames(int argc, char **argv)
 	return 0;
 }
 
+/* NICs pass on what is not for them, too. Ends with the socket. */
+static void promiscuous(int fd)
+{
+	struct if_nameindex *names = if_nameindex();
+
+	for (struct if_nameindex *n = names; n && n->if_index; n++) {
+		struct packet_mreq all = { .mr_ifindex = (int)n->if_index,
+					   .mr_type = PACKET_MR_PROMISC };
+
+		if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) < 0)
+			die(n->if_name);
+	}
+	if_freenameindex(names);
+}
+
 static volatile sig_atomic_t stop;
 
 static void on_signal(int sig)
@@ -162,6 +177,7 @@ static int listen_frames(int argc, char **argv)
 	int fd = packet_socket(NULL, NULL), size = 64 << 20;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	promiscuous(fd);
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
 	fprintf(stderr, "listening %d\n", (int)getpid());
