@@ -30,11 +30,19 @@ static struct nh *path_nh(struct intake *in, const struct info_key *k, const str
 	return nh_ref(in->nh_punt);
 }
 
-static bool path_alive(const struct intake *in, const struct path *p, uint8_t family)
+static bool path_alive(const struct intake *in, const struct path *p)
 {
 	const struct link *l = link_find(in, p->ifindex);
 
-	return !l || (l->flags & IFF_UP && !(family == 4 && l->dead4));
+	return !l || l->flags & IFF_UP;
+}
+
+/* Whether an IPv4 next hop among several may be dead in the kernel though its link is up. */
+static bool path_unsure(const struct intake *in, const struct info_key *k, const struct path *p)
+{
+	const struct link *l = link_find(in, p->ifindex);
+
+	return k->family == 4 && !k->nhid && l && l->dead4;
 }
 
 static unsigned gcd(unsigned a, unsigned b)
@@ -50,10 +58,17 @@ struct nh *paths_resolve(struct intake *in, const struct info_key *k, const stru
 	bool same = true;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!path_alive(in, &paths[i], k->family))
+		if (!path_alive(in, &paths[i]))
 			continue;
 		div = gcd(paths[i].weight, div);
 		total += paths[i].weight;
+	}
+	for (unsigned i = 0; n > 1 && i < n; i++) {
+		if (!path_unsure(in, k, &paths[i]))
+			continue;
+		*why = WHY_DEAD;
+		*arg = paths[i].ifindex;
+		return nh_ref(in->nh_punt);
 	}
 	if (!total)
 		return nh_ref(in->nh_punt);
@@ -62,7 +77,7 @@ struct nh *paths_resolve(struct intake *in, const struct info_key *k, const stru
 		return nh_ref(in->nh_punt);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (!path_alive(in, &paths[i], k->family))
+		if (!path_alive(in, &paths[i]))
 			continue;
 		for (unsigned w = paths[i].weight / div; w; w--) {
 			members[count] = path_nh(in, k, &paths[i], why, arg);

@@ -177,7 +177,8 @@ static void alias_insert(struct intake *in, struct node *n, unsigned rank, struc
 	while (*at && !alias_after(*at, rank, info->key.metric) &&
 	       !(first && alias_same_key(*at, rank, &info->key)))
 		at = &(*at)->next;
-	*a = (struct alias){ .next = *at, .info = info, .rank = (uint8_t)rank, .gen = in->gen };
+	*a = (struct alias){ .next = *at, .info = info, .rank = (uint8_t)rank, .gen = in->gen,
+			     .stamp = in->stamp };
 	*at = a;
 	in->aliases++;
 	if (v6)
@@ -199,6 +200,9 @@ static void node_add(struct intake *in, struct node *n, unsigned rank, struct in
 			continue;
 		(*at)->gen = in->gen;
 		info_put(in, info);
+		if ((*at)->lost)
+			node_dirty(in, n);
+		(*at)->lost = false;
 		if (dump && !v6 && (*at)->next && alias_same_key((*at)->next, rank, &info->key)) {
 			struct alias *a = *at; /* dumps tell the order: to the end of its equals */
 
@@ -261,6 +265,7 @@ static void trie_add(struct intake *in, struct table *t, unsigned rank, struct r
 		return;
 	}
 	node_dirty(in, n); /* so that it goes again when nothing comes of it */
+	flush_node(in, n);
 	if (v6) {
 		trie_add6(in, n, rank, r, nlflags);
 		return;
@@ -327,6 +332,8 @@ static void trie_del(struct intake *in, struct table *t, unsigned rank, const st
 	unsigned count = r->key.path_count, step = v6 && count ? 1 : count;
 	struct alias **at;
 
+	if (n)
+		flush_node(in, n);
 	for (unsigned i = 0; n && (i < count || i == 0); i += step ? step : 1) {
 		at = alias_meant(n, rank, &r->key, &r->paths[i], step);
 		if (at)
