@@ -70,12 +70,14 @@ static enum fate fate4(const struct intake *in, const struct alias *a)
 	bool any = false, all_down = true, one_link = true;
 
 	for (unsigned p = 0; p < i->key.path_count; p++) {
+		if (after(in, a, EVENT_LINK_GONE, i->paths[p].ifindex, 0))
+			return GOES;
+	}
+	for (unsigned p = 0; p < i->key.path_count; p++) {
 		uint32_t ifindex = i->paths[p].ifindex;
 		const struct link *l = link_find(in, ifindex);
 		bool now = hit(in, a, ifindex);
 
-		if (after(in, a, EVENT_LINK_GONE, ifindex, 0))
-			return GOES;
 		if (!now && l && l->flags & IFF_UP && !l->dead4)
 			return STAYS;
 		any |= now;

@@ -273,7 +273,7 @@ static void path_flags(struct intake *in, unsigned family, uint32_t ifindex, uns
 {
 	struct link *l = link_find(in, ifindex);
 
-	if (family == 4 && l && flags & RTNH_F_DEAD && !l->dead4)
+	if (family == 4 && l && l->flags & IFF_UP && flags & RTNH_F_DEAD && !l->dead4)
 		l->dead4 = in->links_dirty = true;
 }
 

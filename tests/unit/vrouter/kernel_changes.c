@@ -229,7 +229,7 @@ static void line_addr(struct changes *c, struct line *l)
 {
 	unsigned port = changes_random(c, KERNEL_PORTS);
 
-	put(l, "addr %s ", PICK(c, "add", "add", "del"));
+	put(l, "addr %s ", c->plain ? "add" : PICK(c, "add", "add", "del"));
 	if (chance(c, 40))
 		put(l, "2001:db8:0:%u::%s/64 dev p%u nodad", port, PICK(c, "1", "8"), port);
 	else if (chance(c, 20))
