@@ -155,6 +155,32 @@ static bool right(struct world *w, const struct held *h, const struct intake_nh 
 	return false;
 }
 
+/* A group must have no member that the kernel never picks: 128 sources find one of eight. */
+static bool all_picked(struct world *w, const struct held *h, const struct intake_nh *nh,
+		       unsigned family, uint32_t iif, const uint8_t *dst)
+{
+	uint8_t src[16] = { 0x20, 1, 0xd, 0xb8, 0xff };
+	bool picked[8] = { false };
+
+	if (nh->member_count > 8)
+		return true;
+	for (unsigned i = 0; i < 128; i++) {
+		struct kernel_answer k;
+
+		if (family == 4)
+			memcpy(src, (uint8_t[]){ 203, 0, 113, (uint8_t)i }, 4);
+		src[15] = (uint8_t)i;
+		kernel_ask(w->ask, family, iif, src, dst, &k);
+		for (unsigned m = 0; m < nh->member_count; m++)
+			picked[m] |= !k.error && adj_right(held_nh(h, nh->members[m]), &k, family, dst);
+	}
+	for (unsigned m = 0; m < nh->member_count; m++) {
+		if (!picked[m] && held_nh(h, nh->members[m])->kind == INTAKE_NH_ADJ)
+			return false;
+	}
+	return true;
+}
+
 static void explain(struct world *w, const char *who, const struct intake_nh *nh,
 		    const struct kernel_answer *k, unsigned family, const uint8_t *dst)
 {
@@ -200,6 +226,9 @@ static unsigned compare(struct world *w)
 		nh = held_forward(&w->fresh_held, port, family, dst);
 		if (!right(w, &w->fresh_held, nh, &k, family, dst) && !wrong++)
 			explain(w, "fresh", nh, &k, family, dst);
+		if (nh && nh->kind == INTAKE_NH_GROUP && w->changes.plain && i % 16 < 2 &&
+		    !all_picked(w, &w->fresh_held, nh, family, if_nametoindex(name), dst) && !wrong++)
+			explain(w, "unpicked", nh, &k, family, dst);
 		if (w->lazy != lazy && w->changes.plain && !wrong++)
 			explain(w, "lazy", nh, &k, family, dst);
 	}
