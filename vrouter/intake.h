@@ -65,6 +65,7 @@ struct intake_sink {
 
 struct intake_port {
 	uint8_t mac[6]; /* how a guest's link is recognised as a port */
+	uint16_t mtu;	/* as the engine has it: where the guest's differs nothing leaves by it; 0: any */
 	char name[32];
 };
 

@@ -5,6 +5,14 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+/* The engine judges the size of packets by the port's MTU, not by what the guest has made of it. */
+static bool mtu_differs(const struct intake *in, const struct link *l)
+{
+	uint16_t mtu = in->ports[l->port].mtu;
+
+	return mtu && mtu != l->mtu;
+}
+
 /* One next hop; a reference. */
 static struct nh *path_nh(struct intake *in, const struct info_key *k, const struct path *p,
 			  enum why *why, uint32_t *arg)
@@ -19,6 +27,8 @@ static struct nh *path_nh(struct intake *in, const struct info_key *k, const str
 		because = WHY_NOT_PORT;
 	else if (!l->table)
 		because = WHY_GUESTS;
+	else if (mtu_differs(in, l))
+		because = WHY_PORT_MTU;
 	else if (k->mtu && k->mtu < l->mtu)
 		because = WHY_MTU, what = k->mtu;
 	if (because != WHY_NONE) {
@@ -134,7 +144,7 @@ static struct nh *unicast(struct intake *in, struct info *i, enum why *why)
 		return nh_ref(in->nh_drop);
 	l = n == 1 ? link_find(in, paths[0].ifindex) : NULL;
 	if (l && !paths[0].family && !paths[0].encap && l->port >= 0 && l->table &&
-	    !(i->key.mtu && i->key.mtu < l->mtu))
+	    !mtu_differs(in, l) && !(i->key.mtu && i->key.mtu < l->mtu))
 		i->onlink = l->ifindex;
 	return paths_resolve(in, &i->key, paths, n, why, &i->arg);
 }

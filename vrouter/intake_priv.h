@@ -45,6 +45,7 @@ enum why {
 	WHY_GUESTS,    /* arg: ifindex of a port whose traffic is the guest's */
 	WHY_ENCAP,
 	WHY_MTU,       /* arg: mtu */
+	WHY_PORT_MTU,  /* arg: ifindex */
 	WHY_PATHS,
 	WHY_OBJECT,    /* arg: id */
 	WHY_TYPE,      /* arg: rtm_type */

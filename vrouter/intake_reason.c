@@ -56,6 +56,8 @@ static void why_text(const struct intake *in, enum why why, uint32_t arg, char *
 	else if (why == WHY_DEAD)
 		snprintf(to, size, "%s lost its last address, one of several next hops may be dead",
 			 name);
+	else if (why == WHY_PORT_MTU)
+		snprintf(to, size, "the guest's mtu of %s is %u, not the port's", name, l ? l->mtu : 0);
 	else if (why == WHY_MTU)
 		snprintf(to, size, "route mtu %u is below the port's", arg);
 	else if (why == WHY_OBJECT)

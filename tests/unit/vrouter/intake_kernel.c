@@ -96,25 +96,27 @@ static struct intake *make_intake(struct held *held)
 
 	for (unsigned i = 0; i < KERNEL_PORTS; i++) {
 		memcpy(ports[i].mac, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)(0xf0 + i) }, 6);
+		ports[i].mtu = 1500;
 		snprintf(ports[i].name, sizeof(ports[i].name), "p%u", i);
 	}
 	assert_int_equal(intake_create(&conf, &in), 0);
 	return in;
 }
 
+static int any_socket;
+
 static bool adj_right(const struct intake_nh *nh, const struct kernel_answer *k, unsigned family,
 		      const uint8_t *dst)
 {
-	char name[IF_NAMESIZE];
+	struct ifreq ifr = { 0 };
 	uint8_t mac[6];
 
-	snprintf(name, sizeof(name), "p%u", nh->port);
-	return if_nametoindex(name) == k->oif &&
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "p%u", nh->port);
+	return !ioctl(any_socket, SIOCGIFMTU, &ifr) && ifr.ifr_mtu == 1500 &&
+	       if_nametoindex(ifr.ifr_name) == k->oif &&
 	       kernel_mac(k->oif, k->gw_family ? k->gw_family : family, k->gw_family ? k->gw : dst,
 			  mac) && !memcmp(mac, nh->mac, 6);
 }
-
-static int any_socket;
 
 /* Whether the engine could forward this: a usable neighbour behind a port with a carrier. */
 static bool possible(const struct kernel_answer *k, unsigned family, const uint8_t *dst)

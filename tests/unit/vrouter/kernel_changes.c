@@ -247,6 +247,8 @@ static void line_link(struct changes *c, struct line *l)
 
 	if (chance(c, 60) || c->plain)
 		put(l, "link set %c%u %s", chance(c, 70) ? 'p' : 'w', port, PICK(c, "up", "up", "down"));
+	else if (chance(c, 20))
+		put(l, "link set p%u mtu %s", port, PICK(c, "1400", "1500", "1500"));
 	else if (chance(c, 40))
 		put(l, "link set p%u address 02:00:00:00:00:%s%u", port, PICK(c, "f", "f", "e"), port);
 	else if (chance(c, 40))
