@@ -59,13 +59,15 @@ static void set(const char *path, const char *value)
 }
 
 /* Up, with addresses and neighbours. */
-static void heal(FILE *ip, unsigned port)
+static void heal(FILE *ip, unsigned port, bool plain)
 {
 	fprintf(ip, "link set w%u up addrgenmode none\nlink set p%u up\n", port, port);
 	fprintf(ip, "addr add 10.%u.0.1/24 dev p%u\n", port, port);
 	fprintf(ip, "addr add 2001:db8:0:%u::1/64 dev p%u nodad\n", port, port);
-	fprintf(ip, "rule del pref 50\n-6 rule del pref 50\nrule add lookup main pref 32766\n");
-	fprintf(ip, "-6 rule add lookup main pref 32766\n");
+	if (!plain) {
+		fprintf(ip, "rule del pref 50\n-6 rule del pref 50\nrule add lookup main pref 32766\n");
+		fprintf(ip, "-6 rule add lookup main pref 32766\n");
+	}
 	for (unsigned i = 2; i < 5; i++)
 		fprintf(ip, "neigh replace 10.%u.0.%u dev p%u lladdr 02:00:00:00:%02x:09\n"
 			"neigh replace 2001:db8:0:%u::%u dev p%u lladdr 02:00:00:00:%02x:08\n"
@@ -82,7 +84,7 @@ static void make_links(void)
 	fprintf(ip, "link set br0 up\n");
 	for (unsigned i = 0; i < KERNEL_PORTS; i++) {
 		fprintf(ip, "link add p%u address 02:00:00:00:00:f%u type veth peer name w%u\n", i, i, i);
-		heal(ip, i);
+		heal(ip, i, true);
 	}
 	run_ip(ip);
 }
@@ -295,7 +297,7 @@ static unsigned run_round(struct world *w, unsigned number, bool dump)
 	FILE *ip = start_ip();
 
 	if (changes_random(&w->changes, 3) == 0)
-		heal(ip, changes_random(&w->changes, KERNEL_PORTS));
+		heal(ip, changes_random(&w->changes, KERNEL_PORTS), w->changes.plain);
 	for (unsigned i = 0; i < LINES; i++) {
 		changes_line(&w->changes, line[i], sizeof(line[i]));
 		fprintf(ip, "%s\n", line[i]);
@@ -322,7 +324,7 @@ static unsigned run_round(struct world *w, unsigned number, bool dump)
 		print_held("live", &w->live_held);
 		print_held("fresh", &w->fresh_held);
 		fflush(stdout);
-		(void)!system("ip -d link; ip route; ip -6 route; ip nexthop; ip rule; ip neigh; ip addr");
+		(void)!system("ip -d link; ip route show table all; ip -6 route show table all; ip nexthop; ip rule; ip neigh; ip addr");
 	}
 	return wrong;
 }

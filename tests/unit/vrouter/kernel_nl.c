@@ -98,8 +98,14 @@ static void until_done(int fd, void (*each)(void *arg, const struct nlmsghdr *h)
 	}
 }
 
+/* The kernel builds a part of a dump and queues it, without a lock: a change may get between, and
+ * the part say what was before it. So a kind of which changes came is dumped again. */
+static uint16_t asked;
+static bool again;
+
 static void feed(void *arg, const struct nlmsghdr *h)
 {
+	again |= h->nlmsg_seq != seq && h->nlmsg_type / 4 == asked / 4;
 	intake_netlink(arg, h, h->nlmsg_len);
 }
 
@@ -127,8 +133,12 @@ void kernel_drain(int fd, struct intake *in)
 
 void kernel_dump(int fd, struct intake *in)
 {
-	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]);) {
+		again = false;
+		asked = steps[i].type;
 		dump_step(fd, in, i, feed);
+		i += !again;
+	}
 }
 
 void kernel_ask(int fd, unsigned family, uint32_t iif, const uint8_t *src, const uint8_t *dst,
