@@ -32,6 +32,7 @@ enum {
 	CONFS_MAX = 16384,
 	REASONS_MAX = 32,
 	PATHS_MAX = 256,  /* next hops of one route or members of one group object */
+	ALIASES_MAX = 512, /* routes of one prefix in one FIB: they are walked one by one */
 	MEMBERS_MAX = 64, /* of an engine group, weights expanded */
 };
 

@@ -165,8 +165,11 @@ static void alias_insert(struct intake *in, struct node *n, unsigned rank, struc
 {
 	bool v6 = n->flags & NODE_V6;
 	struct alias **at = &n->routes, *a;
+	unsigned count = 0;
 
-	a = in->aliases < in->max_routes ? malloc(sizeof(*a)) : NULL;
+	for (a = n->routes; a; a = a->next)
+		count++;
+	a = in->aliases < in->max_routes && count < ALIASES_MAX ? malloc(sizeof(*a)) : NULL;
 	if (!a) {
 		/* A longer route that is not there would be a wrong answer: see routes_full. */
 		in->routes_full[v6] = true;
