@@ -76,7 +76,7 @@ void changes_destination(struct changes *c, unsigned family, uint8_t addr[16])
 		addr[0] = 0x26;
 }
 
-static void put_prefix(struct changes *c, struct line *l, bool v6, bool may_default)
+static void put_prefix(struct changes *c, struct line *l, bool v6, bool anything)
 {
 	static const uint8_t lens4[] = { 8, 12, 16, 22, 24, 24, 25, 28, 30, 31, 32, 32 };
 	static const uint8_t lens6[] = { 16, 32, 48, 56, 64, 64, 96, 124, 126, 127, 128, 128 };
@@ -84,13 +84,13 @@ static void put_prefix(struct changes *c, struct line *l, bool v6, bool may_defa
 	unsigned len = v6 ? lens6[changes_random(c, 12)] : lens4[changes_random(c, 12)];
 	char text[INET6_ADDRSTRLEN];
 
-	if (may_default && chance(c, 6)) {
+	if (anything && chance(c, 6)) {
 		put(l, "default");
 		return;
 	}
 	do
 		changes_destination(c, v6 ? 6 : 4, addr);
-	while (addr[0] == 10 && chance(c, 60));
+	while (addr[0] == 10 && (!anything || chance(c, 60)));
 	for (unsigned i = len; i < (v6 ? 128 : 32); i++)
 		addr[i / 8] &= (uint8_t)~(0x80u >> i % 8);
 	inet_ntop(v6 ? AF_INET6 : AF_INET, addr, text, sizeof(text));
@@ -163,7 +163,7 @@ static void line_route(struct changes *c, struct line *l)
 		type = PICK(c, "blackhole ", "unreachable ", "prohibit ");
 	if (odd(c, 3))
 		type = PICK(c, "throw ", "local ", "broadcast ", "anycast ", "multicast ");
-	/* A default route of type local would make all sources martians. */
+	/* Wide routes of type local would make all sources martians, and gateways on-link. */
 	put(l, "%sroute %s %s", v6 ? "-6 " : "", verb, type);
 	put_prefix(c, l, v6, type[0] != 'l' && type[0] != 'a' && type[0] != 'm');
 	if (!strcmp(verb, "del") && chance(c, 50))
