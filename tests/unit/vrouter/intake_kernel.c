@@ -280,11 +280,13 @@ static void print_held(const char *who, const struct held *h)
 		char ip[INET6_ADDRSTRLEN];
 
 		inet_ntop(r->prefix.family == 6 ? AF_INET6 : AF_INET, r->prefix.addr, ip, sizeof(ip));
-		printf("HELD %s %s/%u:", who, ip, r->prefix.len);
+		printf("  %s has %u: %s/%u:", who, r->table, ip, r->prefix.len);
 		for (unsigned m = 0; m < (nh->member_count ? nh->member_count : 1); m++) {
 			const struct intake_nh *k = nh->member_count ? held_nh(h, nh->members[m]) : nh;
 
-			printf(" %s p%u %02x:%02x", (const char *[]){"?","punt","drop","adj","grp"}[k->kind], k->port, k->mac[4], k->mac[5]);
+			printf(" %s p%u %02x:%02x", k->kind == INTAKE_NH_ADJ ? "adj" :
+			       k->kind == INTAKE_NH_DROP ? "drop" : "punt", k->port, k->mac[4],
+			       k->mac[5]);
 		}
 		printf("\n");
 	}
@@ -320,16 +322,15 @@ static unsigned run_round(struct world *w, unsigned number, bool dump)
 	intake_each_reason(w->fresh, print_reason, "fresh");
 	for (unsigned i = 0; i < LINES; i++)
 		printf("    %s\n", line[i]);
-	if (getenv("WEFT_SHELL")) {
-		print_held("live", &w->live_held);
-		print_held("fresh", &w->fresh_held);
-		fflush(stdout);
-		(void)!system("ip -d link; ip route show table all; ip -6 route show table all; ip nexthop; ip rule; ip neigh; ip addr");
-	}
+	print_held("live", &w->live_held);
+	print_held("fresh", &w->fresh_held);
+	fflush(stdout);
+	(void)!system("ip -d link; ip route show table all; ip -6 route show table all; ip nexthop;"
+		      "ip rule; ip neigh; ip addr");
 	return wrong;
 }
 
-static void run(uint64_t seed, bool plain, unsigned rounds)
+static void run(uint64_t seed, bool plain, unsigned count)
 {
 	struct world w = { .changes = { .state = seed, .plain = plain } };
 	unsigned forwards = 0, dropped = 0, lazy = 0, groups = 0;
@@ -348,7 +349,7 @@ static void run(uint64_t seed, bool plain, unsigned rounds)
 	intake_dump_begin(w.live);
 	kernel_dump(w.watch, w.live);
 	intake_dump_end(w.live);
-	for (unsigned i = 0; i < rounds; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		assert_int_equal(run_round(&w, i, i % 7 == 6), 0);
 		forwards += w.forwards;
 		dropped += w.dropped;
@@ -357,7 +358,7 @@ static void run(uint64_t seed, bool plain, unsigned rounds)
 	}
 	printf("seed %lu: %u forwarded (%u by groups), %u dropped, %u punted that need not be\n",
 	       (unsigned long)seed, forwards, groups, dropped, lazy);
-	assert_true(forwards > rounds * (plain ? 50 : 10));
+	assert_true(forwards > count * (plain ? 50 : 10));
 	assert_true(!plain || lazy * 20 < forwards);
 	intake_destroy(w.live);
 	intake_destroy(w.fresh);
@@ -368,38 +369,33 @@ static void run(uint64_t seed, bool plain, unsigned rounds)
 	close(any_socket);
 }
 
-static unsigned rounds_wanted(void)
-{
-	const char *e = getenv("WEFT_ROUNDS");
-
-	return e ? (unsigned)atoi(e) : 25;
-}
-
-static uint64_t first_seed(void)
-{
-	const char *e = getenv("WEFT_SEED");
-
-	return e ? (uint64_t)atoll(e) : 1;
-}
+/* intake_kernel [SEED [ROUNDS]], for long runs by hand */
+static uint64_t first_seed = 1;
+static unsigned rounds = 120;
 
 static void plain_is_forwarded(void **state)
 {
-	run(first_seed(), true, rounds_wanted());
+	for (uint64_t i = 0; i < 2; i++)
+		run(first_seed + i, true, rounds);
 }
 
 static void anything_is_right(void **state)
 {
 	for (uint64_t i = 0; i < 3; i++)
-		run(first_seed() + 100 + i, false, rounds_wanted());
+		run(first_seed + 100 + i, false, rounds);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_is_forwarded),
 		cmocka_unit_test(anything_is_right),
 	};
 
+	if (argc > 1)
+		first_seed = strtoull(argv[1], NULL, 10);
+	if (argc > 2)
+		rounds = (unsigned)strtoul(argv[2], NULL, 10);
 	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
 		printf("skipped: a network namespace needs root\n");
 		return SKIPPED;

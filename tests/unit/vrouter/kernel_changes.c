@@ -206,9 +206,10 @@ static void line_object(struct changes *c, struct line *l)
 			put_path(c, l, v6);
 		return;
 	}
-	put(l, "group");
+	put(l, "group ");
 	for (n = 1 + changes_random(c, 3); n; n--)
-		put(l, "%c%u,%u", n == 3 ? ' ' : ' ', 1 + changes_random(c, 9), 1 + changes_random(c, 3));
+		put(l, "%u,%u%s", 1 + changes_random(c, 9), 1 + changes_random(c, 3),
+		    n > 1 ? "/" : "");
 	if (odd(c, 10))
 		put(l, " type resilient buckets 8");
 }
