@@ -28,7 +28,8 @@ void flush_note(struct intake *in, enum event kind, uint32_t id, uint32_t table)
 {
 	struct event_key k = { kind, id, table };
 
-	in->stamp++;
+	if (!++in->stamp) /* no value of a map is NULL */
+		in->stamp = 1;
 	if (hash_map_set(in->events, &k, (void *)(uintptr_t)in->stamp) < 0)
 		in->events_lost = true;
 	if (hash_map_count(in->events) >= EVENTS_MAX)

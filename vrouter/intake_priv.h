@@ -284,9 +284,7 @@ struct table *table_find(const struct intake *in, uint32_t id);
 void route_add(struct intake *in, struct route *r, uint16_t nlflags);
 void route_del(struct intake *in, struct route *r);
 void routes_copy_local(struct intake *in, struct table *t, bool add);
-struct info *info_each(const struct intake *in, size_t *at, struct info *last);
 void alias_free(struct intake *in, struct node *n, struct alias **at);
-void alias_list_free(struct intake *in, struct node *n);
 
 /* intake_flush.c */
 enum event {

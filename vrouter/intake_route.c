@@ -96,16 +96,6 @@ static void info_put(struct intake *in, struct info *i)
 	free(i);
 }
 
-/* Each info: at 0 and last NULL first, then what it returned. Nothing may be freed meanwhile. */
-struct info *info_each(const struct intake *in, size_t *at, struct info *last)
-{
-	void *v;
-
-	if (last && last->same)
-		return last->same;
-	return hash_map_next(in->infos, at, NULL, &v) ? v : NULL;
-}
-
 /* A route of n changed: n and what shorter routes decide below it are to be looked at. */
 static void node_changed(struct intake *in, struct node *n, unsigned rank)
 {
@@ -141,12 +131,6 @@ void alias_free(struct intake *in, struct node *n, struct alias **at)
 	info_put(in, a->info);
 	free(a);
 	node_changed(in, n, rank);
-}
-
-void alias_list_free(struct intake *in, struct node *n)
-{
-	while (n->routes)
-		alias_free(in, n, &n->routes);
 }
 
 static bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k)
