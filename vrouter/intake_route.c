@@ -293,23 +293,21 @@ static bool paths_same(const struct info *i, const struct path *p, unsigned n)
 	return true;
 }
 
-/* The route that a deletion means: the same in all it names, else (IPv4) the first of its key. */
+/* The route that a deletion means, which the kernel tells in full; not one like it, for this one may
+ * have been taken by a flush before. Only whether it expires may have changed. */
 static struct alias **alias_meant(struct node *n, unsigned rank, const struct info_key *k,
 				  const struct path *paths, unsigned count)
 {
-	struct alias **loose = NULL;
-
 	for (struct alias **at = &n->routes; *at; at = &(*at)->next) {
-		const struct info *i = (*at)->info;
+		struct info_key own = (*at)->info->key;
 
-		if (!alias_same_key(*at, rank, k) || i->key.type != k->type)
-			continue;
-		if (i->key.nhid == k->nhid && paths_same(i, paths, count))
+		own.flags = k->flags;
+		own.path_count = k->path_count;
+		if ((*at)->rank == rank && !memcmp(&own, k, sizeof(own)) &&
+		    paths_same((*at)->info, paths, count))
 			return at;
-		if (!loose)
-			loose = at;
 	}
-	return n->flags & NODE_V6 ? NULL : loose;
+	return NULL;
 }
 
 static void trie_del(struct intake *in, struct table *t, unsigned rank, const struct route *r)
