@@ -84,10 +84,16 @@ static void step_done(void)
 	port_send(AGENT_DUMP_END, 0, NULL, 0);
 }
 
-/* Whether a change is of the kind that is being dumped: types come in fours, NEW DEL GET SET. */
+/* Whether a change is of the kind that is being dumped, or takes routes in silence while these are:
+ * types come in fours, NEW DEL GET SET. */
 static bool overtakes(uint16_t type)
 {
-	return step < STEPS && type / 4 == steps[step].type / 4;
+	if (step >= STEPS)
+		return false;
+	return type / 4 == steps[step].type / 4 ||
+	       (steps[step].type == RTM_GETROUTE &&
+		(type / 4 == RTM_GETLINK / 4 || type / 4 == RTM_GETADDR / 4 ||
+		 type / 4 == RTM_GETNEXTHOP / 4));
 }
 
 /* Passes on whole messages, without netlink's own. One recv() never mixes two dumps. */

@@ -135,6 +135,8 @@ static bool possible(const struct kernel_answer *k, unsigned family, const uint8
 static bool right(struct world *w, const struct held *h, const struct intake_nh *nh,
 		  const struct kernel_answer *k, unsigned family, const uint8_t *dst)
 {
+	unsigned punts = 0;
+
 	if (!nh) {
 		w->lazy += possible(k, family, dst);
 		return true;
@@ -143,6 +145,10 @@ static bool right(struct world *w, const struct held *h, const struct intake_nh 
 		w->dropped++;
 		return k->error == EINVAL;
 	}
+	for (unsigned i = 0; i < nh->member_count; i++)
+		punts += held_nh(h, nh->members[i])->kind == INTAKE_NH_PUNT;
+	if (nh->member_count && punts == nh->member_count)
+		return true;
 	if (k->error || k->type != RTN_UNICAST)
 		return false;
 	w->forwards++;

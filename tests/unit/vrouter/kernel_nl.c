@@ -105,7 +105,13 @@ static bool again;
 
 static void feed(void *arg, const struct nlmsghdr *h)
 {
-	again |= h->nlmsg_seq != seq && h->nlmsg_type / 4 == asked / 4;
+	unsigned kind = h->nlmsg_type / 4;
+
+	again |= h->nlmsg_seq != seq &&
+		 (kind == asked / 4 ||
+		  (asked == RTM_GETROUTE && /* these take routes in silence */
+		   (kind == RTM_GETLINK / 4 || kind == RTM_GETADDR / 4 ||
+		    kind == RTM_GETNEXTHOP / 4)));
 	intake_netlink(arg, h, h->nlmsg_len);
 }
 
