@@ -30,10 +30,11 @@ int intake_create(const struct intake_conf *conf, struct intake **out)
 	in->objs = hash_map_create(sizeof(uint32_t));
 	in->obj_uses = hash_map_create(sizeof(uint32_t));
 	in->confs = hash_map_create(sizeof(uint64_t));
+	in->events = hash_map_create(3 * sizeof(uint32_t));
 	in->infos = hash_map_create(sizeof(uint64_t));
 	in->table_ids = hash_map_create(sizeof(uint32_t));
 	if (nh_init(in) < 0 || !in->ports || !in->port_states || !in->rules || !in->links ||
-	    !in->addrs || !in->neighs || !in->objs || !in->obj_uses || !in->confs || !in->infos ||
+	    !in->addrs || !in->neighs || !in->objs || !in->obj_uses || !in->confs || !in->infos || !in->events ||
 	    !in->table_ids)
 		goto fail;
 	main = table_get(in, TABLE_MAIN);
@@ -76,6 +77,7 @@ static void routes_fini(struct intake *in)
 		}
 	}
 	hash_map_destroy(in->infos);
+	hash_map_destroy(in->events);
 	hash_map_destroy(in->table_ids);
 }
 
@@ -127,7 +129,7 @@ void intake_dump_end(struct intake *in)
 	if (!in->dumping)
 		return;
 	in->dumping = false;
-	routes_sweep(in);
+	flush_stale(in);
 	objs_sweep(in);
 	mirror_sweep(in);
 	rules_sweep(in);

@@ -65,6 +65,7 @@ struct intake_sink {
 
 struct intake_port {
 	uint8_t mac[6]; /* how a guest's link is recognised as a port */
+	uint16_t mtu;	/* as the engine has it: where the guest's differs nothing leaves by it; 0: any */
 	char name[32];
 };
 
@@ -99,8 +100,9 @@ void intake_dump_end(struct intake *in);
  * frames; nothing is sent during a dump. */
 void intake_commit(struct intake *in);
 
-/* Sends the sink everything that has been committed once more, between sync_begin and sync_end:
- * for an engine that has lost it. */
+/* Sends the sink the FIBs, next hops and routes that have been committed once more, between
+ * sync_begin and sync_end: for an engine that has lost them. Ports and the node are as the sink was
+ * told last: its owner repeats them. */
 void intake_replay(const struct intake *in);
 
 struct intake_stats {

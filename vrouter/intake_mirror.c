@@ -52,9 +52,8 @@ void mirror_link(struct intake *in, const struct link *fresh)
 		return;
 	in->links_dirty = true;
 	if (was.ifindex && !(l->flags & IFF_UP) && was.flags & IFF_UP) {
-		l->dead4 = true;
-		routes_flush_link(in, l->ifindex, false, false);
-		routes_flush_link(in, l->ifindex, true, true);
+		flush_note(in, EVENT_DOWN4, l->ifindex, 0);
+		flush_note(in, EVENT_DOWN6, l->ifindex, 0);
 	} else if (l->flags & IFF_UP && !(was.flags & IFF_UP)) {
 		l->dead4 = false;
 	}
@@ -86,9 +85,7 @@ void mirror_link_del(struct intake *in, uint32_t ifindex)
 		return;
 	objs_flush_link(in, ifindex);
 	l->flags &= ~(unsigned)IFF_UP;
-	l->dead4 = true;
-	routes_flush_link(in, ifindex, false, true);
-	routes_flush_link(in, ifindex, true, true);
+	flush_note(in, EVENT_LINK_GONE, ifindex, 0);
 	while (hash_map_next(in->neighs, &at, NULL, &v)) {
 		if (((struct neigh *)v)->key.ifindex == ifindex)
 			neigh_free(in, v);
@@ -123,10 +120,11 @@ static void addr_gone(struct intake *in, const struct addr_key *k)
 	}
 	memcpy(&ip, k->addr, 4);
 	if (!same)
-		routes_flush_prefsrc(in, ip, table);
+		flush_note(in, EVENT_SOURCE, ip, table);
 	if (!other && l) { /* the last one: the kernel disables IPv4 there */
 		l->dead4 = true;
-		routes_flush_link(in, k->ifindex, false, true);
+		in->links_dirty = true;
+		flush_note(in, EVENT_FORCED4, k->ifindex, 0);
 	}
 }
 

@@ -268,7 +268,16 @@ static bool path_attrs(const struct attrs *a, unsigned family, struct path *p)
 	return !via.bad;
 }
 
-static bool route_multipath(struct route *out, struct rd r)
+/* The next hops of a dump may be dead for reasons that nobody has seen. */
+static void path_flags(struct intake *in, unsigned family, uint32_t ifindex, unsigned flags)
+{
+	struct link *l = link_find(in, ifindex);
+
+	if (family == 4 && l && l->flags & IFF_UP && flags & RTNH_F_DEAD && !l->dead4)
+		l->dead4 = in->links_dirty = true;
+}
+
+static bool route_multipath(struct intake *in, struct route *out, struct rd r)
 {
 	while (r.left >= sizeof(struct rtnexthop)) {
 		struct rtnexthop nh;
@@ -289,6 +298,7 @@ static bool route_multipath(struct route *out, struct rd r)
 		memset(p, 0, sizeof(*p));
 		p->ifindex = (uint32_t)nh.rtnh_ifindex;
 		p->weight = nh.rtnh_hops + 1;
+		path_flags(in, out->key.family, p->ifindex, nh.rtnh_flags);
 		if (!path_attrs(&a, out->key.family, p))
 			return false;
 	}
@@ -354,7 +364,7 @@ static bool message_route(struct intake *in, struct rd r, uint16_t nlflags, bool
 	if (out.key.nhid) {
 		out.key.path_count = 0; /* the object says it, and may say otherwise later */
 	} else if (a.at[RTA_MULTIPATH].p) {
-		if (!route_multipath(&out, a.at[RTA_MULTIPATH]))
+		if (!route_multipath(in, &out, a.at[RTA_MULTIPATH]))
 			return false;
 	} else if (a.at[RTA_OIF].p || a.at[RTA_GATEWAY].p || a.at[RTA_VIA].p) {
 		attr_u32(&a, RTA_OIF, &out.paths[0].ifindex);

@@ -88,20 +88,6 @@ static bool groups_drop(struct intake *in, uint32_t id, uint32_t *empty)
 	return false;
 }
 
-static void obj_doom_routes(struct intake *in, uint32_t id)
-{
-	struct info *i = NULL;
-	bool any = false;
-	size_t at = 0;
-
-	while ((i = info_each(in, &at, i))) {
-		if (i->key.nhid == id)
-			any = i->doomed = true;
-	}
-	if (any)
-		routes_purge(in);
-}
-
 /* Groups have no groups as members, so one more round is all there is. */
 void mirror_obj_del(struct intake *in, uint32_t id)
 {
@@ -119,9 +105,9 @@ void mirror_obj_del(struct intake *in, uint32_t id)
 	while (groups_drop(in, id, &empty)) {
 		free(hash_map_del(in->objs, &empty));
 		if (hash_map_find(in->obj_uses, &empty))
-			obj_doom_routes(in, empty);
+			flush_note(in, EVENT_OBJECT, empty, 0);
 	}
-	obj_doom_routes(in, id);
+	flush_note(in, EVENT_OBJECT, id, 0);
 }
 
 /* Deletes those that `gone` says, one at a time: a deletion may take groups with it. */

@@ -5,6 +5,14 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+/* The engine judges the size of packets by the port's MTU, not by what the guest has made of it. */
+static bool mtu_differs(const struct intake *in, const struct link *l)
+{
+	uint16_t mtu = in->ports[l->port].mtu;
+
+	return mtu && mtu != l->mtu;
+}
+
 /* One next hop; a reference. */
 static struct nh *path_nh(struct intake *in, const struct info_key *k, const struct path *p,
 			  enum why *why, uint32_t *arg)
@@ -19,6 +27,8 @@ static struct nh *path_nh(struct intake *in, const struct info_key *k, const str
 		because = WHY_NOT_PORT;
 	else if (!l->table)
 		because = WHY_GUESTS;
+	else if (mtu_differs(in, l))
+		because = WHY_PORT_MTU;
 	else if (k->mtu && k->mtu < l->mtu)
 		because = WHY_MTU, what = k->mtu;
 	if (because != WHY_NONE) {
@@ -30,11 +40,19 @@ static struct nh *path_nh(struct intake *in, const struct info_key *k, const str
 	return nh_ref(in->nh_punt);
 }
 
-static bool path_alive(const struct intake *in, const struct path *p, uint8_t family)
+static bool path_alive(const struct intake *in, const struct path *p)
 {
 	const struct link *l = link_find(in, p->ifindex);
 
-	return !l || (l->flags & IFF_UP && !(family == 4 && l->dead4));
+	return !l || l->flags & IFF_UP;
+}
+
+/* Whether an IPv4 next hop among several may be dead in the kernel though its link is up. */
+static bool path_unsure(const struct intake *in, const struct info_key *k, const struct path *p)
+{
+	const struct link *l = link_find(in, p->ifindex);
+
+	return k->family == 4 && !k->nhid && l && l->dead4;
 }
 
 static unsigned gcd(unsigned a, unsigned b)
@@ -50,10 +68,17 @@ struct nh *paths_resolve(struct intake *in, const struct info_key *k, const stru
 	bool same = true;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!path_alive(in, &paths[i], k->family))
+		if (!path_alive(in, &paths[i]))
 			continue;
 		div = gcd(paths[i].weight, div);
 		total += paths[i].weight;
+	}
+	for (unsigned i = 0; n > 1 && i < n; i++) {
+		if (!path_unsure(in, k, &paths[i]))
+			continue;
+		*why = WHY_DEAD;
+		*arg = paths[i].ifindex;
+		return nh_ref(in->nh_punt);
 	}
 	if (!total)
 		return nh_ref(in->nh_punt);
@@ -62,7 +87,7 @@ struct nh *paths_resolve(struct intake *in, const struct info_key *k, const stru
 		return nh_ref(in->nh_punt);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (!path_alive(in, &paths[i], k->family))
+		if (!path_alive(in, &paths[i]))
 			continue;
 		for (unsigned w = paths[i].weight / div; w; w--) {
 			members[count] = path_nh(in, k, &paths[i], why, arg);
@@ -119,7 +144,7 @@ static struct nh *unicast(struct intake *in, struct info *i, enum why *why)
 		return nh_ref(in->nh_drop);
 	l = n == 1 ? link_find(in, paths[0].ifindex) : NULL;
 	if (l && !paths[0].family && !paths[0].encap && l->port >= 0 && l->table &&
-	    !(i->key.mtu && i->key.mtu < l->mtu))
+	    !mtu_differs(in, l) && !(i->key.mtu && i->key.mtu < l->mtu))
 		i->onlink = l->ifindex;
 	return paths_resolve(in, &i->key, paths, n, why, &i->arg);
 }

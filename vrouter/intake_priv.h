@@ -32,6 +32,7 @@ enum {
 	CONFS_MAX = 16384,
 	REASONS_MAX = 32,
 	PATHS_MAX = 256,  /* next hops of one route or members of one group object */
+	ALIASES_MAX = 512, /* routes of one prefix in one FIB: they are walked one by one */
 	MEMBERS_MAX = 64, /* of an engine group, weights expanded */
 };
 
@@ -45,6 +46,7 @@ enum why {
 	WHY_GUESTS,    /* arg: ifindex of a port whose traffic is the guest's */
 	WHY_ENCAP,
 	WHY_MTU,       /* arg: mtu */
+	WHY_PORT_MTU,  /* arg: ifindex */
 	WHY_PATHS,
 	WHY_OBJECT,    /* arg: id */
 	WHY_TYPE,      /* arg: rtm_type */
@@ -53,6 +55,8 @@ enum why {
 	WHY_SOURCE,
 	WHY_SIBLINGS,
 	WHY_SHADOWED,
+	WHY_LOST,
+	WHY_DEAD,      /* arg: ifindex */
 };
 
 struct addr_key { /* neighbours, next hops by gateway, addresses */
@@ -66,7 +70,7 @@ struct link {
 	uint16_t type; /* ARPHRD_* */
 	uint8_t mac[6], perm[6];
 	bool has_perm;
-	bool dead4; /* the kernel has marked IPv4 next hops over it RTNH_F_DEAD */
+	bool dead4; /* it is up, but the kernel may hold IPv4 next hops over it as dead */
 	char kind[16], name[IFNAMSIZ];
 	uint8_t gen;
 	int port;	/* index or -1 */
@@ -118,7 +122,6 @@ struct info {
 	struct nh *nh; /* as of epoch */
 	uint32_t arg, onlink; /* onlink: ifindex of the port it is directly connected to */
 	uint8_t why;
-	bool doomed;
 	struct info_key key;
 	struct path paths[];
 };
@@ -126,7 +129,9 @@ struct info {
 struct alias { /* one route of a prefix */
 	struct alias *next; /* by rank, metric, then as the kernel has them */
 	struct info *info;
-	uint8_t rank, gen;
+	uint32_t stamp; /* of the last event when it was told, see intake_flush.c */
+	uint8_t rank, gen, fate;
+	bool lost; /* nobody knows whether the kernel still has it */
 };
 
 #define NODE_V6	   1u
@@ -202,7 +207,9 @@ struct intake {
 	struct intake_stats stats;
 	uint32_t aliases;
 	struct hash_map *links, *addrs, *neighs, *objs, *obj_uses, *confs, *infos, *table_ids;
-	struct hash_map *vias, *groups;
+	struct hash_map *vias, *groups, *events;
+	uint32_t stamp;
+	bool events_lost;
 	struct table *tables[TABLES_MAX];
 	struct rule *rules;
 	unsigned rule_count;
@@ -276,14 +283,22 @@ struct table *table_get(struct intake *in, uint32_t id);
 struct table *table_find(const struct intake *in, uint32_t id);
 void route_add(struct intake *in, struct route *r, uint16_t nlflags);
 void route_del(struct intake *in, struct route *r);
-void routes_purge(struct intake *in); /* those whose info is doomed */
-void routes_flush_link(struct intake *in, uint32_t ifindex, bool v6, bool force);
-void routes_flush_prefsrc(struct intake *in, uint32_t prefsrc, uint32_t table);
-void routes_sweep(struct intake *in);
 void routes_copy_local(struct intake *in, struct table *t, bool add);
-struct info *info_each(const struct intake *in, size_t *at, struct info *last);
 void alias_free(struct intake *in, struct node *n, struct alias **at);
-void alias_list_free(struct intake *in, struct node *n);
+
+/* intake_flush.c */
+enum event {
+	EVENT_DOWN4 = 1, /* id: ifindex; spares the local addresses */
+	EVENT_FORCED4,	 /* id: ifindex, which has no IPv4 any more */
+	EVENT_DOWN6,
+	EVENT_LINK_GONE,
+	EVENT_OBJECT, /* id: the object's */
+	EVENT_SOURCE, /* id: IPv4 address; table: where it was local */
+};
+void flush_note(struct intake *in, enum event kind, uint32_t id, uint32_t table);
+void flush_node(struct intake *in, struct node *n);
+void flush_settle(struct intake *in);
+void flush_stale(struct intake *in);
 
 /* intake_nh.c */
 struct nh *nh_ref(struct nh *nh);

@@ -43,6 +43,7 @@ static void why_text(const struct intake *in, enum why why, uint32_t arg, char *
 		[WHY_TOS] = "differs by TOS",
 		[WHY_SOURCE] = "differs by source address",
 		[WHY_SIBLINGS] = "several IPv6 routes of one metric",
+		[WHY_LOST] = "the kernel may have flushed it with a link",
 		[WHY_SHADOWED] = "inside a prefix of table local",
 	};
 	const struct link *l = link_find(in, arg);
@@ -52,6 +53,11 @@ static void why_text(const struct intake *in, enum why why, uint32_t arg, char *
 		snprintf(to, size, "via %s, which is not a port", name);
 	else if (why == WHY_GUESTS)
 		snprintf(to, size, "via %s, which the guest handles itself", name);
+	else if (why == WHY_DEAD)
+		snprintf(to, size, "%s lost its last address, one of several next hops may be dead",
+			 name);
+	else if (why == WHY_PORT_MTU)
+		snprintf(to, size, "the guest's mtu of %s is %u, not the port's", name, l ? l->mtu : 0);
 	else if (why == WHY_MTU)
 		snprintf(to, size, "route mtu %u is below the port's", arg);
 	else if (why == WHY_OBJECT)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything again, for an engine that has lost it. */
+/*
+ * Everything again, for an engine that has lost it. Next hops that wait for their deletion go too:
+ * the next commit may take them up again, or deletes them.
+ */
 #include "vrouter/intake_priv.h"
 
 static void replay_nh(const struct intake *in, const struct nh *nh)
@@ -7,8 +10,6 @@ static void replay_nh(const struct intake *in, const struct nh *nh)
 	uint32_t ids[MEMBERS_MAX];
 	struct intake_nh view;
 
-	if (nh->dead)
-		return;
 	nh_view(nh, ids, &view);
 	in->sink.nh_set(in->arg, &view);
 }

@@ -28,6 +28,8 @@ static void pick_rank(const struct alias *first, struct pick *p)
 			p->why = WHY_TOS;
 		if (a->info->key.source)
 			p->why = WHY_SOURCE;
+		if (a->lost)
+			p->why = WHY_LOST;
 	}
 	for (const struct alias *a = first->next; k->family == 6 && a && a->rank == first->rank &&
 						 a->info->key.metric == k->metric; a = a->next) {
@@ -220,8 +222,10 @@ static void nodes_punt(struct intake *in, bool before)
 
 void resolve_commit(struct intake *in)
 {
-	bool links = in->links_dirty;
+	bool links;
 
+	flush_settle(in);
+	links = in->links_dirty;
 	if (links)
 		ports_resolve(in);
 	rules_apply(in);

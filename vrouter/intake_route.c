@@ -96,16 +96,6 @@ static void info_put(struct intake *in, struct info *i)
 	free(i);
 }
 
-/* Each info: at 0 and last NULL first, then what it returned. Nothing may be freed meanwhile. */
-struct info *info_each(const struct intake *in, size_t *at, struct info *last)
-{
-	void *v;
-
-	if (last && last->same)
-		return last->same;
-	return hash_map_next(in->infos, at, NULL, &v) ? v : NULL;
-}
-
 /* A route of n changed: n and what shorter routes decide below it are to be looked at. */
 static void node_changed(struct intake *in, struct node *n, unsigned rank)
 {
@@ -143,12 +133,6 @@ void alias_free(struct intake *in, struct node *n, struct alias **at)
 	node_changed(in, n, rank);
 }
 
-void alias_list_free(struct intake *in, struct node *n)
-{
-	while (n->routes)
-		alias_free(in, n, &n->routes);
-}
-
 static bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k)
 {
 	return a->rank == rank && a->info->key.metric == k->metric && a->info->key.tos == k->tos &&
@@ -165,8 +149,11 @@ static void alias_insert(struct intake *in, struct node *n, unsigned rank, struc
 {
 	bool v6 = n->flags & NODE_V6;
 	struct alias **at = &n->routes, *a;
+	unsigned count = 0;
 
-	a = in->aliases < in->max_routes ? malloc(sizeof(*a)) : NULL;
+	for (a = n->routes; a; a = a->next)
+		count++;
+	a = in->aliases < in->max_routes && count < ALIASES_MAX ? malloc(sizeof(*a)) : NULL;
 	if (!a) {
 		/* A longer route that is not there would be a wrong answer: see routes_full. */
 		in->routes_full[v6] = true;
@@ -177,7 +164,8 @@ static void alias_insert(struct intake *in, struct node *n, unsigned rank, struc
 	while (*at && !alias_after(*at, rank, info->key.metric) &&
 	       !(first && alias_same_key(*at, rank, &info->key)))
 		at = &(*at)->next;
-	*a = (struct alias){ .next = *at, .info = info, .rank = (uint8_t)rank, .gen = in->gen };
+	*a = (struct alias){ .next = *at, .info = info, .rank = (uint8_t)rank, .gen = in->gen,
+			     .stamp = in->stamp };
 	*at = a;
 	in->aliases++;
 	if (v6)
@@ -199,6 +187,9 @@ static void node_add(struct intake *in, struct node *n, unsigned rank, struct in
 			continue;
 		(*at)->gen = in->gen;
 		info_put(in, info);
+		if ((*at)->lost)
+			node_dirty(in, n);
+		(*at)->lost = false;
 		if (dump && !v6 && (*at)->next && alias_same_key((*at)->next, rank, &info->key)) {
 			struct alias *a = *at; /* dumps tell the order: to the end of its equals */
 
@@ -261,6 +252,7 @@ static void trie_add(struct intake *in, struct table *t, unsigned rank, struct r
 		return;
 	}
 	node_dirty(in, n); /* so that it goes again when nothing comes of it */
+	flush_node(in, n);
 	if (v6) {
 		trie_add6(in, n, rank, r, nlflags);
 		return;
@@ -301,23 +293,21 @@ static bool paths_same(const struct info *i, const struct path *p, unsigned n)
 	return true;
 }
 
-/* The route that a deletion means: the same in all it names, else (IPv4) the first of its key. */
+/* The route that a deletion means, which the kernel tells in full; not one like it, for this one may
+ * have been taken by a flush before. Only whether it expires may have changed. */
 static struct alias **alias_meant(struct node *n, unsigned rank, const struct info_key *k,
 				  const struct path *paths, unsigned count)
 {
-	struct alias **loose = NULL;
-
 	for (struct alias **at = &n->routes; *at; at = &(*at)->next) {
-		const struct info *i = (*at)->info;
+		struct info_key own = (*at)->info->key;
 
-		if (!alias_same_key(*at, rank, k) || i->key.type != k->type)
-			continue;
-		if (i->key.nhid == k->nhid && paths_same(i, paths, count))
+		own.flags = k->flags;
+		own.path_count = k->path_count;
+		if ((*at)->rank == rank && !memcmp(&own, k, sizeof(own)) &&
+		    paths_same((*at)->info, paths, count))
 			return at;
-		if (!loose)
-			loose = at;
 	}
-	return n->flags & NODE_V6 ? NULL : loose;
+	return NULL;
 }
 
 static void trie_del(struct intake *in, struct table *t, unsigned rank, const struct route *r)
@@ -327,6 +317,8 @@ static void trie_del(struct intake *in, struct table *t, unsigned rank, const st
 	unsigned count = r->key.path_count, step = v6 && count ? 1 : count;
 	struct alias **at;
 
+	if (n)
+		flush_node(in, n);
 	for (unsigned i = 0; n && (i < count || i == 0); i += step ? step : 1) {
 		at = alias_meant(n, rank, &r->key, &r->paths[i], step);
 		if (at)

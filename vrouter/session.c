@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { HEADER = sizeof(struct agent_frame), READ_MAX = 4 * (HEADER + AGENT_FRAME_MAX) };
-enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5 };
+enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5, HEAVY_MS = 20, REST = 4 };
 
 static_assert(HEADER == 32, "struct agent_frame");
 
@@ -107,12 +108,44 @@ static void take_welcome(struct session *s, const uint8_t *payload, size_t len)
 	s->ops->welcome(s->arg, ready != 0);
 }
 
-static void commit(evutil_socket_t fd, short what, void *arg)
+static uint64_t cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* A guest chooses what its messages cost. One that has cost much is not listened to for some times
+ * as long, so that the others have their share of this thread. */
+static void charge(struct session *s, uint64_t since)
+{
+	uint64_t ms = (cpu_us() - since) / 1000;
+
+	if (ms < HEAVY_MS || s->dead || !s->bev)
+		return;
+	bufferevent_disable(s->bev, EV_READ);
+	after(s->rest, (unsigned)(ms < 10000 ? ms : 10000) * REST);
+}
+
+static void rested(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
 
+	if (!s->bev)
+		return;
+	bufferevent_enable(s->bev, EV_READ);
+	session_input(s, bufferevent_get_input(s->bev));
+}
+
+static void commit(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	uint64_t since = cpu_us();
+
 	if (!s->dumping)
 		intake_commit(s->intake);
+	charge(s, since);
 }
 
 static void take_routes(struct session *s, const struct agent_frame *h, const uint8_t *payload)
@@ -184,7 +217,8 @@ void session_input(struct session *s, struct evbuffer *in)
 	struct agent_frame h;
 
 	s->busy++;
-	while (!s->dead && next_frame(s, in, &h)) {
+	while (!s->dead && !event_pending(s->rest, EV_TIMEOUT, NULL) && next_frame(s, in, &h)) {
+		uint64_t since = cpu_us();
 		uint8_t *frame = malloc(HEADER + h.len);
 
 		if (!frame)
@@ -193,6 +227,7 @@ void session_input(struct session *s, struct evbuffer *in)
 		evbuffer_remove(in, frame, HEADER + h.len);
 		take(s, &h, frame + HEADER);
 		free(frame);
+		charge(s, since);
 		if (s->bev && bufferevent_get_input(s->bev) != in)
 			break;
 	}
@@ -203,6 +238,7 @@ static void hang_up(struct session *s)
 {
 	event_del(s->hello);
 	event_del(s->commit);
+	event_del(s->rest);
 	if (s->bev)
 		bufferevent_free(s->bev);
 	s->bev = NULL;
@@ -299,7 +335,8 @@ int session_create(struct event_base *base, struct intake *in, const struct sess
 	s->dial = evtimer_new(base, dial, s);
 	s->hello = evtimer_new(base, say_hello, s);
 	s->commit = evtimer_new(base, commit, s);
-	if (!s->dial || !s->hello || !s->commit) {
+	s->rest = evtimer_new(base, rested, s);
+	if (!s->dial || !s->hello || !s->commit || !s->rest) {
 		session_destroy(s);
 		return -ENOMEM;
 	}
@@ -313,7 +350,7 @@ void session_destroy(struct session *s)
 		return;
 	s->busy++;
 	s->dead = true;
-	if (s->hello && s->commit)
+	if (s->hello && s->commit && s->rest)
 		hang_up(s);
 	if (s->dial)
 		event_free(s->dial);
@@ -321,5 +358,7 @@ void session_destroy(struct session *s)
 		event_free(s->hello);
 	if (s->commit)
 		event_free(s->commit);
+	if (s->rest)
+		event_free(s->rest);
 	leave(s);
 }

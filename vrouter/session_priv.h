@@ -56,7 +56,7 @@ struct session {
 	char path[108];
 	uid_t uid;
 	struct bufferevent *bev;
-	struct event *dial, *hello, *commit;
+	struct event *dial, *hello, *commit, *rest;
 	uint64_t nonce;
 	bool welcomed, watching, dumping;
 	unsigned busy; /* callbacks under way */

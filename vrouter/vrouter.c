@@ -131,6 +131,7 @@ static int create_intake(struct vrouter *v)
 		return -ENOMEM;
 	for (unsigned i = 0; i < c->guest.nic_count; i++) {
 		memcpy(ports[i].mac, c->guest.nics[i].mac, sizeof(ports[i].mac));
+		ports[i].mtu = c->guest.nics[i].mtu;
 		snprintf(ports[i].name, sizeof(ports[i].name), "%s", c->guest.nics[i].name);
 	}
 	code = intake_create(&conf, &v->intake);

@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_unit(vrouter intake_basic DEPS vrouter)
+weft_unit(vrouter intake_kernel SOURCES
+  ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c
+  ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/kernel_changes.c
+  ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/kernel_nl.c
+  DEPS vrouter LINK PkgConfig::libmnl)
+set_tests_properties(unit/vrouter/intake_kernel PROPERTIES LABELS functional SKIP_RETURN_CODE 77
+  TIMEOUT 120)
+weft_unit(vrouter intake_cases SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c DEPS vrouter)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guest's rtnetlink state: a dump, then changes. Dump and changes come by one socket, whose
- * queue keeps them in the order in which the kernel made them: a host that applies messages in
- * order cannot bring back what was deleted during the dump.
+ * queue keeps them in the order in which the kernel queued them. It builds a part of a dump before
+ * it queues it, though, without a lock in newer kernels, so that a change may overtake what was
+ * before it: a kind of which changes came meanwhile is dumped again.
  */
 #include "vrouter/agent/agent_priv.h"
 
@@ -83,6 +84,18 @@ static void step_done(void)
 	port_send(AGENT_DUMP_END, 0, NULL, 0);
 }
 
+/* Whether a change is of the kind that is being dumped, or takes routes in silence while these are:
+ * types come in fours, NEW DEL GET SET. */
+static bool overtakes(uint16_t type)
+{
+	if (step >= STEPS)
+		return false;
+	return type / 4 == steps[step].type / 4 ||
+	       (steps[step].type == RTM_GETROUTE &&
+		(type / 4 == RTM_GETLINK / 4 || type / 4 == RTM_GETADDR / 4 ||
+		 type / 4 == RTM_GETNEXTHOP / 4));
+}
+
 /* Passes on whole messages, without netlink's own. One recv() never mixes two dumps. */
 static void pass(const uint8_t *part, size_t len)
 {
@@ -96,7 +109,7 @@ static void pass(const uint8_t *part, size_t len)
 		bool ours = nlh->nlmsg_pid == portid && nlh->nlmsg_seq == seq && step < STEPS;
 		size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
 
-		if (ours && nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		if (ours ? nlh->nlmsg_flags & NLM_F_DUMP_INTR : overtakes(nlh->nlmsg_type))
 			interrupted = true;
 		if (nlh->nlmsg_type < NLMSG_MIN_TYPE) {
 			done |= ours && (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR);

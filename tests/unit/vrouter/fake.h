@@ -5,10 +5,13 @@
 /* An intake that only counts what it is fed, for tests of the session alone. */
 #include "vrouter/intake.h"
 
+#include <time.h>
+
 static struct {
 	unsigned begins, ends, commits, netlinks;
 	size_t bytes;
 	uint32_t forward;
+	unsigned burn_ms; /* what a message costs */
 } fake_intake;
 
 void intake_dump_begin(struct intake *in)
@@ -18,8 +21,12 @@ void intake_dump_begin(struct intake *in)
 
 void intake_netlink(struct intake *in, const void *bytes, size_t len)
 {
+	clock_t since = clock();
+
 	fake_intake.netlinks++;
 	fake_intake.bytes += len;
+	while ((clock() - since) * 1000 / CLOCKS_PER_SEC < (clock_t)fake_intake.burn_ms)
+		;
 }
 
 void intake_forward(struct intake *in, uint32_t flags)

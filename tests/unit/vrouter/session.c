@@ -161,6 +161,25 @@ static void routes_come_after_a_watch(void **state)
 	assert_int_equal(fake_intake.commits, 1);
 }
 
+static void a_costly_guest_waits(void **state)
+{
+	struct timespec from, to;
+
+	shake_hands();
+	session_watch(t.s);
+	heard(NULL, 0);
+	fake_intake.burn_ms = 25;
+	for (unsigned i = 0; i < 3; i++)
+		frame(t.nonce, AGENT_NETLINK, 0, "route", 5);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	turn();
+	assert_int_equal(fake_intake.netlinks, 1);
+	while (fake_intake.netlinks < 3)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 > 200);
+}
+
 static void commands_and_their_end(void **state)
 {
 	static const char *const argv[] = { "ip", "r", NULL };
@@ -220,6 +239,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stale_cut_and_garbled_bytes_are_skipped, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(routes_come_after_a_watch, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_costly_guest_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(commands_and_their_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_goes_part_by_part, set_up, tear_down),
 	};

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handcrafted messages for what the kernel oracle does not reach: VRFs, reasons, limits, flags. */
+#include "base/buf.h"
+#include "tests/unit/test.h"
+#include "tests/unit/vrouter/held.h"
+#include "vrouter/agent/proto.h"
+
+#include <linux/fib_rules.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/lwtunnel.h>
+#include <linux/neighbour.h>
+#include <linux/netconf.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static struct held held;
+static struct intake *in;
+static char reasons[4096];
+
+/* Attributes of the message that is being made. */
+static struct buf attrs;
+
+static void attr(uint16_t type, const void *p, size_t len)
+{
+	buf_u16(&attrs, (uint16_t)(len + 4));
+	buf_u16(&attrs, type);
+	buf_put(&attrs, p, len);
+	buf_reserve(&attrs, (4 - len % 4) % 4);
+}
+
+static void attr32(uint16_t type, uint32_t v)
+{
+	attr(type, &v, 4);
+}
+
+static void say(uint16_t type, uint16_t flags, const void *head, size_t len)
+{
+	struct nlmsghdr h = { .nlmsg_type = type, .nlmsg_flags = flags,
+			      .nlmsg_len = (uint32_t)(16 + len + attrs.len) };
+	struct buf b = { 0 };
+
+	buf_put(&b, &h, sizeof(h));
+	buf_put(&b, head, len);
+	buf_put(&b, attrs.data, attrs.len);
+	intake_netlink(in, b.data, b.len);
+	buf_free(&b);
+	buf_reset(&attrs);
+}
+
+#define IP(a, b, c, d) ((uint8_t[]){ a, b, c, d })
+
+/* Ports are links 2 and 3, with MACs that end in their number. */
+static void link_is(int ifindex, uint8_t mac, uint32_t mtu, uint32_t master)
+{
+	struct ifinfomsg m = { .ifi_index = ifindex, .ifi_type = ARPHRD_ETHER,
+			       .ifi_flags = IFF_UP | IFF_RUNNING };
+	char name[8];
+
+	snprintf(name, sizeof(name), "eth%d", ifindex);
+	attr(IFLA_IFNAME, name, strlen(name) + 1);
+	attr(IFLA_ADDRESS, ((uint8_t[]){ 2, 0, 0, 0, 0, mac }), 6);
+	attr32(IFLA_MTU, mtu);
+	if (master)
+		attr32(IFLA_MASTER, master);
+	say(RTM_NEWLINK, 0, &m, sizeof(m));
+}
+
+static void vrf_is(int ifindex, uint32_t table)
+{
+	struct ifinfomsg m = { .ifi_index = ifindex, .ifi_type = ARPHRD_ETHER,
+			       .ifi_flags = IFF_UP | IFF_RUNNING };
+	uint8_t info[] = { 8, 0, IFLA_INFO_KIND, 0, 'v', 'r', 'f', 0, 12, 0, IFLA_INFO_DATA, 0,
+			   8, 0, IFLA_VRF_TABLE, 0, (uint8_t)table, 0, 0, 0 };
+
+	attr(IFLA_LINKINFO, info, sizeof(info));
+	say(RTM_NEWLINK, 0, &m, sizeof(m));
+}
+
+static void neigh_is(int ifindex, const uint8_t ip[4], uint8_t mac)
+{
+	struct ndmsg m = { .ndm_family = AF_INET, .ndm_ifindex = ifindex, .ndm_state = NUD_STALE };
+
+	attr(NDA_DST, ip, 4);
+	attr(NDA_LLADDR, ((uint8_t[]){ 2, 0, 0, 0, 1, mac }), 6);
+	say(RTM_NEWNEIGH, 0, &m, sizeof(m));
+}
+
+/* With the attributes that were put before. */
+static void route_is(uint16_t type, uint32_t table, const uint8_t ip[4], uint8_t len, uint8_t kind)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = len, .rtm_type = kind };
+
+	attr32(RTA_TABLE, table);
+	attr(RTA_DST, ip, 4);
+	say(type, 0, &m, sizeof(m));
+}
+
+static void via(uint32_t oif, const uint8_t gw[4])
+{
+	attr32(RTA_OIF, oif);
+	attr(RTA_GATEWAY, gw, 4);
+}
+
+static void rule_is(uint16_t type, uint8_t family, uint32_t pref, uint32_t table, bool l3mdev)
+{
+	struct fib_rule_hdr m = { .family = family, .table = (uint8_t)table,
+				  .action = FR_ACT_TO_TBL };
+
+	attr32(FRA_PRIORITY, pref);
+	attr32(FRA_TABLE, table);
+	if (l3mdev)
+		attr(FRA_L3MDEV, &l3mdev, 1);
+	say(type, 0, &m, sizeof(m));
+}
+
+static void conf_is(uint8_t family, uint32_t ifindex, uint16_t what, uint32_t value)
+{
+	struct netconfmsg m = { .ncm_family = family };
+
+	attr32(NETCONFA_IFINDEX, ifindex);
+	attr32(what, value);
+	say(RTM_NEWNETCONF, 0, &m, sizeof(m));
+}
+
+static void add_reason(void *arg, const char *text)
+{
+	size_t at = strlen(reasons);
+
+	snprintf(reasons + at, sizeof(reasons) - at, "%s\n", text);
+}
+
+/* What is sent after the commit, against what is said of it. */
+static void commit_says(const char *want)
+{
+	intake_commit(in);
+	reasons[0] = 0;
+	intake_each_reason(in, add_reason, NULL);
+	assert_string_equal(reasons, want);
+}
+
+/* The last byte of the MAC a packet goes to; 0: punt. */
+static unsigned goes_to(unsigned port, const uint8_t ip[4])
+{
+	const struct intake_nh *nh = held_forward(&held, port, 4, ip);
+
+	if (nh && nh->kind == INTAKE_NH_GROUP)
+		nh = held_nh(&held, nh->members[0]);
+	return !nh || nh->kind == INTAKE_NH_PUNT ? 0 : nh->kind == INTAKE_NH_DROP ? 255 : nh->mac[5];
+}
+
+/* Two ports, a neighbour on each, and a route through the first. */
+static int setup(void **state)
+{
+	struct intake_port ports[] = { { .mac = { 2, 0, 0, 0, 0, 2 }, .mtu = 1500, .name = "eth2" },
+				       { .mac = { 2, 0, 0, 0, 0, 3 }, .mtu = 1500, .name = "eth3" } };
+	struct intake_conf conf = { .port_count = 2, .ports = ports, .max_routes = 6,
+				    .sink = &held_sink, .arg = &held };
+
+	assert_int_equal(intake_create(&conf, &in), 0);
+	intake_dump_begin(in);
+	link_is(2, 2, 1500, 0);
+	link_is(3, 3, 1500, 0);
+	neigh_is(2, IP(10, 0, 0, 9), 9);
+	neigh_is(3, IP(10, 1, 0, 8), 8);
+	via(2, IP(10, 0, 0, 9));
+	route_is(RTM_NEWROUTE, 254, IP(20, 0, 0, 0), 8, RTN_UNICAST);
+	intake_dump_end(in);
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 9);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	intake_destroy(in);
+	held_fini(&held);
+	buf_free(&attrs);
+	attrs = (struct buf){ 0 };
+	return 0;
+}
+
+static void vrf_is_a_fib_of_its_own(void **state)
+{
+	vrf_is(7, 30);
+	link_is(3, 3, 1500, 7);
+	via(3, IP(10, 1, 0, 8));
+	route_is(RTM_NEWROUTE, 30, IP(20, 0, 0, 0), 8, RTN_UNICAST);
+	attr32(RTA_OIF, 2);
+	route_is(RTM_NEWROUTE, 255, IP(20, 0, 0, 5), 32, RTN_LOCAL);
+	commit_says("");
+	assert_int_equal(held.ports[1].table, 30);
+	assert_int_equal(goes_to(0, IP(20, 0, 0, 1)), 9);
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 8);
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 5)), 0); /* local is looked up first in both */
+	link_is(3, 3, 1500, 0);
+	commit_says("");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 9);
+	assert_int_equal(held.fib_count, 1);
+}
+
+static void master_that_is_no_vrf(void **state)
+{
+	link_is(3, 3, 1500, 8);
+	commit_says("all received on eth3: its master is no VRF\n");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 0);
+	assert_int_equal(goes_to(0, IP(20, 0, 0, 1)), 9);
+}
+
+static void policy_rules_punt_their_family(void **state)
+{
+	rule_is(RTM_NEWRULE, AF_INET, 0, 255, false);
+	rule_is(RTM_NEWRULE, AF_INET, 32766, 254, false);
+	commit_says("");
+	attr(FRA_SRC, IP(9, 0, 0, 0), 4);
+	say(RTM_NEWRULE, 0, &(struct fib_rule_hdr){ .family = AF_INET, .src_len = 8, .table = 40,
+						    .action = FR_ACT_TO_TBL }, 12);
+	commit_says("all IPv4: policy rule 0 (from 9.0.0.0/8 lookup 40)\n");
+	assert_true(held.punt4 && !held.punt6);
+	attr(FRA_SRC, IP(9, 0, 0, 0), 4);
+	say(RTM_DELRULE, 0, &(struct fib_rule_hdr){ .family = AF_INET, .src_len = 8, .table = 40,
+						    .action = FR_ACT_TO_TBL }, 12);
+	commit_says("");
+	assert_false(held.punt4);
+	rule_is(RTM_DELRULE, AF_INET, 32766, 254, false);
+	commit_says("all IPv4: policy rule 32766 (lookup main) is missing\n");
+	rule_is(RTM_NEWRULE, AF_INET, 32766, 254, false);
+	rule_is(RTM_NEWRULE, AF_INET, 1000, 0, true);
+	vrf_is(7, 30);
+	link_is(3, 3, 1500, 7);
+	commit_says("");
+	rule_is(RTM_DELRULE, AF_INET, 1000, 0, true);
+	commit_says("all IPv4: policy rule 1000 (lookup l3mdev) is missing\n");
+}
+
+static void forwarding_follows_netconf(void **state)
+{
+	conf_is(AF_INET, 3, NETCONFA_FORWARDING, 0);
+	commit_says("");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 0);
+	assert_int_equal(goes_to(0, IP(20, 0, 0, 1)), 9);
+	conf_is(AF_INET, 3, NETCONFA_FORWARDING, 1);
+	conf_is(AF_INET6, (uint32_t)-1, NETCONFA_FORWARDING, 0);
+	conf_is(AF_INET, 3, NETCONFA_RP_FILTER, 1);
+	commit_says("all IPv4 received on eth3: rp_filter is on\n");
+	assert_false(held.ports[1].fwd4 || held.ports[0].fwd6 || held.ports[1].fwd6);
+	conf_is(AF_INET, 3, NETCONFA_RP_FILTER, 0);
+	commit_says("");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 9);
+}
+
+static void what_else_forwards(void **state)
+{
+	intake_forward(in, AGENT_FORWARD_NFT_IP6);
+	commit_says("all IPv6: nftables rules in the forward path\n");
+	assert_true(held.punt6 && !held.punt4);
+	intake_forward(in, AGENT_FORWARD_XFRM);
+	commit_says("all IPv4: IPsec policies\nall IPv6: IPsec policies\n");
+	assert_true(held.punt6 && held.punt4);
+	intake_forward(in, AGENT_FORWARD_TC);
+	commit_says("all IPv4: traffic control on a NIC\nall IPv6: traffic control on a NIC\n");
+	intake_forward(in, 0);
+	commit_says("");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 9);
+}
+
+static void too_many_routes(void **state)
+{
+	for (uint8_t i = 0; i < 6; i++) {
+		via(2, IP(10, 0, 0, 9));
+		route_is(RTM_NEWROUTE, 254, IP(30, i, 0, 0), 16, RTN_UNICAST);
+	}
+	commit_says("all IPv4: more routes than max_routes\n");
+	assert_true(held.punt4 && !held.punt6);
+}
+
+static void mac_and_mtu_are_the_ports(void **state)
+{
+	link_is(2, 99, 1500, 0); /* no permanent address: nothing says that this is the port */
+	commit_says("20.0.0.0/8: via eth2, which is not a port\n");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 0);
+	attr(IFLA_PERM_ADDRESS, ((uint8_t[]){ 2, 0, 0, 0, 0, 2 }), 6);
+	link_is(2, 99, 1500, 0);
+	commit_says("all received on eth2: its MAC was changed\n"
+		    "20.0.0.0/8: via eth2, which the guest handles itself\n");
+	link_is(2, 2, 1400, 0);
+	commit_says("20.0.0.0/8: the guest's mtu of eth2 is 1400, not the port's\n");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 0);
+	link_is(2, 2, 1500, 0);
+	commit_says("");
+	assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), 9);
+}
+
+static void what_a_route_may_carry(void **state)
+{
+	uint16_t mpls = LWTUNNEL_ENCAP_MPLS;
+	uint8_t metrics[] = { 8, 0, RTAX_MTU, 0, 0x14, 5, 0, 0 }; /* 1300 */
+	uint8_t via4[] = { AF_INET, 0, 10, 0, 0, 9 };
+
+	via(2, IP(10, 0, 0, 9));
+	attr(RTA_ENCAP_TYPE, &mpls, 2);
+	attr(RTA_ENCAP, IP(0, 0, 0, 0), 4);
+	route_is(RTM_NEWROUTE, 254, IP(30, 0, 0, 0), 16, RTN_UNICAST);
+	via(2, IP(10, 0, 0, 9));
+	attr(RTA_METRICS, metrics, sizeof(metrics));
+	route_is(RTM_NEWROUTE, 254, IP(31, 0, 0, 0), 16, RTN_UNICAST);
+	attr32(RTA_OIF, 2);
+	attr(RTA_VIA, via4, sizeof(via4));
+	route_is(RTM_NEWROUTE, 254, IP(32, 0, 0, 0), 16, RTN_UNICAST);
+	route_is(RTM_NEWROUTE, 254, IP(33, 0, 0, 0), 16, RTN_BLACKHOLE);
+	route_is(RTM_NEWROUTE, 254, IP(34, 0, 0, 0), 16, RTN_THROW);
+	commit_says("30.0.0.0/16: encapsulated (MPLS, SRv6, tunnel)\n"
+		    "31.0.0.0/16: route mtu 1300 is below the port's\n"
+		    "34.0.0.0/16: throw\n");
+	assert_int_equal(goes_to(0, IP(30, 0, 0, 1)), 0);
+	assert_int_equal(goes_to(0, IP(31, 0, 0, 1)), 0);
+	assert_int_equal(goes_to(0, IP(32, 0, 0, 1)), 9);
+	assert_int_equal(goes_to(0, IP(33, 0, 0, 1)), 255);
+	assert_int_equal(goes_to(0, IP(34, 0, 0, 1)), 0);
+}
+
+static void route6(uint16_t flags, uint8_t gw, bool onlink)
+{
+	struct rtmsg m = { .rtm_family = AF_INET6, .rtm_dst_len = 32, .rtm_table = 254,
+			   .rtm_type = RTN_UNICAST };
+	uint8_t ip[16] = { 0xfd }, to[16] = { 0xfe, 0x80, [15] = gw };
+
+	attr(RTA_DST, ip, 16);
+	attr32(RTA_OIF, 2);
+	if (!onlink)
+		attr(RTA_GATEWAY, to, 16);
+	say(RTM_NEWROUTE, flags, &m, sizeof(m));
+}
+
+static void ipv6_siblings(void **state)
+{
+	static const uint8_t ip[16] = { 0xfd };
+	const struct intake_nh *nh;
+
+	route6(NLM_F_CREATE | NLM_F_APPEND, 1, false);
+	route6(NLM_F_CREATE | NLM_F_APPEND, 2, false);
+	commit_says("");
+	nh = held_lookup(&held, 254, 6, ip);
+	assert_int_equal(nh->kind, INTAKE_NH_GROUP);
+	assert_int_equal(nh->member_count, 2);
+	route6(NLM_F_CREATE | NLM_F_APPEND, 0, true); /* no gateway: no sibling in the kernel */
+	commit_says("fd00::/32: several IPv6 routes of one metric\n");
+	assert_int_equal(held_lookup(&held, 254, 6, ip)->kind, INTAKE_NH_PUNT);
+}
+
+/* A next hop that nothing uses between two commits, an engine lost meanwhile. */
+static void replay_is_everything(void **state)
+{
+	via(3, IP(10, 1, 0, 8));
+	route_is(RTM_NEWROUTE, 254, IP(20, 0, 0, 0), 8, RTN_UNICAST); /* in front of the other */
+	intake_commit(in);
+	via(2, IP(10, 0, 0, 9));
+	route_is(RTM_DELROUTE, 254, IP(20, 0, 0, 0), 8, RTN_UNICAST);
+	held_fini(&held);
+	intake_replay(in);
+	assert_int_equal(held_lookup(&held, 254, 4, IP(20, 0, 0, 1))->mac[5], 8);
+	via(2, IP(10, 0, 0, 9));
+	route_is(RTM_NEWROUTE, 254, IP(21, 0, 0, 0), 8, RTN_UNICAST);
+	intake_commit(in);
+	assert_int_equal(held_lookup(&held, 254, 4, IP(21, 0, 0, 1))->mac[5], 9);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(vrf_is_a_fib_of_its_own),	  TEST(master_that_is_no_vrf),
+		TEST(policy_rules_punt_their_family), TEST(forwarding_follows_netconf),
+		TEST(what_else_forwards),	  TEST(too_many_routes),
+		TEST(mac_and_mtu_are_the_ports),  TEST(what_a_route_may_carry),
+		TEST(ipv6_siblings),		  TEST(replay_is_everything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
