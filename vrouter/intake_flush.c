@@ -79,7 +79,8 @@ static enum fate fate4(const struct intake *in, const struct alias *a)
 		const struct link *l = link_find(in, ifindex);
 		bool now = hit(in, a, ifindex);
 
-		if (!now && l && l->flags & IFF_UP && !l->dead4)
+		if (!now && l && l->flags & IFF_UP && !l->dead4 &&
+		    !after(in, a, EVENT_UP, ifindex, 0))
 			return STAYS;
 		any |= now;
 		all_down &= is_down(in, ifindex);
@@ -111,7 +112,8 @@ static enum fate fate6(const struct intake *in, const struct node *n, const stru
 		    o->info->key.metric != a->info->key.metric)
 			continue;
 		ifindex = o->info->paths[0].ifindex;
-		if (!hit(in, o, ifindex) && !is_down(in, ifindex))
+		if (!hit(in, o, ifindex) && !is_down(in, ifindex) &&
+		    !after(in, o, EVENT_UP, ifindex, 0))
 			return STAYS;
 		others |= ifindex != own;
 		all_down &= is_down(in, ifindex);

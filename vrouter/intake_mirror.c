@@ -56,6 +56,7 @@ void mirror_link(struct intake *in, const struct link *fresh)
 		flush_note(in, EVENT_DOWN6, l->ifindex, 0);
 	} else if (l->flags & IFF_UP && !(was.flags & IFF_UP)) {
 		l->dead4 = false;
+		flush_note(in, EVENT_UP, l->ifindex, 0);
 	}
 	if (was.ifindex && (!(l->flags & IFF_UP) || !link_carries(l)))
 		objs_flush_link(in, l->ifindex);
@@ -144,6 +145,7 @@ void mirror_addr(struct intake *in, const struct addr_key *k, bool add)
 	if (k->family == 4 && l && l->dead4 && l->flags & IFF_UP) {
 		l->dead4 = false;
 		in->links_dirty = true;
+		flush_note(in, EVENT_UP, l->ifindex, 0);
 	}
 	if (hash_map_set(in->addrs, k, gen_value(in)) < 0)
 		in->stats.refused++;

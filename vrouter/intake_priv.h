@@ -292,6 +292,7 @@ enum event {
 	EVENT_FORCED4,	 /* id: ifindex, which has no IPv4 any more */
 	EVENT_DOWN6,
 	EVENT_LINK_GONE,
+	EVENT_UP, /* id: ifindex, over which next hops were dead before */
 	EVENT_OBJECT, /* id: the object's */
 	EVENT_SOURCE, /* id: IPv4 address; table: where it was local */
 };
