@@ -286,6 +286,14 @@ static json_t *version_json(const struct weftd *d)
 	return json_pack("{s:s, s:i, s:o}", "version", WEFT_VERSION, "pid", getpid(), "engine", engine);
 }
 
+/* Only when the answer is out: with no engine to wait for, the end is immediate. */
+static void on_shutdown_answered(struct evhttp_request *req, void *arg)
+{
+	struct api *a = arg;
+
+	a->daemon->on_shutdown(a->daemon);
+}
+
 static void on_request(struct evhttp_request *req, void *arg)
 {
 	struct api *a = arg;
@@ -302,8 +310,8 @@ static void on_request(struct evhttp_request *req, void *arg)
 		if (!TAILQ_EMPTY(&a->daemon->vnets)) {
 			api_error(req, 409, "there are vnets: destroy them first");
 		} else {
+			evhttp_request_set_on_complete_cb(req, on_shutdown_answered, a);
 			api_reply(req, HTTP_OK, json_object());
-			a->daemon->on_shutdown(a->daemon);
 		}
 	} else if (!strcmp(path, "/v1/vnets")) {
 		vnets_call(a, req, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "control/cli/start.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,10 +116,13 @@ static int shut_down(struct client *client, struct err *err)
 	return code;
 }
 
-/* The run directory goes with the last vnet, so where it is something may be left. */
+/* weftd's lock goes when it ends with nothing to leave, so where it is something may be left. */
 static bool has_state(const struct cli *cli)
 {
-	return access(cli->run, F_OK) == 0;
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/weftd.lock", cli->run);
+	return access(path, F_OK) == 0;
 }
 
 static int destroy_all(const struct cli *cli, struct client *client)
@@ -127,7 +131,7 @@ static int destroy_all(const struct cli *cli, struct client *client)
 	int code;
 
 	if (client_absent(client) && !has_state(cli)) {
-		puts("nothing to destroy");
+		puts("nothing to destroy: weftd does not run");
 		return CLI_OK;
 	}
 	/* A weftd that died has left its vnets running: a new one finds and ends them. */
