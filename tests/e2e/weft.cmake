@@ -8,6 +8,9 @@ add_test(NAME e2e/build_images COMMAND $<TARGET_FILE:weft> image build)
 set_tests_properties(e2e/build_images PROPERTIES LABELS e2e TIMEOUT 300 FIXTURES_SETUP images
   RUN_SERIAL TRUE ENVIRONMENT "WEFT_STATE=${CMAKE_BINARY_DIR}/test-state")
 
+weft_pytest(e2e quickstart TIMEOUT 600)
+set_tests_properties(e2e/quickstart PROPERTIES FIXTURES_REQUIRED images)
+
 foreach(test twins isolation fidelity survival mixed lan vhost edit refusals)
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
