@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROTOCOLS_TIMEOUT_S 5
+#define PROTOCOLS_TIMEOUT_S 15
 
 struct ask {
 	struct inquiry *inquiry;
