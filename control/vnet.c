@@ -90,7 +90,7 @@ void vnet_port_changed(struct node *n, unsigned port)
 {
 	struct vnet *v = n->vnet;
 
-	if (!v->destroying && n->spec)
+	if (!v->destroying && !n->retired)
 		update_link_carriers(v, &v->links[n->ports[port].spec->link]);
 }
 
@@ -133,16 +133,15 @@ void vnet_retire(struct node *n)
 	struct vnet *v = n->vnet;
 	struct dp_id rec = { .id = n->id };
 
+	n->retired = true;
 	engine_send(v->daemon->engine, DP_NODE_DEL, &rec, sizeof(rec), -1);
-	vnet_ids_del(n);
 	if (node_end(n))
 		vnet_node_free(n);
 	else
 		TAILQ_INSERT_TAIL(&v->leaving, n, entry);
 }
 
-/* The topologies of before go when the last node that points into one has gone. */
-static void free_retired(struct vnet *v)
+void vnet_free_retired(struct vnet *v)
 {
 	struct retired_topology *r;
 
@@ -161,10 +160,8 @@ void vnet_free(struct vnet *v)
 	free(v->nodes);
 	free(v->links);
 	topology_free(v->topology);
-	free_retired(v);
+	vnet_free_retired(v);
 	free(v->file);
-	free(v->text);
-	free(v->files);
 	free(v);
 }
 
@@ -180,7 +177,7 @@ static void finish_destroy(struct vnet *v)
 			return;
 	if (!TAILQ_EMPTY(&v->leaving))
 		return;
-	if (store_vnet_del(v->daemon->store, v->id, &err) < 0)
+	if (store_vnet_forget_ending(v->daemon->store, &err) < 0)
 		log_error("%s: %s", v->topology->name, err.text);
 	log_info("%s: destroyed", v->topology->name);
 	TAILQ_REMOVE(&v->daemon->vnets, v, entry);
@@ -189,12 +186,16 @@ static void finish_destroy(struct vnet *v)
 		done(arg);
 }
 
-int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg)
+int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err *err)
 {
 	struct dp_id rec = { .id = v->id };
+	int code;
 
 	if (v->destroying)
-		return -EALREADY;
+		return err_set(err, -EALREADY, "vnet %s is being destroyed already", v->topology->name);
+	code = store_vnet_end(v->daemon->store, v->topology->name, err);
+	if (code)
+		return code;
 	v->destroying = true;
 	v->destroyed = done;
 	v->destroyed_arg = arg;
@@ -214,7 +215,7 @@ void vnet_node_ended(struct node *n)
 		if (l == n) {
 			TAILQ_REMOVE(&v->leaving, n, entry);
 			vnet_node_free(n);
-			free_retired(v);
+			vnet_free_retired(v);
 			break;
 		}
 	}
