@@ -4,4 +4,5 @@ weft_unit(control store DEPS control)
 weft_unit(control engine DEPS control)
 # Root, namespaces, taps.
 weft_unit(control command DEPS control)
-set_tests_properties(unit/control/command PROPERTIES LABELS functional)
+weft_unit(control world DEPS control)
+set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)
