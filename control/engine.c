@@ -288,7 +288,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	if (e->sock >= 0 || !e->wanted || try_connect(e) == 0)
 		return;
 	if (!e->pid) {
-		pid = engine_spawn(&e->conf, engine_hugepages_reserve(e->conf.store), &err);
+		pid = engine_spawn(&e->conf, &err);
 		if (pid < 0)
 			log_error("engine: %s", err.text);
 		else

@@ -44,12 +44,11 @@ int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
 /* Huge pages (2 MiB each) the engine wants: packet buffers, FIBs. */
 #define ENGINE_HUGEPAGES 160
 
-/* Makes sure that ENGINE_HUGEPAGES are free, adding what is missing; false: go without. */
-bool engine_hugepages_reserve(struct store *store);
-/* Takes back what engine_hugepages_reserve added, also by an earlier weftd. */
+/* Takes back the huge pages that were added, also by an earlier weftd since the machine started. */
 void engine_hugepages_release(struct store *store);
 
-/* Starts the program in a session of its own; the new pid or -errno. */
-pid_t engine_spawn(const struct engine_conf *conf, bool huge, struct err *err);
+/* Adds the huge pages that are missing and starts the program in a session of its own; the new pid
+ * or -errno. */
+pid_t engine_spawn(const struct engine_conf *conf, struct err *err);
 
 #endif
