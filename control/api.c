@@ -209,7 +209,7 @@ static void delete_vnet(struct api *a, struct evhttp_request *req, const char *n
 	code = vnet_destroy(v, on_destroyed, p, &err);
 	if (code) {
 		free(p);
-		api_error(req, code == -EALREADY ? 409 : HTTP_INTERNAL, "%s", err.text);
+		api_error(req, HTTP_INTERNAL, "%s", err.text);
 	}
 }
 

@@ -154,6 +154,13 @@ void vnet_free_retired(struct vnet *v)
 
 void vnet_free(struct vnet *v)
 {
+	struct waiter *w;
+
+	/* Of a weftd that ends: nobody hears of it any more. */
+	while ((w = SLIST_FIRST(&v->waiters))) {
+		SLIST_REMOVE_HEAD(&v->waiters, entry);
+		free(w);
+	}
 	for (unsigned i = 0; v->topology && v->nodes && i < v->topology->node_count; i++)
 		if (v->nodes[i])
 			vnet_node_free(v->nodes[i]);
@@ -168,8 +175,8 @@ void vnet_free(struct vnet *v)
 /* Everything has ended: forget the vnet and tell who asked. */
 static void finish_destroy(struct vnet *v)
 {
-	void (*done)(void *arg) = v->destroyed;
-	void *arg = v->destroyed_arg;
+	struct waiter_list waiters = v->waiters;
+	struct waiter *w;
 	struct err err;
 
 	for (unsigned i = 0; i < v->topology->node_count; i++)
@@ -181,24 +188,33 @@ static void finish_destroy(struct vnet *v)
 		log_error("%s: %s", v->topology->name, err.text);
 	log_info("%s: destroyed", v->topology->name);
 	TAILQ_REMOVE(&v->daemon->vnets, v, entry);
+	SLIST_INIT(&v->waiters);
 	vnet_free(v);
-	if (done)
-		done(arg);
+	while ((w = SLIST_FIRST(&waiters))) {
+		SLIST_REMOVE_HEAD(&waiters, entry);
+		w->done(w->arg);
+		free(w);
+	}
 }
 
 int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err *err)
 {
 	struct dp_id rec = { .id = v->id };
+	struct waiter *w = malloc(sizeof(*w));
 	int code;
 
-	if (v->destroying)
-		return err_set(err, -EALREADY, "vnet %s is being destroyed already", v->topology->name);
+	if (!w)
+		return err_sys(err, -ENOMEM, "%s", v->topology->name);
 	code = store_vnet_end(v->daemon->store, v->topology->name, err);
-	if (code)
+	if (code) {
+		free(w);
 		return code;
+	}
+	*w = (struct waiter){ .done = done, .arg = arg };
+	SLIST_INSERT_HEAD(&v->waiters, w, entry);
+	if (v->destroying)
+		return 0;
 	v->destroying = true;
-	v->destroyed = done;
-	v->destroyed_arg = arg;
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		node_end(v->nodes[i]);

@@ -264,6 +264,7 @@ static struct vnet *vnet_create(struct weftd *d)
 	v->daemon = d;
 	TAILQ_INIT(&v->leaving);
 	SLIST_INIT(&v->retired);
+	SLIST_INIT(&v->waiters);
 	clock_gettime(CLOCK_MONOTONIC, &v->since);
 	return v;
 }
