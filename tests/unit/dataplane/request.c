@@ -127,7 +127,7 @@ static void bad_ports(void **state)
 	REFUSED(EINVAL, p.mac[0] = 1);
 	REFUSED(EINVAL, memset(p.mac, 0, 6));
 	REFUSED(EINVAL, p.backing = 4);
-	REFUSED(EINVAL, p.flags = 16);
+	REFUSED(EINVAL, p.flags = 32);
 	REFUSED(EINVAL, p.backing = DP_BACK_DEV);
 	REFUSED(EBADF, p.flags = DP_PORT_HAS_FD);
 	REFUSED(EINVAL, (p.id = 105, p.node = 104, p.fib = 0));
