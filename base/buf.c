@@ -27,7 +27,8 @@ void *buf_reserve(struct buf *b, size_t len)
 		b->cap = cap;
 	}
 	at = b->data + b->len;
-	memset(at, 0, len);
+	if (len) /* an empty buffer has no memory */
+		memset(at, 0, len);
 	b->len += len;
 	return at;
 }

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "control/engine.h"
 #include "control/router.h"
+#include "control/store.h"
+#include "control/sweep.h"
 #include "control/vnet_json.h"
 
 #include <errno.h>
@@ -136,6 +138,19 @@ static void get_vnets(struct api *a, struct evhttp_request *req, const char *vne
 	engine_stats(a->daemon->engine, on_stats, p);
 }
 
+static int deploy_status(int code)
+{
+	switch (code) {
+	case -EBUSY:
+		return 409;
+	case -EIO:
+	case -ENOMEM:
+		return HTTP_INTERNAL;
+	default:
+		return HTTP_BADREQUEST;
+	}
+}
+
 static void put_vnet(struct api *a, struct evhttp_request *req, const char *name)
 {
 	const char *file, *text;
@@ -150,15 +165,14 @@ static void put_vnet(struct api *a, struct evhttp_request *req, const char *name
 	file = json_string_value(json_object_get(body, "file"));
 	text = json_string_value(json_object_get(body, "topology"));
 	files = json_dumps(json_object_get(body, "files"), JSON_COMPACT | JSON_ENCODE_ANY);
-	if (!file || !text || !files) {
+	if (a->daemon->ending)
+		api_error(req, HTTP_SERVUNAVAIL, "weftd is ending; deploy again");
+	else if (!file || !text || !files)
 		api_error(req, HTTP_BADREQUEST, "deploying needs file, topology and files");
-	} else {
-		code = vnet_deploy(a->daemon, name, file, text, files, &v, &err);
-		if (code)
-			api_error(req, code == -EBUSY ? 409 : HTTP_BADREQUEST, "%s", err.text);
-		else
-			get_vnets(a, req, name, false, 202);
-	}
+	else if ((code = vnet_deploy(a->daemon, name, file, text, files, &v, &err)))
+		api_error(req, deploy_status(code), "%s", err.text);
+	else
+		get_vnets(a, req, name, false, 202);
 	free(files);
 	json_decref(body);
 }
@@ -172,15 +186,30 @@ static void delete_vnet(struct api *a, struct evhttp_request *req, const char *n
 {
 	struct vnet *v = vnet_find(a->daemon, name);
 	struct pending *p;
+	struct err err;
+	int code;
 
+	if (!v && store_vnet_has(a->daemon->store, name)) { /* it could not be restored */
+		code = store_vnet_end(a->daemon->store, name, &err);
+		if (!code)
+			sweep(a->daemon);
+		if (code)
+			api_error(req, HTTP_INTERNAL, "%s", err.text);
+		else
+			api_reply(req, HTTP_OK, json_object());
+		return;
+	}
 	if (!v) {
 		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
 		return;
 	}
 	p = pending_create(a, req, name, HTTP_OK);
-	if (p && vnet_destroy(v, on_destroyed, p) < 0) {
+	if (!p)
+		return;
+	code = vnet_destroy(v, on_destroyed, p, &err);
+	if (code) {
 		free(p);
-		api_error(req, 409, "vnet %s is being destroyed already", name);
+		api_error(req, HTTP_INTERNAL, "%s", err.text);
 	}
 }
 
@@ -299,10 +328,11 @@ static void on_request(struct evhttp_request *req, void *arg)
 	struct api *a = arg;
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *coded = uri ? evhttp_uri_get_path(uri) : NULL;
-	char *path = coded ? evhttp_uridecode(coded, 0, NULL) : NULL;
+	size_t len;
+	char *path = coded ? evhttp_uridecode(coded, 0, &len) : NULL;
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
 
-	if (!path) {
+	if (!path || strlen(path) != len) {
 		api_error(req, HTTP_BADREQUEST, "no path");
 	} else if (!strcmp(path, "/v1/version") && method == EVHTTP_REQ_GET) {
 		api_reply(req, HTTP_OK, version_json(a->daemon));

@@ -5,15 +5,34 @@
 #include "control/host.h"
 #include "control/router.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Output that waits for the client. Beyond the first a command in a host waits; a guest cannot be
+ * made to wait, so beyond the second its command is ended. */
+#define EXEC_PAUSE_BYTES (1u << 20)
+#define EXEC_LIMIT_BYTES (64u << 20)
+
 struct exec {
+	struct weftd *daemon;
 	struct evhttp_request *req;
 	struct command *command;    /* in a host */
 	struct vrouter_exec *guest; /* in a router */
+	struct event *overrun;	    /* the guest says more than the client takes */
 };
+
+/* All output has left. */
+static void on_drained(struct evhttp_connection *con, void *arg)
+{
+	struct exec *x = arg;
+
+	if (x->command)
+		command_pause(x->command, false);
+}
 
 static void send_line(struct exec *x, json_t *o)
 {
@@ -22,7 +41,7 @@ static void send_line(struct exec *x, json_t *o)
 
 	if (line && text) {
 		evbuffer_add_printf(line, "%s\n", text);
-		evhttp_send_reply_chunk(x->req, line);
+		evhttp_send_reply_chunk_with_cb(x->req, line, on_drained, x);
 	}
 	if (line)
 		evbuffer_free(line);
@@ -30,13 +49,36 @@ static void send_line(struct exec *x, json_t *o)
 	json_decref(o);
 }
 
+static size_t backlog(const struct exec *x)
+{
+	struct evhttp_connection *con = evhttp_request_get_connection(x->req);
+
+	return con ? evbuffer_get_length(bufferevent_get_output(
+			     evhttp_connection_get_bufferevent(con))) : 0;
+}
+
 static void on_output(void *arg, int stream, const void *bytes, size_t len)
 {
+	struct exec *x = arg;
 	char *text = base64_encode(bytes, len);
+	size_t waiting;
 
 	if (text)
-		send_line(arg, json_pack("{s:s}", stream == 1 ? "stdout" : "stderr", text));
+		send_line(x, json_pack("{s:s}", stream == 1 ? "stdout" : "stderr", text));
 	free(text);
+	waiting = backlog(x);
+	if (x->command && waiting > EXEC_PAUSE_BYTES)
+		command_pause(x->command, true);
+	/* Cancelling from within its own output would free what calls this. */
+	if (x->guest && waiting > EXEC_LIMIT_BYTES)
+		event_active(x->overrun, 0, 0);
+}
+
+static void exec_free(struct exec *x)
+{
+	if (x && x->overrun)
+		event_free(x->overrun);
+	free(x);
 }
 
 static void on_closed(struct evhttp_connection *con, void *arg)
@@ -47,21 +89,37 @@ static void on_closed(struct evhttp_connection *con, void *arg)
 		command_cancel(x->command);
 	if (x->guest)
 		vrouter_exec_cancel(x->guest);
-	free(x);
+	/* libevent has cut the request off the connection and left it to us; but not when weftd ends
+	 * and all connections with their requests are freed. */
+	if (!event_base_got_exit(x->daemon->base))
+		evhttp_send_reply_end(x->req);
+	exec_free(x);
 }
 
 static void on_done(void *arg, int status)
 {
 	struct exec *x = arg;
 
+	x->command = NULL;
+	x->guest = NULL;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(x->req), NULL, NULL);
-	if (status < 0)
+	if (status == -EFBIG)
+		send_line(x, json_pack("{s:s}", "error", "ended: it says more than the client takes"));
+	else if (status < 0)
 		send_line(x, json_pack("{s:s+}", "error", "the guest did not run it: ",
 				       strerror(-status)));
 	else
 		send_line(x, json_pack("{s:i}", "exit", status));
 	evhttp_send_reply_end(x->req);
-	free(x);
+	exec_free(x);
+}
+
+static void on_overrun(evutil_socket_t fd, short what, void *arg)
+{
+	struct exec *x = arg;
+
+	vrouter_exec_cancel(x->guest);
+	on_done(x, -EFBIG);
 }
 
 static int start(struct exec *x, struct node *n, const char *const *argv, const void *input,
@@ -117,11 +175,19 @@ void api_exec(struct node *n, struct evhttp_request *req)
 
 	if (!body)
 		goto out;
-	if (!argv || !x || (text && base64_decode(text, &input, &len) < 0)) {
-		api_error(req, HTTP_BADREQUEST, "exec needs argv, a list of strings, and stdin in base64");
+	if (x)
+		x->overrun = event_new(n->vnet->daemon->base, -1, 0, on_overrun, x);
+	if (!x || !x->overrun) {
+		api_error(req, HTTP_INTERNAL, "out of memory");
+		goto out;
+	}
+	if (!argv || (json_object_get(body, "stdin") && !text) ||
+	    (text && base64_decode(text, &input, &len) < 0)) {
+		api_error(req, HTTP_BADREQUEST, "exec needs argv, a list of strings; stdin is in base64");
 		goto out;
 	}
 	x->req = req;
+	x->daemon = n->vnet->daemon;
 	if ((!n->host && !n->router) || start(x, n, argv, input, len, &err) < 0) {
 		api_error(req, HTTP_SERVUNAVAIL, "%s: %s", n->spec->name,
 			  n->host || n->router ? err.text : "runs no commands");
@@ -131,7 +197,7 @@ void api_exec(struct node *n, struct evhttp_request *req)
 	evhttp_send_reply_start(req, HTTP_OK, "OK");
 	x = NULL;
 out:
-	free(x);
+	exec_free(x);
 	free(argv);
 	free(input);
 	json_decref(body);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -66,21 +67,37 @@ static void on_output(evutil_socket_t fd, short what, void *arg)
 		event_close(&c->readable[i], &c->out[i]);
 }
 
+/* What is in a pipe now. Not more: a daemon that was left behind may fill it for ever. */
+static void drain_last(struct command *c, int i)
+{
+	int left = 0;
+
+	if (c->out[i] < 0 || ioctl(c->out[i], FIONREAD, &left) < 0)
+		return;
+	while (left > 0) {
+		char bytes[16384];
+		size_t want = (size_t)left < sizeof(bytes) ? (size_t)left : sizeof(bytes);
+		ssize_t n = read(c->out[i], bytes, want);
+
+		if (n <= 0)
+			return;
+		c->conf.output(c->conf.arg, i + 1, bytes, (size_t)n);
+		left -= (int)n;
+	}
+}
+
 /* A daemon that the command left behind may hold the pipes open, so its own death is the end. */
 static void on_death(evutil_socket_t fd, short what, void *arg)
 {
 	struct command *c = arg;
 	siginfo_t info = { 0 };
 
-	if (waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED) < 0)
+	if (waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED) < 0) {
+		info.si_code = CLD_EXITED;
 		info.si_status = 255;
-	for (int i = 0; i < 2; i++) {
-		char bytes[16384];
-		ssize_t n;
-
-		while (c->out[i] >= 0 && (n = read(c->out[i], bytes, sizeof(bytes))) > 0)
-			c->conf.output(c->conf.arg, i + 1, bytes, (size_t)n);
 	}
+	drain_last(c, 0);
+	drain_last(c, 1);
 	c->conf.done(c->conf.arg,
 		     info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
 	command_free(c);
@@ -184,14 +201,26 @@ int command_start(const struct command_conf *conf, struct command **out, struct 
 		code = watch(c);
 	c->conf.argv = c->conf.env = NULL; /* the caller's, used up */
 	if (code) {
-		if (c->pid > 0)
+		if (c->pid > 0) {
 			kill(c->pid, SIGKILL);
+			waitpid(c->pid, NULL, 0);
+		}
 		command_free(c);
 		return err_sys(err, code, "%s", conf->argv[0]);
 	}
 	if (out)
 		*out = c;
 	return 0;
+}
+
+void command_pause(struct command *c, bool paused)
+{
+	for (int i = 0; i < 2; i++) {
+		if (c->readable[i] && paused)
+			event_del(c->readable[i]);
+		else if (c->readable[i])
+			event_add(c->readable[i], NULL);
+	}
 }
 
 void command_cancel(struct command *c)

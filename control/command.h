@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct command;
@@ -22,13 +23,16 @@ struct command_conf {
 	const char *const *env;	 /* "K=V" on top of weftd's own, NULL-terminated; may be NULL */
 	const void *input;	 /* standard input, copied; NULL: /dev/null */
 	size_t input_len;
-	void (*output)(void *arg, int stream, const void *bytes, size_t len); /* 1 or 2 */
+	/* stream: 1 or 2. It may pause, but not cancel. */
+	void (*output)(void *arg, int stream, const void *bytes, size_t len);
 	void (*done)(void *arg, int status); /* exit status or 128+signal; the last call */
 	void *arg;
 };
 
 /* Callbacks come from the loop. The command frees itself after done. */
 int command_start(const struct command_conf *conf, struct command **out, struct err *err);
+/* Output is not read, and the command waits, until it is asked for again. Its end comes anyway. */
+void command_pause(struct command *c, bool paused);
 /* Kills it and forgets it; no more callbacks. */
 void command_cancel(struct command *c);
 

@@ -8,30 +8,18 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-/* A request: built by engine_send, sent when the socket takes it, kept until its reply. */
-struct request {
-	STAILQ_ENTRY(request) entry;
-	struct buf bytes; /* struct dp_request and records */
-	uint32_t seq, count;
-	unsigned fd_count;
-	int fds[DP_FDS_MAX];
-	engine_stats_cb stats_cb;
-	void *stats_arg;
-	struct buf results;
-};
-
-STAILQ_HEAD(request_list, request);
+#define ENGINE_SOUND_S 30 /* one that has lived so long may be started again at once */
+#define ENGINE_END_S   5  /* for an engine to end by itself */
 
 struct engine {
 	struct engine_conf conf;
@@ -40,57 +28,19 @@ struct engine {
 	int sock;    /* -1: not connected */
 	pid_t pid;   /* 0: none known */
 	int pidfd;
-	uint32_t seq;
 	bool hugepages;
 	unsigned failures; /* deaths in a row, for the backoff */
+	struct timespec since; /* when it was found */
 	struct event *readable, *writable, *death, *retry, *flush;
-	struct request *open;	     /* being filled */
-	struct request_list waiting; /* to be sent */
-	struct request_list sent;    /* to be answered */
+	struct event *repair; /* programmes everything again after a record failed */
+	struct event *kill;   /* it was told to end and has not */
+	struct engine_queue queue;
+	bool failed;	      /* a record did, since the last time everything was programmed */
+	unsigned repairs;     /* in a row, for the backoff */
+	char complaint[sizeof(((struct dp_reply *)0)->error)]; /* the last one that was logged */
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };
-
-static void request_free(struct request *r)
-{
-	if (!r)
-		return;
-	for (unsigned i = 0; i < r->fd_count; i++)
-		close(r->fds[i]);
-	buf_free(&r->bytes);
-	buf_free(&r->results);
-	free(r);
-}
-
-static struct request *request_create(struct engine *e)
-{
-	struct request *r = calloc(1, sizeof(*r));
-
-	if (!r)
-		return NULL;
-	r->seq = ++e->seq;
-	buf_reserve(&r->bytes, sizeof(struct dp_request));
-	return r;
-}
-
-/* Ends every request that waits for an answer: the engine is gone. */
-static void drop_requests(struct engine *e)
-{
-	struct request *r;
-
-	STAILQ_CONCAT(&e->sent, &e->waiting);
-	if (e->open)
-		STAILQ_INSERT_TAIL(&e->sent, e->open, entry);
-	e->open = NULL;
-	while ((r = STAILQ_FIRST(&e->sent))) {
-		STAILQ_REMOVE_HEAD(&e->sent, entry);
-		if (r->stats_cb) {
-			buf_reset(&r->results);
-			r->stats_cb(r->stats_arg, &r->results);
-		}
-		request_free(r);
-	}
-}
 
 static void disconnect(struct engine *e)
 {
@@ -101,7 +51,8 @@ static void disconnect(struct engine *e)
 	close(e->sock);
 	e->sock = -1;
 	e->up = false;
-	drop_requests(e);
+	event_del(e->repair);
+	engine_queue_clear(&e->queue);
 }
 
 static void retry_in(struct engine *e, unsigned ms)
@@ -111,112 +62,63 @@ static void retry_in(struct engine *e, unsigned ms)
 	event_add(e->retry, &tv);
 }
 
-/* Sends one datagram with its descriptors; false: the socket takes no more now. */
-static bool transmit(struct engine *e, struct request *r)
-{
-	struct dp_request head = { .seq = r->seq, .count = r->count };
-	struct iovec iov = { .iov_base = r->bytes.data, .iov_len = r->bytes.len };
-	char control[CMSG_SPACE(sizeof(r->fds))];
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	memcpy(r->bytes.data, &head, sizeof(head));
-	if (r->fd_count) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(r->fd_count * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(r->fd_count * sizeof(int));
-		memcpy(CMSG_DATA(c), r->fds, r->fd_count * sizeof(int));
-	}
-	if (sendmsg(e->sock, &msg, MSG_NOSIGNAL) < 0) {
-		if (errno == EAGAIN || errno == ENOBUFS)
-			return false;
-		log_warn("engine: send: %s", strerror(errno)); /* its death is seen on the pidfd */
-	}
-	for (unsigned i = 0; i < r->fd_count; i++)
-		close(r->fds[i]);
-	r->fd_count = 0;
-	return true;
-}
-
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
-	struct request *r;
+	int code = e->sock < 0 ? 0 : engine_queue_transmit(&e->queue, e->sock);
 
-	if (e->sock < 0)
+	if (code == -EAGAIN) {
+		event_add(e->writable, NULL);
+	} else if (code) {
+		log_warn("engine: send: %s", strerror(-code));
+		disconnect(e);
+		retry_in(e, 50);
+	}
+}
+
+/* Not everything is as it was told: it is told again, later and later while that does not help. */
+static void plan_repair(struct engine *e)
+{
+	struct timeval tv = { .tv_sec = e->repairs < 8 ? 1l << e->repairs : 300 };
+
+	e->failed = true;
+	if (!event_pending(e->repair, EV_TIMEOUT, NULL))
+		event_add(e->repair, &tv);
+}
+
+static void on_repair(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+
+	if (!e->up)
 		return;
-	if (e->open && e->open->count) {
-		STAILQ_INSERT_TAIL(&e->waiting, e->open, entry);
-		e->open = NULL;
-	}
-	while ((r = STAILQ_FIRST(&e->waiting))) {
-		if (!transmit(e, r)) {
-			event_add(e->writable, NULL);
-			return;
-		}
-		STAILQ_REMOVE_HEAD(&e->waiting, entry);
-		STAILQ_INSERT_TAIL(&e->sent, r, entry);
-	}
+	e->repairs++;
+	e->failed = false;
+	e->conf.up(e->conf.arg, false);
 }
 
 void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, int fd)
 {
-	size_t padded = (len + 7) & ~(size_t)7;
-	struct dp_record rec = { .op = op, .len = (uint16_t)padded };
-	struct request *r = e->open;
-	uint8_t *at;
+	int code;
 
 	if (e->sock < 0 || (!e->up && op != DP_HELLO))
 		return;
-	if (r && (r->bytes.len + padded > DP_DATAGRAM_MAX || r->count == DP_RECORDS_MAX ||
-		  (fd >= 0 && r->fd_count == DP_FDS_MAX))) {
-		STAILQ_INSERT_TAIL(&e->waiting, r, entry);
-		r = NULL;
+	code = engine_queue_add(&e->queue, op, record, len, fd);
+	if (code) {
+		log_error("engine: a change was lost: %s", strerror(-code));
+		plan_repair(e);
 	}
-	if (!r)
-		r = e->open = request_create(e);
-	at = r ? buf_reserve(&r->bytes, padded) : NULL;
-	if (!at) {
-		log_error("engine: out of memory; a change was lost");
-		return;
-	}
-	memcpy(at, record, len);
-	memcpy(at, &rec, sizeof(rec));
-	r->count++;
-	if (fd >= 0)
-		r->fds[r->fd_count++] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	event_active(e->flush, EV_TIMEOUT, 0);
 }
 
 void engine_stats(struct engine *e, engine_stats_cb cb, void *arg)
 {
-	static const uint16_t ops[] = { DP_PORT_GET, DP_VNET_GET, DP_FIB_GET };
-	struct dp_id all = { .id = 0 };
 	struct buf none = { 0 };
 
-	if (!e->up) {
+	if (!e->up || engine_queue_add_stats(&e->queue, cb, arg) < 0)
 		cb(arg, &none);
-		return;
-	}
-	/* A request of its own, behind everything that was sent before. */
-	if (e->open && e->open->count) {
-		STAILQ_INSERT_TAIL(&e->waiting, e->open, entry);
-		e->open = NULL;
-	}
-	for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		engine_send(e, ops[i], &all, sizeof(all), -1);
-	if (!e->open) {
-		cb(arg, &none);
-		return;
-	}
-	e->open->stats_cb = cb;
-	e->open->stats_arg = arg;
-	STAILQ_INSERT_TAIL(&e->waiting, e->open, entry);
-	e->open = NULL;
+	else
+		event_active(e->flush, EV_TIMEOUT, 0);
 }
 
 static void on_hello(struct engine *e, const struct buf *results)
@@ -233,22 +135,28 @@ static void on_hello(struct engine *e, const struct buf *results)
 	}
 	e->hugepages = hello.hugepages;
 	e->up = true;
-	e->failures = 0;
+	e->failed = false;
+	e->repairs = 0;
+	e->complaint[0] = 0;
 	log_info("engine: pid %d, %s, %s", e->pid, hello.has_state ? "forwarding" : "empty",
 		 hello.hugepages ? "on huge pages" : "without huge pages");
 	e->conf.up(e->conf.arg, !hello.has_state);
 }
 
-static void finish(struct engine *e, struct request *r, const struct dp_reply *reply)
+static void take_answer(struct engine *e, const struct engine_answer *a)
 {
-	if (reply->status < 0)
-		log_warn("engine: record %u of request %u: %.*s", reply->index, reply->seq,
-			 (int)sizeof(reply->error), reply->error);
-	if (r->stats_cb)
-		r->stats_cb(r->stats_arg, &r->results);
-	else if (!e->up)
-		on_hello(e, &r->results);
-	request_free(r);
+	if (!a->ok) {
+		if (strcmp(e->complaint, a->reply.error) != 0)
+			log_warn("engine: %s", a->reply.error);
+		strcpy(e->complaint, a->reply.error);
+		plan_repair(e);
+	}
+	if (!e->up) {
+		on_hello(e, &a->results);
+	} else if (!e->failed && engine_queue_idle(&e->queue)) {
+		e->repairs = 0;
+		e->complaint[0] = 0;
+	}
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -258,31 +166,33 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 	for (int budget = 64; budget > 0 && e->sock >= 0; budget--) {
 		ssize_t n = recv(e->sock, bytes, sizeof(bytes), MSG_DONTWAIT);
-		struct request *req = STAILQ_FIRST(&e->sent);
-		struct dp_reply reply;
-		struct rd r;
+		struct engine_answer answer;
+		int code;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (n <= 0) {
-			disconnect(e);
-			retry_in(e, 50);
-			return;
-		}
-		r = rd_of(bytes, (size_t)n);
-		rd_copy(&r, &reply, sizeof(reply));
-		if (r.bad || !req || reply.seq != req->seq) {
-			log_error("engine: an answer to nothing; connecting again");
-			disconnect(e);
-			retry_in(e, 50);
-			return;
-		}
-		buf_put(&req->results, r.p, r.left);
-		if (reply.flags & DP_REPLY_MORE)
+		code = n <= 0 ? -ECONNRESET : engine_queue_answer(&e->queue, bytes, (size_t)n, &answer);
+		if (code == -EAGAIN)
 			continue;
-		STAILQ_REMOVE_HEAD(&e->sent, entry);
-		finish(e, req, &reply);
+		if (code) {
+			if (n > 0)
+				log_error("engine: an answer to nothing; connecting again");
+			disconnect(e);
+			retry_in(e, 50);
+			return;
+		}
+		take_answer(e, &answer);
+		buf_free(&answer.results);
+		on_flush(-1, 0, e);
 	}
+}
+
+static long alive_s(const struct engine *e)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - e->since.tv_sec;
 }
 
 static void on_death(evutil_socket_t fd, short what, void *arg)
@@ -296,7 +206,11 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 	e->pidfd = -1;
 	log_warn("engine: pid %d ended", e->pid);
 	e->pid = 0;
+	event_del(e->kill);
 	disconnect(e);
+	/* One that dies of what it is told shall not be started in a tight loop. */
+	if (alive_s(e) >= ENGINE_SOUND_S)
+		e->failures = 0;
 	if (e->wanted) {
 		unsigned backoff = e->failures < 6 ? 100u << e->failures : 5000;
 
@@ -308,6 +222,15 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 	if (e->stopped)
 		e->stopped(e->stopped_arg);
 	e->stopped = NULL;
+}
+
+static void on_kill(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+
+	log_warn("engine: pid %d does not end by itself; killing it", e->pid);
+	if (e->pidfd >= 0)
+		pidfd_send_signal(e->pidfd, SIGKILL, NULL, 0);
 }
 
 static int watch(struct engine *e, pid_t pid)
@@ -322,9 +245,12 @@ static int watch(struct engine *e, pid_t pid)
 	if (e->pidfd < 0)
 		return -errno;
 	e->pid = pid;
+	clock_gettime(CLOCK_MONOTONIC, &e->since);
 	e->death = event_new(e->conf.base, e->pidfd, EV_READ, on_death, e);
-	event_add(e->death, NULL);
-	return 0;
+	if (e->death && event_add(e->death, NULL) == 0)
+		return 0;
+	log_error("engine: pid %d cannot be watched", pid);
+	return -ENOMEM;
 }
 
 static int try_connect(struct engine *e)
@@ -362,7 +288,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	if (e->sock >= 0 || !e->wanted || try_connect(e) == 0)
 		return;
 	if (!e->pid) {
-		pid = engine_spawn(&e->conf, engine_hugepages_reserve(e->conf.store), &err);
+		pid = engine_spawn(&e->conf, &err);
 		if (pid < 0)
 			log_error("engine: %s", err.text);
 		else
@@ -379,13 +305,14 @@ int engine_create(const struct engine_conf *conf, struct engine **out, struct er
 		return err_sys(err, -ENOMEM, "engine");
 	e->conf = *conf;
 	e->sock = e->pidfd = -1;
-	STAILQ_INIT(&e->waiting);
-	STAILQ_INIT(&e->sent);
+	engine_queue_init(&e->queue);
 	e->readable = event_new(conf->base, -1, 0, on_readable, e);
 	e->writable = event_new(conf->base, -1, 0, on_flush, e);
 	e->retry = event_new(conf->base, -1, 0, on_retry, e);
 	e->flush = event_new(conf->base, -1, 0, on_flush, e);
-	if (!e->readable || !e->writable || !e->retry || !e->flush) {
+	e->repair = event_new(conf->base, -1, 0, on_repair, e);
+	e->kill = event_new(conf->base, -1, 0, on_kill, e);
+	if (!e->readable || !e->writable || !e->retry || !e->flush || !e->repair || !e->kill) {
 		engine_destroy(e);
 		return err_sys(err, -ENOMEM, "engine");
 	}
@@ -395,18 +322,18 @@ int engine_create(const struct engine_conf *conf, struct engine **out, struct er
 
 void engine_destroy(struct engine *e)
 {
-	struct event *events[5];
+	struct event *events[7];
 
 	if (!e)
 		return;
 	disconnect(e);
-	if (e->pidfd >= 0)
-		close(e->pidfd);
-	memcpy(events, (struct event *[]){ e->readable, e->writable, e->retry, e->flush, e->death },
-	       sizeof(events));
-	for (unsigned i = 0; i < 5; i++)
+	memcpy(events, (struct event *[]){ e->readable, e->writable, e->retry, e->flush, e->repair,
+					   e->kill, e->death }, sizeof(events));
+	for (unsigned i = 0; i < 7; i++)
 		if (events[i])
 			event_free(events[i]);
+	if (e->pidfd >= 0)
+		close(e->pidfd);
 	free(e);
 }
 
@@ -420,6 +347,8 @@ void engine_start(struct engine *e)
 
 void engine_stop(struct engine *e, void (*done)(void *arg), void *arg)
 {
+	const struct timeval limit = { .tv_sec = ENGINE_END_S };
+
 	e->wanted = false;
 	if (!e->pid) /* one that an earlier weftd has left */
 		try_connect(e);
@@ -431,6 +360,7 @@ void engine_stop(struct engine *e, void (*done)(void *arg), void *arg)
 	e->stopped = done;
 	e->stopped_arg = arg;
 	kill(e->pid, SIGTERM);
+	event_add(e->kill, &limit);
 }
 
 bool engine_is_up(const struct engine *e)

@@ -4,20 +4,51 @@
 
 #include "control/engine.h"
 
+#include <sys/queue.h>
+
 struct event;
+struct request;
 struct store;
+
+/* Records on their way: control/engine_queue.c. */
+struct engine_queue {
+	uint32_t seq;
+	struct request *open; /* being filled */
+	struct request *sent; /* to be answered */
+	STAILQ_HEAD(, request) waiting;
+};
+
+void engine_queue_init(struct engine_queue *q);
+/* Forgets everything; who asked for statistics gets empty ones. */
+void engine_queue_clear(struct engine_queue *q);
+bool engine_queue_idle(const struct engine_queue *q);
+/* What is added from now on goes into the next datagram. */
+void engine_queue_close(struct engine_queue *q);
+/* See engine_send(); 0 or -errno. */
+int engine_queue_add(struct engine_queue *q, uint16_t op, const void *record, size_t len, int fd);
+int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg);
+/* Sends the next datagram unless one is under way. -EAGAIN: the socket takes no more now. */
+int engine_queue_transmit(struct engine_queue *q, int sock);
+
+struct engine_answer {
+	bool ok; /* no record failed that matters */
+	struct dp_reply reply;
+	struct buf results; /* the caller's to free; empty when they went to who asked */
+};
+/* Takes a datagram of the engine. -EAGAIN: the answer goes on; -EBADMSG: it answers nothing. */
+int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
+			struct engine_answer *out);
 
 /* The process weft-dp: control/engine_process.c. */
 
 /* Huge pages (2 MiB each) the engine wants: packet buffers, FIBs. */
 #define ENGINE_HUGEPAGES 160
 
-/* Makes sure that ENGINE_HUGEPAGES are free, adding what is missing; false: go without. */
-bool engine_hugepages_reserve(struct store *store);
-/* Takes back what engine_hugepages_reserve added, also by an earlier weftd. */
+/* Takes back the huge pages that were added, also by an earlier weftd since the machine started. */
 void engine_hugepages_release(struct store *store);
 
-/* Starts the program in a session of its own; the new pid or -errno. */
-pid_t engine_spawn(const struct engine_conf *conf, bool huge, struct err *err);
+/* Adds the huge pages that are missing and starts the program in a session of its own; the new pid
+ * or -errno. */
+pid_t engine_spawn(const struct engine_conf *conf, struct err *err);
 
 #endif

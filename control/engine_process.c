@@ -38,19 +38,49 @@ static void huge_write(long pages)
 	fclose(f);
 }
 
-bool engine_hugepages_reserve(struct store *store)
+/* Some bits of the kernel's boot id: a reservation of before the last boot is none any more. */
+static int64_t this_boot(void)
+{
+	struct buf b = { 0 };
+	int64_t id = 0;
+
+	if (file_read("/proc/sys/kernel/random/boot_id", 64, &b, NULL) == 0) {
+		buf_u8(&b, 0);
+		id = b.bad ? 0 : (int64_t)strtoul((const char *)b.data, NULL, 16);
+	}
+	buf_free(&b);
+	return id;
+}
+
+static int64_t pages_added(struct store *store)
+{
+	return store_number(store, "hugepages_boot") == this_boot() ?
+		       store_number(store, "hugepages") : 0;
+}
+
+static int remember(struct store *store, int64_t pages)
+{
+	int code = store_number_set(store, "hugepages", pages, NULL);
+
+	return code ? code : store_number_set(store, "hugepages_boot", this_boot(), NULL);
+}
+
+/* Makes sure that ENGINE_HUGEPAGES are free, adding what is missing; false: go without. */
+static bool hugepages_reserve(struct store *store)
 {
 	long missing = ENGINE_HUGEPAGES - huge_read("free_hugepages");
 	long before = huge_read("nr_hugepages");
-	int64_t added;
+	int64_t ours = pages_added(store), added;
 
 	if (before < 0)
 		return false;
 	if (missing <= 0)
 		return true;
+	if (remember(store, ours + missing) < 0)
+		return false; /* nobody would take them back */
 	huge_write(before + missing);
 	added = huge_read("nr_hugepages") - before;
-	store_number_set(store, "hugepages", store_number(store, "hugepages") + added, NULL);
+	remember(store, ours + added);
 	if (added == missing)
 		return true;
 	log_warn("engine: only %ld of %ld huge pages could be reserved; going without", (long)added,
@@ -61,16 +91,16 @@ bool engine_hugepages_reserve(struct store *store)
 
 void engine_hugepages_release(struct store *store)
 {
-	int64_t added = store_number(store, "hugepages");
+	int64_t added = pages_added(store);
 	long now = huge_read("nr_hugepages");
 
 	if (added <= 0 || now < 0)
 		return;
 	huge_write(now > added ? now - (long)added : 0);
-	store_number_set(store, "hugepages", 0, NULL);
+	remember(store, 0);
 }
 
-pid_t engine_spawn(const struct engine_conf *conf, bool huge, struct err *err)
+pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
 {
 	char uid[16];
 	const char *argv[8] = { conf->program, "--socket", conf->socket, "--user", uid };
@@ -79,12 +109,12 @@ pid_t engine_spawn(const struct engine_conf *conf, bool huge, struct err *err)
 
 	if (access(conf->program, X_OK) < 0)
 		return err_sys(err, -errno, "%s", conf->program);
-	if (!huge)
-		argv[5] = "--no-huge";
 	snprintf(uid, sizeof(uid), "%u", conf->uid);
 	log = open(conf->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (log < 0)
 		return err_sys(err, -errno, "%s", conf->log);
+	if (!hugepages_reserve(conf->store))
+		argv[5] = "--no-huge";
 	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDONLY);

@@ -11,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#define HOST_NETNS_MAX (2 * TOPOLOGY_NAME_MAX + 8)
 
 struct host {
 	struct node *node;
-	char netns[2 * TOPOLOGY_NAME_MAX + 8];
-	char mark[256]; /* a file: the namespace is ours; not empty: its exec lines have run */
+	char netns[HOST_NETNS_MAX];
+	char mark[256]; /* a file: the namespace it names is ours; "done": its exec lines have run */
 	int *fds;	/* per port; -1: not open here (the engine may have it) */
 	unsigned exec_next;
 	struct command *running;
@@ -29,6 +30,39 @@ struct host {
 static const struct topology_node *spec(const struct host *h)
 {
 	return h->node->spec;
+}
+
+/* "NAMESPACE\n", and "done\n" when its exec lines have run. */
+static int write_mark(const struct host *h, bool done, struct err *err)
+{
+	char text[sizeof(h->netns) + 8];
+	int n = snprintf(text, sizeof(text), "%s\n%s", h->netns, done ? "done\n" : "");
+
+	return file_write(h->mark, text, (size_t)n, 0644, err);
+}
+
+/* What a mark says: the name of a namespace of ours, or an empty one; whether it is done. */
+static void read_mark(const char *path, char name[HOST_NETNS_MAX], bool *done)
+{
+	struct buf b = { 0 };
+	char *text, *nl;
+
+	name[0] = 0;
+	*done = false;
+	if (file_read(path, 256, &b, NULL) < 0)
+		goto out;
+	buf_u8(&b, 0);
+	text = b.bad ? NULL : (char *)b.data;
+	nl = text ? strchr(text, '\n') : NULL;
+	if (!nl || nl - text >= HOST_NETNS_MAX)
+		goto out;
+	*nl = 0;
+	if (!strncmp(text, "weft-", 5) && !strchr(text, '/')) {
+		strcpy(name, text);
+		*done = !strcmp(nl + 1, "done\n");
+	}
+out:
+	buf_free(&b);
 }
 
 static void run_next(struct host *h);
@@ -77,7 +111,7 @@ static void run_next(struct host *h)
 	buf_reset(&h->said);
 	if (h->exec_next == spec(h)->exec.count) {
 		h->ready = true;
-		if (file_write(h->mark, "done\n", 5, 0644, &err) < 0)
+		if (write_mark(h, true, &err) < 0)
 			log_warn("%s: %s", h->netns, err.text);
 		return;
 	}
@@ -105,7 +139,7 @@ static int make(struct host *h, struct err *err)
 	if (access(h->mark, F_OK) < 0 && netns_exists(h->netns))
 		return err_set(err, -EEXIST, "namespace %s exists and is not this weftd's; if nobody "
 			       "needs it: ip netns del %s", h->netns, h->netns);
-	code = file_write(h->mark, "", 0, 0644, err);
+	code = write_mark(h, false, err);
 	if (!code)
 		code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
 	if (!code)
@@ -117,9 +151,11 @@ static int make(struct host *h, struct err *err)
 
 static bool is_done(const struct host *h)
 {
-	struct stat st;
+	char name[HOST_NETNS_MAX];
+	bool done;
 
-	return stat(h->mark, &st) == 0 && st.st_size > 0;
+	read_mark(h->mark, name, &done);
+	return done && !strcmp(name, h->netns);
 }
 
 int host_create(struct node *node, struct host **out, struct err *err)
@@ -167,13 +203,27 @@ void host_detach(struct host *h)
 
 void host_destroy(struct host *h)
 {
+	/* First what it runs itself, so that nothing enters the namespace as it goes. */
+	if (h->running)
+		command_cancel(h->running);
+	h->running = NULL;
+	host_end_marked(h->mark);
+	host_detach(h);
+}
+
+void host_end_marked(const char *path)
+{
+	char name[HOST_NETNS_MAX];
 	struct err err;
+	bool done;
 
 	/* Without the mark the namespace is somebody else's. */
-	if (access(h->mark, F_OK) == 0 && netns_destroy(h->netns, &err) < 0)
-		log_warn("%s: %s", h->netns, err.text);
-	unlink(h->mark);
-	host_detach(h);
+	read_mark(path, name, &done);
+	if (name[0] && netns_destroy(name, &err) < 0) {
+		log_warn("%s", err.text); /* the mark stays, for the next try */
+		return;
+	}
+	unlink(path);
 }
 
 void host_program(struct host *h)

@@ -17,6 +17,8 @@ struct host;
 int host_create(struct node *node, struct host **out, struct err *err);
 /* Removes everything, killing what runs in it. */
 void host_destroy(struct host *h);
+/* Removes the host whose mark is the file path, of a weftd of before. */
+void host_end_marked(const char *path);
 /* Frees the handle only. */
 void host_detach(struct host *h);
 

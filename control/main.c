@@ -6,6 +6,7 @@
 #include "control/engine.h"
 #include "control/router.h"
 #include "control/store.h"
+#include "control/sweep.h"
 #include "control/vnet.h"
 
 #include <errno.h>
@@ -141,6 +142,13 @@ static void on_engine_stopped(void *arg)
 /* The last word of `weft destroy --all`: leave nothing behind. */
 static void on_shutdown(struct weftd *d)
 {
+	struct err err;
+
+	d->ending = true;
+	/* Vnets that could not be restored, too. */
+	if (store_vnet_end(d->store, NULL, &err) < 0)
+		log_error("%s", err.text);
+	sweep(d);
 	engine_stop(d->engine, on_engine_stopped, d);
 }
 
@@ -189,10 +197,13 @@ static int setup(struct program *p, struct err *err)
 	if (code)
 		return code;
 	d->base = engine.base = event_base_new();
+	if (!d->base)
+		return err_sys(err, -ENOMEM, "weftd");
 	engine.store = d->store;
 	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
 	snprintf(p->api_socket, sizeof(p->api_socket), "%s/weftd.sock", d->run);
+	sweep(d);
 	code = engine_create(&engine, &d->engine, err);
 	if (!code)
 		code = store_vnet_each(d->store, restore_vnet, d, err);
@@ -217,11 +228,11 @@ static int run(struct program *p, struct err *err)
 	event_add(signals[1], NULL);
 	log_info("version %s, API at %s", WEFT_VERSION, p->api_socket);
 	event_base_dispatch(p->daemon.base);
-	api_destroy(p->api);
 	empty = TAILQ_EMPTY(&p->daemon.vnets) && !engine_pid(p->daemon.engine);
 	while ((v = TAILQ_FIRST(&p->daemon.vnets)))
 		vnet_detach(v);
 	engine_destroy(p->daemon.engine);
+	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
 	store_close(p->daemon.store);
 	if (empty)
 		remove_dirs(p);

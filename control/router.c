@@ -90,6 +90,8 @@ void router_send_port(struct router *r, unsigned i)
 	struct dp_port rec = port_record(&r->node->ports[i], r->node);
 	struct router_port *p = &r->ports[i];
 
+	if (r->stopping) /* the engine has been told that the node is gone */
+		return;
 	if (spec(r)->vhost_user) {
 		char path[160];
 
@@ -116,6 +118,8 @@ void router_send_node(struct router *r)
 		.id = r->node->id, .vnet = r->node->vnet->id, .kind = DP_NODE_ROUTER
 	};
 
+	if (r->stopping)
+		return;
 	snprintf(rec.name, sizeof(rec.name), "%s", spec(r)->name);
 	if (r->node_known)
 		rec.flags = (r->punt_ip4 ? DP_NODE_PUNT_IP4 : 0) | (r->punt_ip6 ? DP_NODE_PUNT_IP6 : 0);
@@ -136,7 +140,7 @@ void router_program(struct router *r)
 void router_program_routes(struct router *r)
 {
 	/* Before the first dump there is nothing to say that the engine may not know better. */
-	if (r->told)
+	if (r->told && !r->stopping)
 		intake_replay(vrouter_intake(r->guest));
 }
 
@@ -199,6 +203,14 @@ static void exec_mark(const struct router *r, char path[160])
 	snprintf(path, 160, "%s/exec.done", r->dir);
 }
 
+/* How long to wait before the next start, by the ends in a row. */
+static unsigned backoff_ms(struct router *r)
+{
+	unsigned s = r->failures < 5 ? 1u << r->failures : ROUTER_BACKOFF_MAX_S;
+
+	return r->failures++ ? s * 1000 : 0;
+}
+
 static void start(struct router *r)
 {
 	char mark[160];
@@ -207,12 +219,14 @@ static void start(struct router *r)
 	exec_mark(r, mark);
 	unlink(mark);
 	remember(r);
-	r->error[0] = 0;
 	if (vrouter_start(r->guest, &err) < 0) {
+		if (strcmp(r->error, err.text) != 0)
+			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
-		log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, r->error);
+		retry_in(r, backoff_ms(r) + 1000);
 		return;
 	}
+	r->error[0] = 0;
 	/* Links may have changed since the guest was described. */
 	for (unsigned i = 0; i < spec(r)->port_count; i++)
 		vrouter_set_carrier(r->guest, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
@@ -221,10 +235,10 @@ static void start(struct router *r)
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct router *r = arg;
-	struct vrouter_info info;
 
-	vrouter_info(r->guest, &info);
-	if (info.state == VROUTER_STOPPED || info.state == VROUTER_FAILED)
+	if (r->stopping)
+		return;
+	if (router_stopped(r))
 		start(r);
 	else if (!connect_relays(r))
 		retry_in(r, 50);
@@ -297,9 +311,7 @@ static void ended(struct router *r)
 		r->restarting = false;
 		retry_in(r, 0);
 	} else {
-		unsigned s = r->failures < 5 ? 1u << r->failures : ROUTER_BACKOFF_MAX_S;
-
-		retry_in(r, r->failures++ ? s * 1000 : 0);
+		retry_in(r, backoff_ms(r));
 	}
 }
 
@@ -327,6 +339,8 @@ static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
 {
 	struct router *r = arg;
 
+	if (r->stopping && state != VROUTER_STOPPED && state != VROUTER_FAILED)
+		return; /* told late */
 	switch (state) {
 	case VROUTER_BOOTING:
 	case VROUTER_AGENT:
@@ -405,8 +419,10 @@ int router_create(struct node *node, struct router **out, struct err *err)
 	r->ports = calloc(node->spec->port_count + 1, sizeof(*r->ports));
 	r->retry = event_new(node->vnet->daemon->base, -1, 0, on_retry, r);
 	r->gone = event_new(node->vnet->daemon->base, -1, 0, on_ended, r);
-	if (!r->ports || !r->retry || !r->gone)
+	if (!r->ports || !r->retry || !r->gone) {
+		err_sys(err, -ENOMEM, "%s", node->spec->name);
 		goto fail;
+	}
 	for (unsigned i = 0; i < node->spec->port_count; i++)
 		r->ports[i].fd = -1;
 	code = image_find(store, node->spec->guest_image, &r->image, err);
@@ -445,6 +461,7 @@ void router_destroy(struct router *r)
 		if (spec(r)->vhost_user)
 			file_remove_tree(path, NULL);
 	}
+	r->stopping = true; /* commands end now, and nothing is to follow from it */
 	vrouter_destroy(r->guest);
 	if (stopped && file_remove_tree(r->dir, &err) < 0)
 		log_warn("%s", err.text);

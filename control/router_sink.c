@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct engine *engine_of(const struct router *r)
+/* The engine has been told that a router that stops is gone, and takes no more of it. */
+static void send(const struct router *r, uint16_t op, const void *rec, size_t len)
 {
-	return r->node->vnet->daemon->engine;
+	if (!r->stopping)
+		engine_send(r->node->vnet->daemon->engine, op, rec, len, -1);
 }
 
 uint32_t router_fib(const struct router *r, uint32_t table)
@@ -47,6 +49,8 @@ static void fib_set(void *arg, uint32_t table)
 	struct router_fib *fibs;
 	char name[64];
 
+	if (r->stopping) /* its names may be another's by now */
+		return;
 	rec.id = router_fib(r, table);
 	if (!rec.id) {
 		fib_name(r, table, name);
@@ -59,7 +63,7 @@ static void fib_set(void *arg, uint32_t table)
 		r->fibs = fibs;
 		r->fibs[r->fib_count++] = (struct router_fib){ .table = table, .id = rec.id };
 	}
-	engine_send(engine_of(r), DP_FIB_SET, &rec, sizeof(rec), -1);
+	send(r, DP_FIB_SET, &rec, sizeof(rec));
 }
 
 static void fib_del(void *arg, uint32_t table)
@@ -69,9 +73,9 @@ static void fib_del(void *arg, uint32_t table)
 	struct dp_id rec = { .id = router_fib(r, table) };
 	char name[64];
 
-	if (!rec.id)
+	if (!rec.id || r->stopping)
 		return;
-	engine_send(engine_of(r), DP_FIB_DEL, &rec, sizeof(rec), -1);
+	send(r, DP_FIB_DEL, &rec, sizeof(rec));
 	fib_name(r, table, name);
 	store_id_del(v->daemon->store, STORE_FIB, v->id, name);
 	for (unsigned i = 0; i < r->fib_count; i++)
@@ -100,8 +104,7 @@ static void nh_set(void *arg, const struct intake_nh *nh)
 	rec.head.member_count = (uint16_t)nh->member_count;
 	if (nh->member_count)
 		memcpy(rec.head.members, nh->members, nh->member_count * sizeof(*nh->members));
-	engine_send(engine_of(r), DP_NH_SET, &rec,
-		    sizeof(rec.head) + nh->member_count * sizeof(*nh->members), -1);
+	send(r, DP_NH_SET, &rec, sizeof(rec.head) + nh->member_count * sizeof(*nh->members));
 }
 
 static void nh_del(void *arg, uint32_t id)
@@ -109,7 +112,7 @@ static void nh_del(void *arg, uint32_t id)
 	struct router *r = arg;
 	struct dp_nh_id rec = { .node = r->node->id, .id = id };
 
-	engine_send(engine_of(r), DP_NH_DEL, &rec, sizeof(rec), -1);
+	send(r, DP_NH_DEL, &rec, sizeof(rec));
 }
 
 static void route(struct router *r, uint16_t op, uint32_t table, const struct intake_prefix *p,
@@ -121,7 +124,7 @@ static void route(struct router *r, uint16_t op, uint32_t table, const struct in
 
 	memcpy(rec.addr, p->addr, sizeof(rec.addr));
 	if (rec.fib)
-		engine_send(engine_of(r), op, &rec, sizeof(rec), -1);
+		send(r, op, &rec, sizeof(rec));
 }
 
 static void route_set(void *arg, uint32_t table, const struct intake_prefix *p, uint32_t nh)
@@ -146,7 +149,7 @@ static void port_set(void *arg, unsigned port, uint32_t table, bool up, bool fwd
 	p->fwd4 = fwd4;
 	p->fwd6 = fwd6;
 	router_send_port(r, port);
-	if (was_up != up)
+	if (was_up != up && !r->stopping)
 		vnet_port_changed(r->node, port);
 }
 
@@ -164,7 +167,7 @@ static void sync_record(struct router *r, bool end)
 {
 	struct dp_sync rec = { .id = r->node->id, .end = end };
 
-	engine_send(engine_of(r), DP_FIB_SYNC, &rec, sizeof(rec), -1);
+	send(r, DP_FIB_SYNC, &rec, sizeof(rec));
 }
 
 static void sync_begin(void *arg)

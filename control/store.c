@@ -25,6 +25,8 @@ static const char schema[] =
 	"  PRIMARY KEY (vnet, link));"
 	"CREATE TABLE IF NOT EXISTS guest (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
+	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
+	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
 
 int store_open(const char *path, struct store **out, struct err *err)
@@ -95,6 +97,25 @@ static int change(struct store *s, struct err *err, const char *sql, const char 
 	return 0;
 }
 
+int store_begin(struct store *s, struct err *err)
+{
+	return change(s, err, "BEGIN IMMEDIATE", "");
+}
+
+void store_rollback(struct store *s)
+{
+	change(s, NULL, "ROLLBACK", ""); /* fails when SQLite has done it by itself */
+}
+
+int store_commit(struct store *s, struct err *err)
+{
+	int code = change(s, err, "COMMIT", "");
+
+	if (code)
+		store_rollback(s);
+	return code;
+}
+
 int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *file,
 		   const char *topology, const char *files, struct err *err)
 {
@@ -104,17 +125,33 @@ int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *f
 		      "issss", (int64_t)id, name, file, topology, files);
 }
 
-int store_vnet_del(struct store *s, uint32_t id, struct err *err)
+int store_vnet_end(struct store *s, const char *name, struct err *err)
 {
-	int code = change(s, err, "DELETE FROM vnet WHERE id = ?", "i", (int64_t)id);
+	return name ? change(s, err,
+			     "INSERT OR IGNORE INTO ending SELECT id FROM vnet WHERE name = ?", "s", name) :
+		      change(s, err, "INSERT OR IGNORE INTO ending SELECT id FROM vnet", "");
+}
 
+int store_vnet_forget_ending(struct store *s, struct err *err)
+{
+	static const char *const steps[] = {
+		"DELETE FROM vnet WHERE id IN (SELECT vnet FROM ending)",
+		"DELETE FROM link_down WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
+		/* kind 1: STORE_VNET */
+		"DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
+		"(kind = 1 AND id IN (SELECT vnet FROM ending))",
+		"DELETE FROM ending",
+	};
+	int code = store_begin(s, err);
+
+	if (code)
+		return code;
+	for (unsigned i = 0; !code && i < sizeof(steps) / sizeof(steps[0]); i++)
+		code = change(s, err, steps[i], "");
 	if (!code)
-		code = change(s, err, "DELETE FROM link_down WHERE vnet = ?", "i", (int64_t)id);
-	if (!code)
-		code = change(s, err, "DELETE FROM guest WHERE vnet = ?", "i", (int64_t)id);
-	if (!code)
-		code = change(s, err, "DELETE FROM id WHERE vnet = ?1 OR (kind = ?2 AND id = ?1)", "ii",
-			      (int64_t)id, (int64_t)STORE_VNET);
+		return store_commit(s, err);
+	store_rollback(s);
 	return code;
 }
 
@@ -147,19 +184,46 @@ static int64_t number(struct store *s, sqlite3_stmt *st)
 	return value;
 }
 
+static uint32_t find_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)
+{
+	return (uint32_t)number(s, query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
+					 "iis", (int64_t)kind, (int64_t)vnet, name));
+}
+
 uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)
 {
+	uint32_t id = find_id(s, kind, vnet, name);
 	struct err err;
 
+	if (id)
+		return id;
+	/* The highest one first: an id that was counted and not given is merely a gap. */
 	if (change(s, &err,
-		   "INSERT INTO id SELECT ?1, ?2, ?3, coalesce(max(id), 0) + 1 FROM id WHERE kind = ?1 "
-		   "ON CONFLICT (kind, vnet, name) DO NOTHING",
-		   "iis", (int64_t)kind, (int64_t)vnet, name) < 0) {
+		   "INSERT INTO last_id SELECT ?1, coalesce(max(id), 0) + 1 FROM id WHERE kind = ?1 "
+		   "ON CONFLICT (kind) DO UPDATE SET id = max(last_id.id + 1, excluded.id)",
+		   "i", (int64_t)kind) < 0 ||
+	    change(s, &err, "INSERT INTO id SELECT kind, ?2, ?3, id FROM last_id WHERE kind = ?1", "iis",
+		   (int64_t)kind, (int64_t)vnet, name) < 0) {
 		log_error("%s", err.text);
 		return 0;
 	}
-	return (uint32_t)number(s, query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
-					 "iis", (int64_t)kind, (int64_t)vnet, name));
+	return find_id(s, kind, vnet, name);
+}
+
+bool store_id_has(struct store *s, enum store_kind kind, uint32_t id)
+{
+	sqlite3_stmt *st = query(s, "SELECT 1 FROM id WHERE kind = ? AND id = ?", "ii", (int64_t)kind,
+				 (int64_t)id);
+	bool absent = st && sqlite3_step(st) == SQLITE_DONE;
+
+	sqlite3_finalize(st);
+	return !absent;
+}
+
+bool store_vnet_has(struct store *s, const char *name)
+{
+	return number(s, name ? query(s, "SELECT 1 FROM vnet WHERE name = ?", "s", name) :
+				query(s, "SELECT 1 FROM vnet", ""));
 }
 
 void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)

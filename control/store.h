@@ -22,7 +22,18 @@ void store_close(struct store *s); /* NULL allowed */
 /* files is JSON text: {"path": "base64", ...}. */
 int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *file,
 		   const char *topology, const char *files, struct err *err);
-int store_vnet_del(struct store *s, uint32_t id, struct err *err);
+
+/* Several changes as one: between begin and commit or rollback. */
+int store_begin(struct store *s, struct err *err);
+int store_commit(struct store *s, struct err *err); /* rolled back when it fails */
+void store_rollback(struct store *s);
+
+/* From now on the vnet is only to be ended, whatever happens to this weftd. name NULL: all. */
+int store_vnet_end(struct store *s, const char *name, struct err *err);
+/* Forgets the vnets that are to be ended. */
+int store_vnet_forget_ending(struct store *s, struct err *err);
+/* Whether there is a vnet of that name (NULL: any), also one that could not be restored. */
+bool store_vnet_has(struct store *s, const char *name);
 
 struct store_vnet {
 	uint32_t id;
@@ -34,8 +45,11 @@ int store_vnet_each(struct store *s, void (*cb)(void *arg, const struct store_vn
 enum store_kind { STORE_VNET = 1, STORE_NODE, STORE_PORT, STORE_LINK, STORE_FIB };
 
 /* The id of what `name` names in the vnet (0 for vnets themselves), made on first use. Unique
- * per kind over all vnets; 0 on failure. */
+ * per kind over all vnets, and never given again: a guest that is still ending keeps its user and
+ * directory to itself. 0 on failure. */
 uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name);
+/* Whether something has the id; true when in doubt. */
+bool store_id_has(struct store *s, enum store_kind kind, uint32_t id);
 void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name);
 
 /* Links an operator has taken down. link is "r1:eth1,r2:eth1". */

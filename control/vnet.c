@@ -90,7 +90,7 @@ void vnet_port_changed(struct node *n, unsigned port)
 {
 	struct vnet *v = n->vnet;
 
-	if (!v->destroying && n->spec)
+	if (!v->destroying && !n->retired)
 		update_link_carriers(v, &v->links[n->ports[port].spec->link]);
 }
 
@@ -133,16 +133,15 @@ void vnet_retire(struct node *n)
 	struct vnet *v = n->vnet;
 	struct dp_id rec = { .id = n->id };
 
+	n->retired = true;
 	engine_send(v->daemon->engine, DP_NODE_DEL, &rec, sizeof(rec), -1);
-	vnet_ids_del(n);
 	if (node_end(n))
 		vnet_node_free(n);
 	else
 		TAILQ_INSERT_TAIL(&v->leaving, n, entry);
 }
 
-/* The topologies of before go when the last node that points into one has gone. */
-static void free_retired(struct vnet *v)
+void vnet_free_retired(struct vnet *v)
 {
 	struct retired_topology *r;
 
@@ -155,24 +154,29 @@ static void free_retired(struct vnet *v)
 
 void vnet_free(struct vnet *v)
 {
+	struct waiter *w;
+
+	/* Of a weftd that ends: nobody hears of it any more. */
+	while ((w = SLIST_FIRST(&v->waiters))) {
+		SLIST_REMOVE_HEAD(&v->waiters, entry);
+		free(w);
+	}
 	for (unsigned i = 0; v->topology && v->nodes && i < v->topology->node_count; i++)
 		if (v->nodes[i])
 			vnet_node_free(v->nodes[i]);
 	free(v->nodes);
 	free(v->links);
 	topology_free(v->topology);
-	free_retired(v);
+	vnet_free_retired(v);
 	free(v->file);
-	free(v->text);
-	free(v->files);
 	free(v);
 }
 
 /* Everything has ended: forget the vnet and tell who asked. */
 static void finish_destroy(struct vnet *v)
 {
-	void (*done)(void *arg) = v->destroyed;
-	void *arg = v->destroyed_arg;
+	struct waiter_list waiters = v->waiters;
+	struct waiter *w;
 	struct err err;
 
 	for (unsigned i = 0; i < v->topology->node_count; i++)
@@ -180,24 +184,37 @@ static void finish_destroy(struct vnet *v)
 			return;
 	if (!TAILQ_EMPTY(&v->leaving))
 		return;
-	if (store_vnet_del(v->daemon->store, v->id, &err) < 0)
+	if (store_vnet_forget_ending(v->daemon->store, &err) < 0)
 		log_error("%s: %s", v->topology->name, err.text);
 	log_info("%s: destroyed", v->topology->name);
 	TAILQ_REMOVE(&v->daemon->vnets, v, entry);
+	SLIST_INIT(&v->waiters);
 	vnet_free(v);
-	if (done)
-		done(arg);
+	while ((w = SLIST_FIRST(&waiters))) {
+		SLIST_REMOVE_HEAD(&waiters, entry);
+		w->done(w->arg);
+		free(w);
+	}
 }
 
-int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg)
+int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err *err)
 {
 	struct dp_id rec = { .id = v->id };
+	struct waiter *w = malloc(sizeof(*w));
+	int code;
 
+	if (!w)
+		return err_sys(err, -ENOMEM, "%s", v->topology->name);
+	code = store_vnet_end(v->daemon->store, v->topology->name, err);
+	if (code) {
+		free(w);
+		return code;
+	}
+	*w = (struct waiter){ .done = done, .arg = arg };
+	SLIST_INSERT_HEAD(&v->waiters, w, entry);
 	if (v->destroying)
-		return -EALREADY;
+		return 0;
 	v->destroying = true;
-	v->destroyed = done;
-	v->destroyed_arg = arg;
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		node_end(v->nodes[i]);
@@ -214,7 +231,7 @@ void vnet_node_ended(struct node *n)
 		if (l == n) {
 			TAILQ_REMOVE(&v->leaving, n, entry);
 			vnet_node_free(n);
-			free_retired(v);
+			vnet_free_retired(v);
 			break;
 		}
 	}

@@ -29,6 +29,7 @@ struct node {
 	struct port *ports; /* spec->port_count */
 	struct host *host;     /* by spec->kind, else NULL */
 	struct router *router;
+	bool retired; /* ends; the vnet's links and names are not its any more */
 	char error[256]; /* why it could not be made; empty when fine */
 };
 
@@ -47,11 +48,18 @@ struct link {
 	bool down; /* an operator's wish */
 };
 
+struct waiter {
+	SLIST_ENTRY(waiter) entry;
+	void (*done)(void *arg);
+	void *arg;
+};
+SLIST_HEAD(waiter_list, waiter);
+
 struct vnet {
 	TAILQ_ENTRY(vnet) entry;
 	struct weftd *daemon;
 	uint32_t id;
-	char *file, *text, *files; /* as given */
+	char *file; /* as given */
 	struct topology *topology;
 	struct node **nodes; /* topology->node_count, same order */
 	struct link *links;  /* topology->link_count, same order */
@@ -59,8 +67,7 @@ struct vnet {
 	struct topology_list retired; /* that the leaving nodes still point into */
 	struct timespec since;
 	bool destroying;
-	void (*destroyed)(void *arg);
-	void *destroyed_arg;
+	struct waiter_list waiters; /* for its end */
 };
 
 struct vnet *vnet_find(struct weftd *d, const char *name);
@@ -82,8 +89,9 @@ int vnet_deploy(struct weftd *d, const char *name, const char *file, const char 
 int vnet_restore(struct weftd *d, uint32_t id, const char *name, const char *file,
 		 const char *text, const char *files, struct err *err);
 
-/* Ends everything of it; done is called when nothing is left and v is gone. -EALREADY. */
-int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg);
+/* Ends everything of it, or joins those who wait for that; done is called when nothing is left and v
+ * is gone. Once it has returned 0 the vnet ends, even if this weftd is killed. */
+int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err *err);
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err);
 

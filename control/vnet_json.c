@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,20 @@ static bool find_port(const struct buf *stats, uint32_t id, struct dp_port_stats
 			return true;
 	memset(out, 0, sizeof(*out));
 	return false;
+}
+
+/* Text of a guest or a program, or cut short: what is not UTF-8 in it becomes '?'. */
+static json_t *text_json(const char *text)
+{
+	json_t *o = json_string(text);
+	char *copy = o ? NULL : strdup(text);
+
+	for (char *p = copy; p && *p; p++)
+		*p = *p & 0x80 ? '?' : *p;
+	if (copy)
+		o = json_string(copy);
+	free(copy);
+	return o;
 }
 
 static json_t *drops_json(const uint64_t drops[DP_DROP_COUNT])
@@ -113,7 +128,7 @@ static void process_use(pid_t pid, double *cpu, json_int_t *memory)
 
 static void add_reason(void *arg, const char *text)
 {
-	json_array_append_new(arg, json_string(text));
+	json_array_append_new(arg, text_json(text));
 }
 
 static json_t *fibs_json(const struct node *n, const struct buf *stats)
@@ -154,9 +169,9 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 							    "agent" : states[info.state]));
 	if (router_error(n->router)) {
 		json_object_set_new(o, "state", json_string("failed"));
-		json_object_set_new(o, "error", json_string(router_error(n->router)));
+		json_object_set_new(o, "error", text_json(router_error(n->router)));
 	} else if (info.state == VROUTER_FAILED)
-		json_object_set_new(o, "error", json_string(info.reason));
+		json_object_set_new(o, "error", text_json(info.reason));
 	json_object_set_new(o, "boot_s", past.boot_ms ? json_real((double)past.boot_ms / 1000) :
 							json_null());
 	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
@@ -178,15 +193,15 @@ static json_t *node_json(const struct node *n, const struct buf *stats)
 
 	for (unsigned i = 0; i < n->spec->port_count; i++)
 		json_array_append_new(ports, port_json(n, i, stats));
-	o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:o}", "name", n->spec->name, "kind",
+	o = json_pack("{s:s, s:s, s:s?, s:s, s:o, s:o}", "name", n->spec->name, "kind",
 		      kinds[n->spec->kind], "image", n->spec->image, "state",
-		      n->error[0] ? "failed" : "ready", "error", n->error[0] ? n->error : NULL, "ports",
+		      n->error[0] ? "failed" : "ready", "error", n->error[0] ? text_json(n->error) : json_null(), "ports",
 		      ports);
 	if (n->router)
 		router_json(n, stats, o);
 	if (n->host && host_error(n->host)) {
 		json_object_set_new(o, "state", json_string("failed"));
-		json_object_set_new(o, "error", json_string(host_error(n->host)));
+		json_object_set_new(o, "error", text_json(host_error(n->host)));
 	} else if (n->host && !host_ready(n->host)) {
 		json_object_set_new(o, "state", json_string("booting"));
 	}
@@ -264,6 +279,8 @@ struct routes {
 
 static json_t *via_json(const struct node *n, const struct intake_nh *nh)
 {
+	if (nh->kind != INTAKE_NH_ADJ) /* of a group: this share of the flows goes to the guest */
+		return json_pack("{s:n, s:n}", "port", "mac");
 	return json_pack("{s:s, s:o}", "port", n->spec->ports[nh->port].name, "mac", mac_json(nh->mac));
 }
 
@@ -279,6 +296,8 @@ static void add_route(void *arg, uint32_t table, const struct intake_prefix *p,
 	inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->addr, addr, sizeof(addr));
 	if (nh->kind == INTAKE_NH_ADJ)
 		json_array_append_new(via, via_json(routes->node, nh));
+	for (unsigned i = 0; i < nh->member_count; i++)
+		json_array_append_new(via, via_json(routes->node, &nh->hops[i]));
 	json_array_append_new(routes->list,
 			      json_pack("{s:I, s:o, s:s, s:o}", "table", (json_int_t)table, "prefix",
 					json_sprintf("%s/%u", addr, p->len), "kind", kinds[nh->kind], "via",

@@ -9,11 +9,18 @@ void vnet_node_free(struct node *n);
 /* Takes a node out of the world; it is freed when its guest has ended. */
 void vnet_retire(struct node *n);
 void vnet_free(struct vnet *v);
+/* The topologies of before go when the last node that points into one has gone. */
+void vnet_free_retired(struct vnet *v);
 
 /* vnet_program.c */
 void vnet_program_link(struct vnet *v, const struct link *l);
 
-/* vnet_deploy.c */
-void vnet_ids_del(const struct node *n);
+/* vnet_load.c: what a client sent, as a topology called name. Neither text is trusted. */
+int vnet_load(const char *images, const char *name, const char *file, const char *text,
+	      const char *files, struct topology **out, struct err *err);
+
+/* vnet_same.c: whether a running node of spec a may go on as b. Which link a port is on may
+ * change. */
+bool vnet_same_node(const struct topology_node *a, const struct topology_node *b);
 
 #endif

@@ -39,6 +39,7 @@ struct weftd {
 	struct engine *engine;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
+	bool ending; /* on_shutdown was called */
 	void (*on_shutdown)(struct weftd *d);
 };
 

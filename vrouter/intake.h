@@ -32,6 +32,7 @@ struct intake_nh {
 	uint8_t mac[6];
 	unsigned member_count;
 	const uint32_t *members; /* ids, weights expanded */
+	const struct intake_nh *hops; /* the members themselves, for intake_each_route(); else NULL */
 };
 
 struct intake_prefix {
@@ -117,7 +118,8 @@ void intake_stats(const struct intake *in, struct intake_stats *out);
  * which is not a port". At most 32. */
 void intake_each_reason(const struct intake *in, void (*cb)(void *arg, const char *text), void *arg);
 
-/* Routes as the FIB has them, for `inspect` and for comparison; table 0: all. */
+/* Routes as the FIB has them, for `inspect` and for comparison; table 0: all. Of a group the
+ * members are told as well. */
 void intake_each_route(const struct intake *in, uint32_t table,
 		       void (*cb)(void *arg, uint32_t table, const struct intake_prefix *p,
 				  const struct intake_nh *nh),

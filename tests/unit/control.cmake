@@ -1,3 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_unit(control base64 DEPS control)
 weft_unit(control store DEPS control)
+weft_unit(control engine DEPS control)
+# Root, namespaces, taps.
+weft_unit(control command DEPS control)
+weft_unit(control world DEPS control)
+set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)

@@ -68,7 +68,8 @@ static void a_vnet_is_kept_and_forgotten(void **state)
 	assert_true(store_link_is_down(s, 7, "a,b"));
 	assert_false(store_link_is_down(s, 7, "a,c"));
 	assert_false(store_link_is_down(s, 8, "a,b"));
-	assert_int_equal(store_vnet_del(s, 7, NULL), 0);
+	assert_int_equal(store_vnet_end(s, "red", NULL), 0);
+	assert_int_equal(store_vnet_forget_ending(s, NULL), 0);
 	assert_false(store_link_is_down(s, 7, "a,b"));
 	said[0] = 0;
 	assert_int_equal(store_vnet_each(s, see, said, NULL), 0);

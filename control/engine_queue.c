@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Records on their way to the engine. They travel in datagrams, one of which is under way at a
+ * time: when one of its records fails, those behind it are sent again before anything later, so
+ * that a bad record costs itself alone and the order of the others stays.
+ */
+#include "control/engine_priv.h"
+
+#include "base/log.h"
+#include "base/rd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* One datagram: kept until it is answered. */
+struct request {
+	STAILQ_ENTRY(request) entry;
+	struct buf bytes; /* struct dp_request and records */
+	uint32_t seq, count;
+	unsigned fd_count;
+	int fds[DP_FDS_MAX];
+	uint32_t fd_record[DP_FDS_MAX]; /* index of the record that each goes with */
+	engine_stats_cb stats_cb;
+	void *stats_arg;
+	struct buf results;
+};
+
+void engine_queue_init(struct engine_queue *q)
+{
+	*q = (struct engine_queue){ .seq = 0 };
+	STAILQ_INIT(&q->waiting);
+}
+
+static void request_free(struct request *r)
+{
+	if (!r)
+		return;
+	for (unsigned i = 0; i < r->fd_count; i++)
+		close(r->fds[i]);
+	buf_free(&r->bytes);
+	buf_free(&r->results);
+	free(r);
+}
+
+static struct request *request_create(struct engine_queue *q)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->seq = ++q->seq;
+	if (buf_reserve(&r->bytes, sizeof(struct dp_request)))
+		return r;
+	request_free(r);
+	return NULL;
+}
+
+static int add_fd(struct request *r, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return -errno;
+	r->fd_record[r->fd_count] = r->count;
+	r->fds[r->fd_count++] = copy;
+	return 0;
+}
+
+void engine_queue_close(struct engine_queue *q)
+{
+	if (!q->open)
+		return;
+	STAILQ_INSERT_TAIL(&q->waiting, q->open, entry);
+	q->open = NULL;
+}
+
+int engine_queue_add(struct engine_queue *q, uint16_t op, const void *record, size_t len, int fd)
+{
+	size_t padded = (len + 7) & ~(size_t)7;
+	struct dp_record rec = { .op = op, .len = (uint16_t)padded };
+	struct request *r = q->open;
+	uint8_t *at;
+	int code;
+
+	if (r && (r->bytes.len + padded > DP_DATAGRAM_MAX || r->count == DP_RECORDS_MAX ||
+		  (fd >= 0 && r->fd_count == DP_FDS_MAX))) {
+		engine_queue_close(q);
+		r = NULL;
+	}
+	if (!r)
+		r = request_create(q);
+	if (!r)
+		return -ENOMEM;
+	code = fd >= 0 ? add_fd(r, fd) : 0;
+	at = code ? NULL : buf_reserve(&r->bytes, padded);
+	if (!at) {
+		if (r != q->open || r->bytes.bad) {
+			if (r == q->open)
+				q->open = NULL;
+			request_free(r);
+		}
+		return code ? code : -ENOMEM;
+	}
+	q->open = r;
+	memcpy(at, record, len);
+	memcpy(at, &rec, sizeof(rec));
+	r->count++;
+	return 0;
+}
+
+int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg)
+{
+	static const uint16_t ops[] = { DP_PORT_GET, DP_VNET_GET, DP_FIB_GET };
+	struct dp_id all = { .id = 0 };
+
+	/* A request of its own, behind everything that was added before. */
+	engine_queue_close(q);
+	for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		int code = engine_queue_add(q, ops[i], &all, sizeof(all), -1);
+
+		if (code) {
+			request_free(q->open);
+			q->open = NULL;
+			return code;
+		}
+	}
+	q->open->stats_cb = cb;
+	q->open->stats_arg = arg;
+	engine_queue_close(q);
+	return 0;
+}
+
+static int transmit(struct request *r, int sock)
+{
+	struct dp_request head = { .seq = r->seq, .count = r->count };
+	struct iovec iov = { .iov_base = r->bytes.data, .iov_len = r->bytes.len };
+	char control[CMSG_SPACE(sizeof(r->fds))] = { 0 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	memcpy(r->bytes.data, &head, sizeof(head));
+	if (r->fd_count) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control;
+		msg.msg_controllen = CMSG_SPACE(r->fd_count * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(r->fd_count * sizeof(int));
+		memcpy(CMSG_DATA(c), r->fds, r->fd_count * sizeof(int));
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int engine_queue_transmit(struct engine_queue *q, int sock)
+{
+	struct request *r;
+	int code;
+
+	if (q->sent)
+		return 0;
+	if (STAILQ_EMPTY(&q->waiting))
+		engine_queue_close(q);
+	r = STAILQ_FIRST(&q->waiting);
+	if (!r)
+		return 0;
+	code = transmit(r, sock);
+	if (code)
+		return code == -ENOBUFS || code == -EINTR ? -EAGAIN : code;
+	STAILQ_REMOVE_HEAD(&q->waiting, entry);
+	q->sent = r;
+	return 0;
+}
+
+/* The header of record `index`, with r left behind it; false when there is none. */
+static bool skip_to(struct rd *r, uint32_t index, struct dp_record *rec)
+{
+	rd_skip(r, sizeof(struct dp_request));
+	for (uint32_t i = 0; i <= index && !r->bad && r->left; i++) {
+		struct rd peek = *r;
+
+		rd_copy(&peek, rec, sizeof(*rec));
+		rd_skip(r, rec->len);
+		if (i == index)
+			return !r->bad;
+	}
+	return false;
+}
+
+/* Puts what is behind record `index` of r first in the queue; its op, or 0. */
+static uint16_t send_rest(struct engine_queue *q, struct request *r, uint32_t index)
+{
+	struct rd rd = rd_of(r->bytes.data, r->bytes.len);
+	struct dp_record bad = { 0 };
+	struct request *rest;
+	unsigned kept = 0;
+
+	if (!skip_to(&rd, index, &bad))
+		return 0;
+	if (!rd.left)
+		return bad.op;
+	rest = request_create(q);
+	if (!rest)
+		return 0;
+	buf_put(&rest->bytes, rd.p, rd.left);
+	if (rest->bytes.bad) {
+		request_free(rest);
+		return 0;
+	}
+	rest->count = r->count - index - 1;
+	for (unsigned i = 0; i < r->fd_count; i++) {
+		if (r->fd_record[i] > index) {
+			rest->fd_record[rest->fd_count] = r->fd_record[i] - index - 1;
+			rest->fds[rest->fd_count++] = r->fds[i];
+		} else {
+			r->fd_record[kept] = r->fd_record[i];
+			r->fds[kept++] = r->fds[i];
+		}
+	}
+	r->fd_count = kept;
+	STAILQ_INSERT_HEAD(&q->waiting, rest, entry);
+	return bad.op;
+}
+
+static bool is_del(uint16_t op)
+{
+	return op == DP_VNET_DEL || op == DP_NODE_DEL || op == DP_PORT_DEL || op == DP_LINK_DEL ||
+	       op == DP_FIB_DEL || op == DP_NH_DEL;
+}
+
+int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
+			struct engine_answer *out)
+{
+	struct request *r = q->sent;
+	struct rd rd = rd_of(bytes, len);
+	uint16_t op;
+
+	*out = (struct engine_answer){ .ok = true };
+	rd_copy(&rd, &out->reply, sizeof(out->reply));
+	if (rd.bad || !r || out->reply.seq != r->seq)
+		return -EBADMSG;
+	buf_put(&r->results, rd.p, rd.left);
+	if (out->reply.flags & DP_REPLY_MORE)
+		return -EAGAIN;
+	q->sent = NULL;
+	out->reply.error[sizeof(out->reply.error) - 1] = 0;
+	if (out->reply.status < 0) {
+		op = send_rest(q, r, out->reply.index);
+		/* What was to go and is not there is as it should be. */
+		out->ok = out->reply.status == -ENOENT && is_del(op);
+	}
+	if (r->results.bad)
+		buf_reset(&r->results);
+	if (r->stats_cb) {
+		r->stats_cb(r->stats_arg, &r->results);
+	} else {
+		out->results = r->results;
+		r->results = (struct buf){ 0 };
+	}
+	request_free(r);
+	return 0;
+}
+
+bool engine_queue_idle(const struct engine_queue *q)
+{
+	return !q->open && !q->sent && STAILQ_EMPTY(&q->waiting);
+}
+
+void engine_queue_clear(struct engine_queue *q)
+{
+	struct request *r;
+
+	engine_queue_close(q);
+	if (q->sent)
+		STAILQ_INSERT_HEAD(&q->waiting, q->sent, entry);
+	q->sent = NULL;
+	while ((r = STAILQ_FIRST(&q->waiting))) {
+		STAILQ_REMOVE_HEAD(&q->waiting, entry);
+		buf_free(&r->results);
+		if (r->stats_cb)
+			r->stats_cb(r->stats_arg, &r->results);
+		request_free(r);
+	}
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/sweep.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "control/host.h"
+#include "control/store.h"
+#include "control/weftd.h"
+#include "hv/hv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A machine that nobody knows, until it has ended. */
+struct orphan {
+	struct hv_machine *machine;
+	char dir[160];
+};
+
+static void remove_tree(const char *path)
+{
+	struct err err;
+
+	if (file_remove_tree(path, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+static void on_machine(struct hv_machine *m, enum hv_event ev, const char *reason, void *arg)
+{
+	struct orphan *o = arg;
+
+	if (ev != HV_STOPPED)
+		return;
+	hv_detach(m);
+	remove_tree(o->dir);
+	free(o);
+}
+
+static void end_guest(struct weftd *d, const char *path)
+{
+	struct orphan *o = calloc(1, sizeof(*o));
+	struct err err;
+	int code;
+
+	if (!o)
+		return;
+	snprintf(o->dir, sizeof(o->dir), "%s", path);
+	code = hv_adopt(d->base, path, on_machine, o, &o->machine, &err);
+	if (!code) {
+		log_info("%s: ending a guest of no vnet", path);
+		hv_stop(o->machine);
+		return;
+	}
+	free(o);
+	if (code == -ENOENT)
+		remove_tree(path);
+	else
+		log_warn("%s: is of no vnet and stays: %s", path, err.text);
+}
+
+static void end_host(struct weftd *d, const char *path)
+{
+	log_info("%s: ending a host of no vnet", path);
+	host_end_marked(path);
+}
+
+static void end_relay(struct weftd *d, const char *path)
+{
+	unlink(path);
+}
+
+static void end_vhost(struct weftd *d, const char *path)
+{
+	remove_tree(path);
+}
+
+/* Calls end for each entry of the run directory's `what` whose id the store does not know. */
+static void sweep_dir(struct weftd *d, const char *what, enum store_kind kind,
+		      void (*end)(struct weftd *d, const char *path))
+{
+	char path[160];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/%s", d->run, what);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		char *rest;
+		unsigned long id = strtoul(e->d_name, &rest, 10);
+
+		if (*rest || !id || id > UINT32_MAX || store_id_has(d->store, kind, (uint32_t)id))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/%lu", d->run, what, id);
+		end(d, path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void sweep(struct weftd *d)
+{
+	struct err err;
+
+	if (store_vnet_forget_ending(d->store, &err) < 0) {
+		log_error("%s", err.text);
+		return;
+	}
+	sweep_dir(d, "g", STORE_NODE, end_guest);
+	sweep_dir(d, "h", STORE_NODE, end_host);
+	sweep_dir(d, "p", STORE_PORT, end_relay);
+	sweep_dir(d, "v", STORE_PORT, end_vhost);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of a deployment as a client may send it, down to the topology; and base64. */
+#include "control/base64.h"
+#include "control/vnet_priv.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_base64(const uint8_t *data, size_t size)
+{
+	char *text = base64_encode(data, size), *raw = strndup((const char *)data, size);
+	size_t len = 0;
+	void *bytes;
+
+	if (!text || !raw || base64_decode(text, &bytes, &len) || len != size ||
+	    (size && memcmp(bytes, data, size) != 0))
+		abort();
+	free(bytes);
+	free(text);
+	if (!base64_decode(raw, &bytes, &len))
+		free(bytes);
+	free(raw);
+}
+
+static void try_deploy(json_t *body)
+{
+	const char *file = json_string_value(json_object_get(body, "file"));
+	const char *text = json_string_value(json_object_get(body, "topology"));
+	char *files = json_dumps(json_object_get(body, "files"), JSON_COMPACT | JSON_ENCODE_ANY);
+	struct err err = { { 0 } };
+	struct topology *t;
+
+	if (file && text && files) {
+		if (!vnet_load("- {match: \"*frr*\", guest: frr}\n- {match: \"*\", host: true}\n", "red",
+			       file, text, files, &t, &err))
+			topology_free(t);
+		else if (!err.text[0])
+			abort();
+	}
+	free(files);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	json_t *body = json_loadb((const char *)data, size, 0, NULL);
+
+	try_base64(data, size);
+	try_deploy(body);
+	json_decref(body);
+	return 0;
+}
