@@ -90,6 +90,10 @@ void intake_dump_begin(struct intake *in);
 /* Payload of one AGENT_NETLINK frame: whole rtnetlink messages. */
 void intake_netlink(struct intake *in, const void *bytes, size_t len);
 
+/* The agent's AGENT_DUMP_AGAIN: of the dump under way, the answer to this request (RTM_GET*, AF_*)
+ * is void and is told anew. */
+void intake_dump_again(struct intake *in, uint16_t type, uint8_t af);
+
 /* struct agent_forward.flags */
 void intake_forward(struct intake *in, uint32_t flags);
 

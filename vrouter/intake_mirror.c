@@ -97,9 +97,23 @@ void mirror_link_del(struct intake *in, uint32_t ifindex)
 }
 
 /* Addresses carry their generation as the map's value. */
-static void *gen_value(const struct intake *in)
+static void *gen_value(uint8_t gen)
 {
-	return (void *)(uintptr_t)(in->gen + 1u);
+	return (void *)(uintptr_t)(gen + 1u);
+}
+
+void mirror_addrs_again(struct intake *in, uint8_t family)
+{
+	const void *key;
+	void *v;
+
+	/* Twice: the first change may make the map grow, which stirs what is still to come. */
+	for (size_t at = 0, pass = 0; pass < 2; pass++, at = 0) {
+		while (hash_map_next(in->addrs, &at, &key, &v)) {
+			if (((const struct addr_key *)key)->family == family)
+				(void)hash_map_set(in->addrs, key, gen_value((uint8_t)(in->gen - 1)));
+		}
+	}
 }
 
 static void addr_gone(struct intake *in, const struct addr_key *k)
@@ -147,7 +161,7 @@ void mirror_addr(struct intake *in, const struct addr_key *k, bool add)
 		in->links_dirty = true;
 		flush_note(in, EVENT_UP, l->ifindex, 0);
 	}
-	if (hash_map_set(in->addrs, k, gen_value(in)) < 0)
+	if (hash_map_set(in->addrs, k, gen_value(in->gen)) < 0)
 		in->stats.refused++;
 }
 
@@ -221,6 +235,14 @@ static uint64_t conf_key(uint8_t family, uint32_t ifindex)
 	return (uint64_t)family << 32 | ifindex;
 }
 
+uint8_t mirror_conf_family(const void *key)
+{
+	uint64_t k;
+
+	memcpy(&k, key, sizeof(k));
+	return (uint8_t)(k >> 32);
+}
+
 const struct conf *conf_find(const struct intake *in, uint8_t family, uint32_t ifindex)
 {
 	uint64_t key = conf_key(family, ifindex);
@@ -266,7 +288,7 @@ void mirror_sweep(struct intake *in)
 			mirror_link_del(in, ((struct link *)v)->ifindex);
 	}
 	for (at = 0; hash_map_next(in->addrs, &at, &key, &v);) {
-		if (v != gen_value(in))
+		if (v != gen_value(in->gen))
 			hash_map_del(in->addrs, key);
 	}
 	for (at = 0; hash_map_next(in->neighs, &at, NULL, &v);) {

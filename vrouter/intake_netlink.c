@@ -71,7 +71,7 @@ static bool attr_mac(const struct attrs *a, unsigned type, uint8_t mac[6])
 	return true;
 }
 
-static int family_of(uint8_t af)
+int family_of(uint8_t af)
 {
 	return af == AF_INET ? 4 : af == AF_INET6 ? 6 : 0;
 }

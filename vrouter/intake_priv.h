@@ -243,6 +243,7 @@ struct attrs {
 	struct rd at[ATTRS_MAX]; /* p NULL: absent */
 	bool unknown;		 /* some type above ATTRS_MAX */
 };
+int family_of(uint8_t af); /* 4, 6; 0: another */
 bool attrs_parse(struct rd r, struct attrs *a);
 bool attr_u32(const struct attrs *a, unsigned type, uint32_t *out);
 bool rule_message(struct intake *in, struct rd r, bool add);
@@ -261,6 +262,8 @@ void mirror_neigh_del(struct intake *in, const struct addr_key *k);
 void mirror_neigh_place(struct intake *in, struct neigh *n);
 void mirror_conf(struct intake *in, uint8_t family, uint32_t ifindex, const struct conf *c);
 const struct conf *conf_find(const struct intake *in, uint8_t family, uint32_t ifindex);
+uint8_t mirror_conf_family(const void *key); /* of in->confs */
+void mirror_addrs_again(struct intake *in, uint8_t family); /* see intake_again.c */
 void mirror_sweep(struct intake *in);
 void mirror_fini(struct intake *in);
 

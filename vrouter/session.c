@@ -148,6 +148,15 @@ static void commit(evutil_socket_t fd, short what, void *arg)
 	charge(s, since);
 }
 
+static void take_again(struct session *s, struct rd r)
+{
+	struct agent_again again;
+
+	rd_copy(&r, &again, sizeof(again));
+	if (!r.bad && s->dumping)
+		intake_dump_again(s->intake, again.type, again.family);
+}
+
 static void take_routes(struct session *s, const struct agent_frame *h, const uint8_t *payload)
 {
 	struct rd r = rd_of(payload, h->len);
@@ -159,6 +168,9 @@ static void take_routes(struct session *s, const struct agent_frame *h, const ui
 	case AGENT_DUMP_BEGIN:
 		s->dumping = true;
 		intake_dump_begin(s->intake);
+		return;
+	case AGENT_DUMP_AGAIN:
+		take_again(s, r);
 		return;
 	case AGENT_DUMP_END:
 		if (!s->dumping)
@@ -193,6 +205,7 @@ static void take(struct session *s, const struct agent_frame *h, const uint8_t *
 		s->ops->ready(s->arg);
 		break;
 	case AGENT_DUMP_BEGIN:
+	case AGENT_DUMP_AGAIN:
 	case AGENT_NETLINK:
 	case AGENT_DUMP_END:
 	case AGENT_FORWARD:

@@ -53,6 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 4:
 			intake_forward(in, data[1]);
 			break;
+		case 5:
+			intake_dump_again(in, (uint16_t)(18 + data[1] / 2 * 4), data[1] % 2 ? 10 : 2);
+			break;
 		case 6: /* the engine has lost everything */
 			held_fini(&held);
 			intake_replay(in);

@@ -19,8 +19,9 @@
  *
  * Routes: the host sends AGENT_WATCH; the guest answers with a dump (AGENT_NETLINK frames) between
  * AGENT_DUMP_BEGIN and AGENT_DUMP_END and then streams changes as AGENT_NETLINK. Changes may come
- * inside a dump; applying messages in order gives the right end state. When the guest loses
- * notifications (ENOBUFS) it begins a new dump by itself; the host marks and sweeps.
+ * inside a dump; what they overtook in it is dumped once more, after an AGENT_DUMP_AGAIN, and then
+ * applying messages in order gives the right end state. When the guest loses notifications (ENOBUFS)
+ * it begins a new dump by itself; the host marks and sweeps.
  */
 
 #include <stdint.h>
@@ -48,6 +49,13 @@ enum agent_type {
 	AGENT_STDOUT,	  /* id; bytes */
 	AGENT_STDERR,	  /* id; bytes */
 	AGENT_EXIT,	  /* id; payload i32: exit status, 128+signal, or -errno when not started */
+	AGENT_DUMP_AGAIN, /* payload struct agent_again: that part of the dump is void, and comes anew */
+};
+
+struct agent_again {
+	uint16_t type; /* of the request: RTM_GETROUTE, ... */
+	uint8_t family; /* AF_* */
+	uint8_t pad;
 };
 
 struct agent_frame {

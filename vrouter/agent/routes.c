@@ -71,7 +71,11 @@ static void ask(void)
 static void step_done(void)
 {
 	if (interrupted && redone < REDO_MAX) {
+		const struct agent_again again = { .type = steps[step].type,
+						   .family = steps[step].family };
+
 		redone++;
+		port_send(AGENT_DUMP_AGAIN, 0, &again, sizeof(again));
 		ask();
 		return;
 	}

@@ -8,7 +8,7 @@
 #include <time.h>
 
 static struct {
-	unsigned begins, ends, commits, netlinks;
+	unsigned begins, agains, ends, commits, netlinks;
 	size_t bytes;
 	uint32_t forward;
 	unsigned burn_ms; /* what a message costs */
@@ -17,6 +17,11 @@ static struct {
 void intake_dump_begin(struct intake *in)
 {
 	fake_intake.begins++;
+}
+
+void intake_dump_again(struct intake *in, uint16_t type, uint8_t af)
+{
+	fake_intake.agains += type == 26 && af == 10;
 }
 
 void intake_netlink(struct intake *in, const void *bytes, size_t len)

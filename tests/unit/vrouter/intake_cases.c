@@ -367,6 +367,26 @@ static void replay_is_everything(void **state)
 	assert_int_equal(held_lookup(&held, 254, 4, IP(21, 0, 0, 1))->mac[5], 9);
 }
 
+/* A change overtook a part of the dump, which is told anew without what is gone. */
+static void what_a_redone_dump_does_not_repeat(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		intake_dump_begin(in);
+		link_is(2, 2, 1500, 0);
+		link_is(3, 3, 1500, 0);
+		via(2, IP(10, 0, 0, 9));
+		route_is(RTM_DELROUTE, 254, IP(20, 0, 0, 0), 8, RTN_UNICAST);
+		via(2, IP(10, 0, 0, 9));
+		route_is(RTM_NEWROUTE, 254, IP(20, 0, 0, 0), 8, RTN_UNICAST);
+		if (i == 1)
+			intake_dump_again(in, RTM_GETROUTE, AF_INET);
+		intake_dump_again(in, RTM_GETROUTE, AF_INET6);
+		neigh_is(2, IP(10, 0, 0, 9), 9);
+		intake_dump_end(in);
+		assert_int_equal(goes_to(1, IP(20, 0, 0, 1)), i ? 0 : 9);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -376,6 +396,7 @@ int main(void)
 		TEST(what_else_forwards),	  TEST(too_many_routes),
 		TEST(mac_and_mtu_are_the_ports),  TEST(what_a_route_may_carry),
 		TEST(ipv6_siblings),		  TEST(replay_is_everything),
+		TEST(what_a_redone_dump_does_not_repeat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

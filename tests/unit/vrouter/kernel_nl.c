@@ -143,7 +143,10 @@ void kernel_dump(int fd, struct intake *in)
 		again = false;
 		asked = steps[i].type;
 		dump_step(fd, in, i, feed);
-		i += !again;
+		if (again)
+			intake_dump_again(in, steps[i].type, steps[i].family);
+		else
+			i++;
 	}
 }
 

@@ -133,6 +133,7 @@ static void stale_cut_and_garbled_bytes_are_skipped(void **state)
 static void routes_come_after_a_watch(void **state)
 {
 	struct agent_forward fwd = { .flags = AGENT_FORWARD_TC };
+	struct agent_again again = { .type = 26, .family = 10 };
 
 	shake_hands();
 	frame(t.nonce, AGENT_NETLINK, 0, "early", 5);
@@ -141,13 +142,17 @@ static void routes_come_after_a_watch(void **state)
 	session_watch(t.s);
 	assert_int_equal(heard(NULL, 0).type, AGENT_WATCH);
 	frame(t.nonce, AGENT_DUMP_END, 0, NULL, 0); /* of no dump */
+	frame(t.nonce, AGENT_DUMP_AGAIN, 0, &again, sizeof(again));
 	frame(t.nonce, AGENT_DUMP_BEGIN, 0, NULL, 0);
 	frame(t.nonce, AGENT_NETLINK, 0, "route", 5);
-	frame(t.nonce, AGENT_FORWARD, 0, &fwd, 3); /* too short */
+	frame(t.nonce, AGENT_DUMP_AGAIN, 0, &again, 3); /* too short */
+	frame(t.nonce, AGENT_DUMP_AGAIN, 0, &again, sizeof(again));
+	frame(t.nonce, AGENT_FORWARD, 0, &fwd, 3);
 	frame(t.nonce, AGENT_FORWARD, 0, &fwd, sizeof(fwd));
 	frame(t.nonce, AGENT_DUMP_END, 0, NULL, 0);
 	turn();
 	assert_int_equal(fake_intake.begins, 1);
+	assert_int_equal(fake_intake.agains, 1);
 	assert_int_equal(fake_intake.bytes, 5);
 	assert_int_equal(fake_intake.forward, AGENT_FORWARD_TC);
 	assert_int_equal(fake_intake.ends, 1);
