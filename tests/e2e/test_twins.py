@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two networks with the same names and addresses, as the quickstart deploys them."""
 import json
+import os
+import pty
+import select
 import subprocess
 import time
 
@@ -137,6 +140,29 @@ def test_exec_in_guests_and_hosts(weft):
     assert weft.exec("red", "r1", "wc", "-c", stdin=b"x" * 100_000).strip() == "100000"
     big = weft.exec("red", "r1", "sh", "-c", "dd if=/dev/zero bs=1000 count=1000 2>/dev/null | tr '\\0' x")
     assert big == "x" * 1_000_000
+
+
+def test_console(weft):
+    """A line wakes a shell; Ctrl-] leaves."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(BIN / "weft", ["weft", "console", "red", "r1"], ENV)
+    said = b""
+
+    def hears(text, asking):
+        nonlocal said
+        os.write(fd, asking)
+        if select.select([fd], [], [], 1)[0]:
+            said += os.read(fd, 4096)
+        return text in said
+    try:
+        await_true("a prompt", 30, lambda: hears(b"# ", b"\n"))
+        await_true("an answer", 30, lambda: hears(b"it is 42", b"echo it is $((40 + 2))\n"))
+        os.write(fd, b"exit\n\x1d")
+        assert await_true("its end", 10, lambda: (
+            w := os.waitpid(pid, os.WNOHANG))[0] and w)[1] == 0
+    finally:
+        os.close(fd)
 
 
 def test_idle_engine_uses_little(weft):

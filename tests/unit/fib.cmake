@@ -10,5 +10,5 @@ else()
 endif()
 set(WEFT_DATA "${data}" CACHE PATH "Real routing tables: bgp4-full.txt.xz, bgp6-full.txt.xz")
 weft_unit(fib tables DEPS fib)
-set_tests_properties(unit/fib/tables PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300
+set_tests_properties(unit/fib/tables PROPERTIES LABELS "unit;slow" SKIP_RETURN_CODE 77 TIMEOUT 300
   ENVIRONMENT "WEFT_DATA=${WEFT_DATA}")
