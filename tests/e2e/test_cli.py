@@ -61,7 +61,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def lab():
     with tempfile.TemporaryDirectory(prefix="weft-cli-") as d:
         with open(d + "/images.yml", "w") as f:
-            f.write("images:\n  - {match: '*frr*', image: frr}\n")
+            f.write("- {match: '*frr*', guest: frr}\n")
         with open(d + "/red.clab.yml", "w") as f:
             f.write(TOPOLOGY)
         server = Server(d + "/weftd.sock", Handler)
