@@ -39,8 +39,24 @@ struct router {
 	char error[512];
 };
 
+/* router_guest.c */
+
 /* One port's record, with its relay socket when it is connected. */
 void router_send_port(struct router *r, unsigned i);
+/* Directories that let this guest alone reach its vhost-user sockets. */
+int router_make_vhost_dirs(const struct router *r, struct err *err);
+int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err *err);
+/* Connects the relays that are not; false while a machine has not made its sockets yet. */
+bool router_connect_relays(struct router *r);
+void router_close_relays(struct router *r);
+void router_remove_sockets(struct router *r);
+
+/* router_exec.c: runs the topology's exec lines unless they have run in this guest. */
+void router_exec_begin(struct router *r);
+/* The guest is to be a new one, in which they have not run. */
+void router_exec_forget(struct router *r);
+
+/* router.c */
 void router_send_node(struct router *r);
 
 #endif
