@@ -110,8 +110,10 @@ void mirror_addrs_again(struct intake *in, uint8_t family)
 	/* Twice: the first change may make the map grow, which stirs what is still to come. */
 	for (size_t at = 0, pass = 0; pass < 2; pass++, at = 0) {
 		while (hash_map_next(in->addrs, &at, &key, &v)) {
-			if (((const struct addr_key *)key)->family == family)
-				(void)hash_map_set(in->addrs, key, gen_value((uint8_t)(in->gen - 1)));
+			struct addr_key k = *(const struct addr_key *)key;
+
+			if (k.family == family)
+				(void)hash_map_set(in->addrs, &k, gen_value((uint8_t)(in->gen - 1)));
 		}
 	}
 }

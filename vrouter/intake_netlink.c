@@ -327,8 +327,15 @@ static bool route_options(struct route *out, const struct rtmsg *m, const struct
 
 		out->key.source = (uint32_t)hash_bytes(src.p, src.p ? src.left : 0) | m->rtm_src_len;
 	}
-	if (out->key.family == 4)
+	if (out->key.family == 4) {
+		struct rd metrics_of = a->at[RTA_METRICS];
+
 		attr_u32(a, RTA_PREFSRC, &out->key.prefsrc);
+		attr_u32(a, RTA_FLOW, &out->key.rest);
+		if (metrics_of.p)
+			out->key.rest ^= (uint32_t)hash_bytes(metrics_of.p, metrics_of.left);
+		out->key.rest = out->key.rest * 256 ^ m->rtm_protocol;
+	}
 	return true;
 }
 

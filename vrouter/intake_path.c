@@ -149,6 +149,14 @@ static struct nh *unicast(struct intake *in, struct info *i, enum why *why)
 	return paths_resolve(in, &i->key, paths, n, why, &i->arg);
 }
 
+/* A route by an object is told as blackhole when either is: after a change nobody knows which. */
+static bool object_forwards(const struct intake *in, uint32_t id)
+{
+	const struct obj *o = id ? obj_find(in, id) : NULL;
+
+	return o && !o->blackhole;
+}
+
 /* Works out i->nh unless that is known since the last change of links or objects. */
 void info_resolve(struct intake *in, struct info *i)
 {
@@ -164,7 +172,7 @@ void info_resolve(struct intake *in, struct info *i)
 		i->nh = nh_ref(in->nh_punt);
 	} else if (i->key.type == RTN_UNICAST) {
 		i->nh = unicast(in, i, &why);
-	} else if (i->key.type == RTN_BLACKHOLE) {
+	} else if (i->key.type == RTN_BLACKHOLE && !object_forwards(in, i->key.nhid)) {
 		i->nh = nh_ref(in->nh_drop);
 	} else {
 		if (i->key.type == RTN_THROW || i->key.type > RTN_PROHIBIT)

@@ -112,6 +112,7 @@ struct info_key {
 	uint8_t family, type, tos, flags;
 	uint32_t metric, nhid, prefsrc, mtu, source; /* source: hash of RTA_SRC, 0 none */
 	uint32_t scope;
+	uint32_t rest; /* IPv4: what else tells the kernel two routes apart */
 	uint32_t path_count;
 };
 

@@ -175,6 +175,41 @@ static void alias_insert(struct intake *in, struct node *n, unsigned rank, struc
 	node_changed(in, n, rank);
 }
 
+static bool by_object(uint8_t type)
+{
+	return type == RTN_UNICAST || type == RTN_BLACKHOLE;
+}
+
+/* The route by this object that this one is, too: its type is told as blackhole while the object
+ * is one. */
+static struct alias *alias_by_object(struct node *n, unsigned rank, const struct info_key *k)
+{
+	for (struct alias *a = n->routes; a && k->nhid; a = a->next) {
+		struct info_key own = a->info->key;
+
+		if (by_object(own.type) && by_object(k->type))
+			own.type = k->type;
+		if (a->rank == rank && !memcmp(&own, k, sizeof(own)))
+			return a;
+	}
+	return NULL;
+}
+
+/* When an object changes the kernel tells its routes again, as replacements, each of itself alone. */
+static bool told_again(struct intake *in, struct node *n, unsigned rank, struct info *info)
+{
+	struct alias *a = alias_by_object(n, rank, &info->key);
+
+	if (!a)
+		return false;
+	info_put(in, a->info);
+	a->info = info;
+	a->gen = in->gen;
+	a->lost = false;
+	node_changed(in, n, rank);
+	return true;
+}
+
 /* One route with one info into one FIB's trie. */
 static void node_add(struct intake *in, struct node *n, unsigned rank, struct info *info,
 		     uint16_t nlflags)
@@ -202,6 +237,8 @@ static void node_add(struct intake *in, struct node *n, unsigned rank, struct in
 		}
 		return;
 	}
+	if (nlflags & NLM_F_REPLACE && told_again(in, n, rank, info))
+		return;
 	if (nlflags & NLM_F_REPLACE && !v6) {
 		for (at = &n->routes; *at; at = &(*at)->next) {
 			if (alias_same_key(*at, rank, &info->key)) {
@@ -223,7 +260,9 @@ static void trie_add6(struct intake *in, struct node *n, unsigned rank, struct r
 	struct alias **at = &n->routes;
 	struct info *info;
 
-	while (nlflags & NLM_F_REPLACE && *at) {
+	if (alias_by_object(n, rank, &k))
+		at = NULL; /* node_add() finds it */
+	while (nlflags & NLM_F_REPLACE && at && *at) {
 		if (alias_same_key(*at, rank, &k))
 			alias_free(in, n, at);
 		else
@@ -233,7 +272,7 @@ static void trie_add6(struct intake *in, struct node *n, unsigned rank, struct r
 	for (unsigned i = 0; i < (r->key.path_count ? r->key.path_count : 1); i++) {
 		info = info_get(in, &k, &r->paths[i]);
 		if (info)
-			node_add(in, n, rank, info, nlflags & (uint16_t)~NLM_F_REPLACE);
+			node_add(in, n, rank, info, at ? nlflags & (uint16_t)~NLM_F_REPLACE : nlflags);
 		else
 			in->routes_full[1] = true;
 	}
@@ -302,6 +341,8 @@ static struct alias **alias_meant(struct node *n, unsigned rank, const struct in
 		struct info_key own = (*at)->info->key;
 
 		own.flags = k->flags;
+		if (k->nhid && by_object(own.type) && by_object(k->type))
+			own.type = k->type;
 		own.path_count = k->path_count;
 		if ((*at)->rank == rank && !memcmp(&own, k, sizeof(own)) &&
 		    paths_same((*at)->info, paths, count))

@@ -12,6 +12,7 @@
 #include <linux/lwtunnel.h>
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,16 @@ static void neigh_is(int ifindex, const uint8_t ip[4], uint8_t mac)
 	attr(NDA_DST, ip, 4);
 	attr(NDA_LLADDR, ((uint8_t[]){ 2, 0, 0, 0, 1, mac }), 6);
 	say(RTM_NEWNEIGH, 0, &m, sizeof(m));
+}
+
+/* Of table main, with the attributes that were put before. */
+static void say_route(uint16_t type, uint16_t flags, const uint8_t ip[4], uint8_t kind)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 8, .rtm_type = kind,
+			   .rtm_table = 254 };
+
+	attr(RTA_DST, ip, 4);
+	say(type, flags, &m, sizeof(m));
 }
 
 /* With the attributes that were put before. */
@@ -367,6 +378,44 @@ static void replay_is_everything(void **state)
 	assert_int_equal(held_lookup(&held, 254, 4, IP(21, 0, 0, 1))->mac[5], 9);
 }
 
+static void object_is(uint32_t id, const uint8_t gw[4])
+{
+	struct nhmsg m = { .nh_family = AF_INET };
+
+	attr32(NHA_ID, id);
+	if (gw) {
+		attr32(NHA_OIF, 2);
+		attr(NHA_GATEWAY, gw, 4);
+	} else {
+		attr(NHA_BLACKHOLE, NULL, 0);
+	}
+	say(RTM_NEWNEXTHOP, NLM_F_REPLACE, &m, sizeof(m));
+}
+
+/* An object changes, and the kernel tells the second of two equal routes again. */
+static void a_changed_object_replaces_no_other_route(void **state)
+{
+	object_is(5, NULL);
+	via(3, IP(10, 1, 0, 8));
+	route_is(RTM_NEWROUTE, 254, IP(21, 0, 0, 0), 8, RTN_UNICAST);
+	attr32(RTA_NH_ID, 5);
+	say_route(RTM_NEWROUTE, NLM_F_APPEND, IP(21, 0, 0, 0), RTN_BLACKHOLE);
+	object_is(5, IP(10, 0, 0, 9));
+	commit_says("");
+	attr32(RTA_NH_ID, 5);
+	say_route(RTM_NEWROUTE, NLM_F_REPLACE, IP(21, 0, 0, 0), RTN_UNICAST);
+	commit_says("");
+	assert_int_equal(goes_to(0, IP(21, 0, 0, 1)), 8);
+	via(3, IP(10, 1, 0, 8));
+	route_is(RTM_DELROUTE, 254, IP(21, 0, 0, 0), 8, RTN_UNICAST);
+	commit_says("");
+	assert_int_equal(goes_to(0, IP(21, 0, 0, 1)), 9);
+	attr32(RTA_NH_ID, 5);
+	say_route(RTM_DELROUTE, 0, IP(21, 0, 0, 0), RTN_BLACKHOLE);
+	commit_says("");
+	assert_int_equal(goes_to(0, IP(21, 0, 0, 1)), 0);
+}
+
 /* A change overtook a part of the dump, which is told anew without what is gone. */
 static void what_a_redone_dump_does_not_repeat(void **state)
 {
@@ -397,6 +446,7 @@ int main(void)
 		TEST(mac_and_mtu_are_the_ports),  TEST(what_a_route_may_carry),
 		TEST(ipv6_siblings),		  TEST(replay_is_everything),
 		TEST(what_a_redone_dump_does_not_repeat),
+		TEST(a_changed_object_replaces_no_other_route),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
