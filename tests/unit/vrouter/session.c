@@ -176,9 +176,8 @@ static void a_costly_guest_waits(void **state)
 	fake_intake.burn_ms = 25;
 	for (unsigned i = 0; i < 3; i++)
 		frame(t.nonce, AGENT_NETLINK, 0, "route", 5);
+	/* Two rests of four times 25 ms of CPU at the least, however slow the machine is. */
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	turn();
-	assert_int_equal(fake_intake.netlinks, 1);
 	while (fake_intake.netlinks < 3)
 		event_base_loop(t.base, EVLOOP_ONCE);
 	clock_gettime(CLOCK_MONOTONIC, &to);
