@@ -67,7 +67,7 @@ endfunction()
 function(weft_pytest kind name)
   cmake_parse_arguments(arg "" "TIMEOUT" "LABELS" ${ARGN})
   add_test(NAME ${kind}/${name}
-    COMMAND /usr/bin/python3 -m pytest -q -p no:cacheprovider ${PROJECT_SOURCE_DIR}/tests/${kind}/test_${name}.py)
+    COMMAND /usr/bin/python3 -m pytest -q -rP -p no:cacheprovider ${PROJECT_SOURCE_DIR}/tests/${kind}/test_${name}.py)
   set_tests_properties(${kind}/${name} PROPERTIES LABELS "${kind};${arg_LABELS}" TIMEOUT ${arg_TIMEOUT}
     RUN_SERIAL TRUE
     ENVIRONMENT "WEFT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};WEFT_SRC=${PROJECT_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1")
