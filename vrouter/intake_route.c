@@ -195,7 +195,7 @@ static struct alias *alias_by_object(struct node *n, unsigned rank, const struct
 	return NULL;
 }
 
-/* When an object changes the kernel tells its routes again, as replacements, each of itself alone. */
+/* When an object changes the kernel tells its routes again: as replacements, each of itself. */
 static bool told_again(struct intake *in, struct node *n, unsigned rank, struct info *info)
 {
 	struct alias *a = alias_by_object(n, rank, &info->key);

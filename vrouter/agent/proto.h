@@ -20,8 +20,8 @@
  * Routes: the host sends AGENT_WATCH; the guest answers with a dump (AGENT_NETLINK frames) between
  * AGENT_DUMP_BEGIN and AGENT_DUMP_END and then streams changes as AGENT_NETLINK. Changes may come
  * inside a dump; what they overtook in it is dumped once more, after an AGENT_DUMP_AGAIN, and then
- * applying messages in order gives the right end state. When the guest loses notifications (ENOBUFS)
- * it begins a new dump by itself; the host marks and sweeps.
+ * applying messages in order gives the right end state. When the guest loses notifications
+ * (ENOBUFS) it begins a new dump by itself; the host marks and sweeps.
  */
 
 #include <stdint.h>
