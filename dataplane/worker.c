@@ -18,7 +18,7 @@ enum {
 	RING_SIZE = 4096,
 	SPIN_US = 50,	   /* looks for work this long before it sleeps */
 	SLEEP_MIN_US = 200, /* between looks at devices, which cannot wake it */
-	SLEEP_MAX_US = 1000,
+	SLEEP_MAX_US = 2000,
 };
 
 void worker_wake(struct worker *w)

@@ -26,6 +26,8 @@ static void after(struct event *ev, unsigned ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
+	/* From now, and not from when this turn of the loop began: it may have taken long. */
+	event_base_update_cache_time(event_get_base(ev));
 	event_add(ev, &tv);
 }
 

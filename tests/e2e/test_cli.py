@@ -152,7 +152,7 @@ def test_small_verbs(lab):
 def test_nobody_answers(tmp_path):
     where = str(tmp_path / "run")  # the run directory goes with the last vnet
     assert weft(where, "inspect")[0] == 4
-    assert weft(where, "destroy", "--all")[:2] == (0, "nothing to destroy\n")
+    assert weft(where, "destroy", "--all")[:2] == (0, "nothing to destroy: weftd does not run\n")
     assert "not running" in weft(where, "version")[1]
 
 
