@@ -15,6 +15,10 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 # The baseline is what DPDK itself asks for; anything newer is chosen at run time.
 add_compile_options(-march=corei7 -Wall -Wextra -Wshadow -Wstrict-prototypes
   -Wmissing-prototypes -Wno-unused-parameter -fno-strict-aliasing -fstack-protector-strong)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+  # Records with their array behind them, as gcc allows; the kernel's own netlink macros.
+  add_compile_options(-Wno-gnu-variable-sized-type-not-at-end -Wno-sign-compare)
+endif()
 add_compile_definitions(_GNU_SOURCE WEFT_VERSION="${PROJECT_VERSION}")
 if(WEFT_WERROR)
   add_compile_options(-Werror)

@@ -139,8 +139,8 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM link_down WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
-		"DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
-		"(kind = 1 AND id IN (SELECT vnet FROM ending))",
+		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
+		 "(kind = 1 AND id IN (SELECT vnet FROM ending))"),
 		"DELETE FROM ending",
 	};
 	int code = store_begin(s, err);
