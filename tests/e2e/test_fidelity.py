@@ -108,8 +108,15 @@ def test_a_vrf_selects_the_fib(weft):
         f["table"] for f in weft.node("red", "r2")["fib"]})
 
 
-def test_mtu_is_answered_by_the_guest(weft):
-    """A packet larger than the way out: the guest says so, the engine does not cut."""
-    weft.exec("red", "h1", "ip", "link", "set", "eth1", "mtu", "1500")
-    out = weft.exec("red", "h1", "ping", "-n", "-c", "2", "-s", "1472", "-M", "do", "-W", "2", H2)
-    assert "0% packet loss" in out
+def test_a_smaller_mtu_is_answered_by_the_guest(weft):
+    """The guest lowers an MTU: what is too large for that way out gets the guest's own ICMP error."""
+    weft.exec("red", "r1", "sh", "-c", "ip route add 198.51.100.0/24 via 10.0.13.2 dev eth2 && "
+              "ip link set eth2 mtu 1400")
+    try:
+        await_true("inspect says why", 20, lambda: any("mtu of eth2 is 1400" in r for r in punted(weft)))
+        out = weft.exec("red", "h1", "ping", "-n", "-c", "1", "-s", "1472", "-M", "do", "-W", "5",
+                        "198.51.100.1", status=None)
+        assert "Frag needed" in out and "mtu = 1400" in out
+    finally:
+        weft.exec("red", "r1", "sh", "-c", "ip link set eth2 mtu 1500; ip route del 198.51.100.0/24")
+    await_true("the reason goes", 20, lambda: not punted(weft))
