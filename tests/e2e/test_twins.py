@@ -74,7 +74,6 @@ def test_transit_does_not_pass_through_guests(weft, address):
         return all(weft.port("red", r, p)["forwarded"] - forwarded[r] >= count
                    for r, p in (("r1", "eth3"), ("r3", "eth1")))
     await_true("a million packets forwarded by r1 and by r3", 60, grown)
-    print(f"{count / (time.monotonic() - began) / 1e3:.0f} kpps")
     for router, before in seen.items():
         # Hellos, acknowledgements, ARP, the ICMP errors of a closed port: some a second.
         control = 200 + 60 * (time.monotonic() - began)
