@@ -50,7 +50,7 @@ static void end_guest(struct weftd *d, const char *path)
 	if (!o)
 		return;
 	snprintf(o->dir, sizeof(o->dir), "%s", path);
-	code = hv_adopt(d->base, path, on_machine, o, &o->machine, &err);
+	code = hv_adopt(d->base, path, NULL, on_machine, o, &o->machine, &err);
 	if (!code) {
 		log_info("%s: ending a guest of no vnet", path);
 		hv_stop(o->machine);

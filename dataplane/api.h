@@ -115,6 +115,8 @@ enum dp_node_kind { DP_NODE_ROUTER = 1, DP_NODE_HOST, DP_NODE_BRIDGE, DP_NODE_PH
 #define DP_NODE_PUNT_IP4 1u /* fidelity: punt all transit IPv4, the guest forwards it */
 #define DP_NODE_PUNT_IP6 2u
 #define DP_NODE_KEEP	 4u /* leave the flags above as they are if the node exists */
+#define DP_NODE_ASLEEP	 8u /* the guest is saved on disk: the engine answers ARP and ND for the
+			       addresses that its FIBs hold as DP_NH_LOCAL; not kept by DP_NODE_KEEP */
 
 struct dp_node {
 	struct dp_record rec;
@@ -180,10 +182,11 @@ struct dp_fib {
 };
 
 enum dp_nh_kind {
-	DP_NH_PUNT = 1, /* local delivery, glean, anything the engine cannot represent */
+	DP_NH_PUNT = 1, /* glean, anything the engine cannot represent */
 	DP_NH_DROP,	/* blackhole */
 	DP_NH_ADJ,	/* out by `port` to `mac` */
 	DP_NH_GROUP,	/* ECMP over `members` (ids of DP_NH_ADJ or DP_NH_PUNT), by flow hash */
+	DP_NH_LOCAL,	/* an address of the router itself: punt */
 };
 
 /* Next-hop ids are scoped to their node. */

@@ -10,6 +10,7 @@
  * than a local socket write. Callbacks come from the loop, never from inside a call.
  */
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -42,11 +43,20 @@ struct hv_conf {
 	unsigned cpus;
 	unsigned nic_count;
 	const struct hv_nic *nics; /* order = PCI order */
+	/* Directory of a saved machine to go on from; NULL: boots. Kernel, command line, memory and
+	 * CPUs are those it was saved with (hv_fingerprint()); of a template NICs are new, and the
+	 * guest finds them by a PCI rescan. Memory is shared with it and copied on write. */
+	const char *from;
+	bool paused; /* waits for hv_resume() before its first instruction */
 };
 
 enum hv_event {
-	HV_RUNNING, /* powered on, control channel up */
+	HV_RUNNING, /* control channel up and, with `from`, its state loaded */
 	HV_STOPPED, /* the process has ended, for whatever reason; reason says which */
+	HV_PAUSED,  /* hv_pause(): the guest stands still, its clocks and timers with it */
+	HV_RESUMED, /* hv_resume(): it goes on */
+	HV_SAVED,   /* hv_save() is done; the machine is still paused */
+	HV_NOT_SAVED, /* reason says why; nothing is left of it; the machine is still paused */
 };
 
 typedef void (*hv_event_cb)(struct hv_machine *m, enum hv_event ev, const char *reason, void *arg);
@@ -56,12 +66,17 @@ struct hv_backend {
 	const char *name; /* "qemu" */
 	int (*start)(struct event_base *base, const struct hv_conf *conf, hv_event_cb cb, void *arg,
 		     struct hv_machine **out, struct err *err);
-	int (*adopt)(struct event_base *base, const char *dir, hv_event_cb cb, void *arg,
-		     struct hv_machine **out, struct err *err);
+	int (*adopt)(struct event_base *base, const char *dir, const char *from, hv_event_cb cb,
+		     void *arg, struct hv_machine **out, struct err *err);
 	void (*stop)(struct hv_machine *m);
 	int (*set_carrier)(struct hv_machine *m, unsigned nic, bool up);
+	int (*pause)(struct hv_machine *m);
+	int (*resume)(struct hv_machine *m);
+	int (*save)(struct hv_machine *m, const char *dir, bool as_template, struct err *err);
+	int (*fingerprint)(const struct hv_conf *conf, struct buf *out, struct err *err);
 	pid_t (*pid)(const struct hv_machine *m);
 	const char *(*accel)(const struct hv_machine *m); /* "kvm", "tcg" */
+	int64_t (*instant)(const struct hv_machine *m);
 	void (*detach)(struct hv_machine *m);
 };
 
@@ -75,8 +90,10 @@ int hv_start(struct event_base *base, const struct hv_conf *conf, hv_event_cb cb
 	     struct hv_machine **out, struct err *err);
 
 /* Finds the machine that runs in dir (from machine.json: pid, start time, backend), reconnects.
- * -ENOENT: none runs there. HV_RUNNING follows as after a start. */
-int hv_adopt(struct event_base *base, const char *dir, hv_event_cb cb, void *arg,
+ * from: the saved machine that it may have started from, or NULL; when it did, hv_save() writes
+ * only what differs. -ENOENT: none runs there. HV_RUNNING follows as after a start. A paused
+ * machine stays paused, and one whose saving was cut off is paused. */
+int hv_adopt(struct event_base *base, const char *dir, const char *from, hv_event_cb cb, void *arg,
 	     struct hv_machine **out, struct err *err);
 
 /* Kills it now (routers have no disks to sync). HV_STOPPED follows. */
@@ -84,6 +101,28 @@ void hv_stop(struct hv_machine *m);
 
 /* The NIC's carrier as the guest sees it. Queued until the control channel is up. */
 int hv_set_carrier(struct hv_machine *m, unsigned nic, bool up);
+
+/* Both are harmless when it is so already, and are queued until the control channel is up.
+ * HV_PAUSED or HV_RESUMED follows, each time. */
+int hv_pause(struct hv_machine *m);
+int hv_resume(struct hv_machine *m);
+
+/* When the guest last stood still or went on, by the backend's own reading; us since 1970. 0: never. */
+int64_t hv_instant(const struct hv_machine *m);
+
+/*
+ * Writes a paused machine to the directory dir, which must not exist. It is complete or not there:
+ * written beside, flushed, renamed. HV_SAVED or HV_NOT_SAVED follows; the loop is not held up.
+ *
+ * as_template: all memory goes into DIR/ram, which machines started from dir share. Otherwise only
+ * what differs from the saved machine this one started from is written, and DIR/ram is a hard link
+ * to that one's: dir goes on working when that one is deleted.
+ */
+int hv_save(struct hv_machine *m, const char *dir, bool as_template, struct err *err);
+
+/* Appends, as text, all that must be the same for a saved machine to work in another: backend and
+ * its build, accelerator, arguments, memory, CPUs. NICs, names and directories are not in it. */
+int hv_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err);
 
 pid_t hv_pid(const struct hv_machine *m);
 const char *hv_accel(const struct hv_machine *m);

@@ -423,8 +423,8 @@ clean:
 	return code;
 }
 
-static int qemu_adopt(struct event_base *base, const char *dir, hv_event_cb cb, void *arg,
-		      struct hv_machine **out, struct err *err)
+static int qemu_adopt(struct event_base *base, const char *dir, const char *from, hv_event_cb cb,
+		      void *arg, struct hv_machine **out, struct err *err)
 {
 	struct hv_record rec;
 	struct qemu *q;
@@ -464,6 +464,31 @@ static int qemu_set_carrier(struct hv_machine *m, unsigned nic, bool up)
 	return 0;
 }
 
+static int qemu_pause(struct hv_machine *m)
+{
+	return -ENOTSUP;
+}
+
+static int qemu_resume(struct hv_machine *m)
+{
+	return -ENOTSUP;
+}
+
+static int64_t qemu_instant(const struct hv_machine *m)
+{
+	return 0;
+}
+
+static int qemu_save(struct hv_machine *m, const char *dir, bool as_template, struct err *err)
+{
+	return err_set(err, -ENOTSUP, "%s: machines cannot be saved yet", of(m)->dir);
+}
+
+static int qemu_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err)
+{
+	return err_set(err, -ENOTSUP, "%s: machines cannot be saved yet", conf->name);
+}
+
 static pid_t qemu_pid(const struct hv_machine *m)
 {
 	return of(m)->rec.pid;
@@ -485,6 +510,11 @@ const struct hv_backend hv_qemu = {
 	.adopt = qemu_adopt,
 	.stop = qemu_stop,
 	.set_carrier = qemu_set_carrier,
+	.pause = qemu_pause,
+	.resume = qemu_resume,
+	.save = qemu_save,
+	.fingerprint = qemu_fingerprint,
+	.instant = qemu_instant,
 	.pid = qemu_pid,
 	.accel = qemu_accel,
 	.detach = qemu_detach,

@@ -230,7 +230,7 @@ int vrouter_adopt(struct vrouter *v, struct err *err)
 
 	if (v->machine)
 		return err_set(err, -EBUSY, "%s runs already", v->conf->name);
-	code = hv_adopt(v->base, v->conf->dir, machine_event, v, &v->machine, err);
+	code = hv_adopt(v->base, v->conf->dir, NULL, machine_event, v, &v->machine, err);
 	if (code)
 		return code;
 	v->started_ms = 0;

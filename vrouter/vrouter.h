@@ -31,12 +31,14 @@ struct vrouter_conf {
 	 * after a guest's restart its first dump waits until the daemons are ready and hold_ms have
 	 * passed, so that forwarding goes on with the old routes meanwhile. */
 	unsigned hold_ms;
+	bool cold; /* boots even where a clone of the image's template would do */
+	uint8_t machine_id[16]; /* /etc/machine-id: the same in every guest this router ever has */
 };
 
 enum vrouter_state {
 	VROUTER_STOPPED,
 	VROUTER_BOOTING,     /* machine started */
-	VROUTER_AGENT,	     /* agent answers */
+	VROUTER_AGENT,	     /* agent answers; a clone gets its identity and configuration now */
 	VROUTER_READY,	     /* daemons configured */
 	VROUTER_FAILED,	     /* machine ended; reason in vrouter_info */
 };
@@ -49,7 +51,20 @@ struct vrouter_info {
 	const char *accel;
 	unsigned restarts;
 	bool synced;	   /* the FIB equals the guest's (first dump done) */
+	bool clone;	   /* started from the image's template */
+	char cold_why[200]; /* why it is no clone: "512 MiB of memory, the template has 160"; "" */
 };
+
+/* What follows from vrouter_pause(), _resume(), _save() and _load(). */
+enum vrouter_sleep {
+	VROUTER_PAUSED,
+	VROUTER_RESUMED,   /* its wall clock is being set */
+	VROUTER_SAVED,
+	VROUTER_NOT_SAVED, /* why; still paused, nothing is left of the saving */
+	VROUTER_LOADED,	   /* runs from where it was saved, paused */
+};
+typedef void (*vrouter_sleep_cb)(struct vrouter *v, enum vrouter_sleep what, const char *why,
+				 void *arg);
 
 typedef void (*vrouter_state_cb)(struct vrouter *v, enum vrouter_state state, void *arg);
 
@@ -63,6 +78,17 @@ int vrouter_adopt(struct vrouter *v, struct err *err);
 /* Kills the machine; VROUTER_STOPPED follows. */
 void vrouter_stop(struct vrouter *v);
 void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up);
+
+/* Sleep. cb as with vrouter_create()'s; a machine that ends comes by the state callback. */
+void vrouter_on_sleep(struct vrouter *v, vrouter_sleep_cb cb, void *arg);
+int vrouter_pause(struct vrouter *v); /* -ENOENT: no machine runs */
+int vrouter_resume(struct vrouter *v);
+/* When the guest last stood still or went on, us since 1970; 0: never. */
+int64_t vrouter_instant(const struct vrouter *v);
+/* hv_save() of a paused guest. */
+int vrouter_save(struct vrouter *v, const char *dir, struct err *err);
+/* Starts the machine saved in dir, paused. The intake stays as it is until the guest's first dump. */
+int vrouter_load(struct vrouter *v, const char *dir, struct err *err);
 /* Frees the handle; a running machine goes on (for a restart of weftd). NULL allowed. */
 void vrouter_destroy(struct vrouter *v);
 

@@ -39,6 +39,8 @@ enum agent_type {
 	AGENT_STDIN, /* id; bytes; empty: end of file */
 	AGENT_KILL,  /* id; payload u32 signal */
 	AGENT_FILE,  /* id; payload struct agent_file: write a file; answered by AGENT_EXIT (0/errno) */
+	AGENT_RENEW, /* id; payload struct agent_renew: a clone's identity; answered by AGENT_EXIT */
+	AGENT_CLOCK, /* id; payload u64 ns since 1970: sets the clock; answered by AGENT_EXIT */
 	/* guest to host */
 	AGENT_WELCOME = 64,
 	AGENT_READY,	  /* the router's daemons are configured (also in agent_welcome.ready) */
@@ -91,6 +93,14 @@ struct agent_file {
 	uint32_t flags;
 };
 #define AGENT_FILE_APPEND 1u
+
+/* Then the hostname, terminated by 0. In this order: the kernel's random generators are seeded anew,
+ * the clock is set, hostname and machine-id follow. */
+struct agent_renew {
+	uint8_t seed[64];
+	uint8_t machine_id[16];
+	uint64_t realtime_ns; /* since 1970 */
+};
 
 /* What in the guest's forward path the engine cannot represent (besides what rtnetlink shows). */
 #define AGENT_FORWARD_NFT_IP4 1u /* nftables/iptables rules on prerouting, forward, postrouting */

@@ -264,7 +264,7 @@ static int adopter(struct bed *b)
 
 	b->base = event_base_new();
 	b->running = b->stopped = false;
-	if (hv_adopt(b->base, b->dir, seen, b, &b->m, &err) < 0)
+	if (hv_adopt(b->base, b->dir, NULL, seen, b, &b->m, &err) < 0)
 		return 1;
 	if (hv_set_carrier(b->m, 0, true) < 0 || !await(b, &b->running))
 		return 2;
@@ -289,7 +289,7 @@ static void another_process_adopts_it(void **state)
 	assert_int_equal(hv_record_read(b->dir, &rec, &err), 0);
 	rec.start_time++; /* the pid came back as somebody else */
 	hv_record_write(b->dir, &rec, &err);
-	assert_int_equal(hv_adopt(b->base, b->dir, seen, b, &b->m, &err), -ENOENT);
+	assert_int_equal(hv_adopt(b->base, b->dir, NULL, seen, b, &b->m, &err), -ENOENT);
 	rec.start_time--;
 	hv_record_write(b->dir, &rec, &err);
 	child = fork();
@@ -299,7 +299,7 @@ static void another_process_adopts_it(void **state)
 	kill(machine, SIGKILL);
 	assert_int_equal(waitpid(machine, NULL, 0), machine);
 	assert_int_equal(status, 0);
-	assert_int_equal(hv_adopt(b->base, b->dir, seen, b, &b->m, &err), -ENOENT);
+	assert_int_equal(hv_adopt(b->base, b->dir, NULL, seen, b, &b->m, &err), -ENOENT);
 }
 
 static void another_users_process_is_not_believed(void **state)
@@ -314,7 +314,7 @@ static void another_users_process_is_not_believed(void **state)
 	assert_int_equal(proc_stat(getpid(), &st), 0);
 	rec.start_time = st.start_time;
 	assert_int_equal(hv_record_write(b->dir, &rec, &err), 0);
-	assert_int_equal(hv_adopt(b->base, b->dir, seen, b, &b->m, &err), -ENOENT);
+	assert_int_equal(hv_adopt(b->base, b->dir, NULL, seen, b, &b->m, &err), -ENOENT);
 }
 
 int main(void)
