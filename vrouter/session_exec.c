@@ -12,17 +12,7 @@
 
 enum { CHUNK = 32768, FILE_CHUNK = 49152 };
 
-struct vrouter_exec {
-	struct session *session;
-	struct vrouter_exec *next;
-	uint32_t id;
-	struct vrouter_exec_conf conf; /* of a command; of a file only done and arg */
-	struct buf file;	       /* path with its 0, then the bytes; empty for a command */
-	size_t path_len, sent;
-	unsigned mode;
-};
-
-static struct vrouter_exec *add(struct session *s)
+struct vrouter_exec *session_exec_add(struct session *s)
 {
 	struct vrouter_exec *x = calloc(1, sizeof(*x));
 
@@ -46,7 +36,7 @@ static void drop(struct vrouter_exec *x)
 	free(x);
 }
 
-static void end(struct vrouter_exec *x, int status)
+void session_exec_end(struct vrouter_exec *x, int status)
 {
 	struct vrouter_exec_conf conf = x->conf;
 
@@ -58,7 +48,7 @@ static void end(struct vrouter_exec *x, int status)
 void session_exec_end_all(struct session *s)
 {
 	while (s->execs)
-		end(s->execs, -ECONNRESET);
+		session_exec_end(s->execs, -ECONNRESET);
 }
 
 /* Sends the next part of a file; one is under way at a time, so that little waits in memory. */
@@ -72,12 +62,20 @@ static void send_part(struct vrouter_exec *x)
 	buf_put(&b, x->file.data, x->path_len);
 	buf_put(&b, x->file.data + x->path_len + x->sent, n);
 	if (b.bad) {
-		end(x, -ENOMEM);
+		session_exec_end(x, -ENOMEM);
 		return;
 	}
 	x->sent += n;
 	session_send(x->session, AGENT_FILE, x->id, b.data, b.len);
 	buf_free(&b);
+}
+
+static void file_answer(struct vrouter_exec *x, int status)
+{
+	if (status == 0 && x->sent < x->file.len - x->path_len)
+		send_part(x);
+	else
+		session_exec_end(x, status);
 }
 
 static void take_exit(struct vrouter_exec *x, const struct agent_frame *h, const uint8_t *payload)
@@ -87,13 +85,10 @@ static void take_exit(struct vrouter_exec *x, const struct agent_frame *h, const
 
 	if (r.bad)
 		status = -EBADMSG;
-	/* A file's answer is an error number, of whichever sign. */
-	if (x->path_len && status > 0)
-		status = -status;
-	if (status == 0 && x->sent < x->file.len - x->path_len)
-		send_part(x);
-	else
-		end(x, status);
+	if (!x->answer)
+		session_exec_end(x, status);
+	else /* an error number, of whichever sign */
+		x->answer(x, status > 0 ? -status : status);
 }
 
 void session_exec_frame(struct session *s, const struct agent_frame *h, const uint8_t *payload)
@@ -136,7 +131,7 @@ int session_exec(struct session *s, const struct vrouter_exec_conf *conf,
 		code = err_set(err, -EINVAL, "no command given");
 	else if (b.len > AGENT_FRAME_MAX)
 		code = err_set(err, -E2BIG, "the command is longer than %u bytes", AGENT_FRAME_MAX);
-	x = code || b.bad ? NULL : add(s);
+	x = code || b.bad ? NULL : session_exec_add(s);
 	if (x) {
 		memcpy(b.data, &head, sizeof(head));
 		x->conf = *conf;
@@ -158,10 +153,11 @@ int session_put(struct session *s, const char *path, unsigned mode, const void *
 		return err_set(err, -EAGAIN, "the guest does not answer yet");
 	if (path[0] != '/' || strlen(path) >= 4096)
 		return err_set(err, -EINVAL, "%.64s: not an absolute path of under 4096 bytes", path);
-	x = add(s);
+	x = session_exec_add(s);
 	if (!x)
 		return err_sys(err, -ENOMEM, "%s", path);
 	x->conf = (struct vrouter_exec_conf){ .done = done, .arg = arg };
+	x->answer = file_answer;
 	x->mode = mode;
 	x->path_len = strlen(path) + 1;
 	buf_put(&x->file, path, x->path_len);

@@ -8,6 +8,7 @@
  * session is skipped, what is none that could be right is dropped.
  */
 
+#include "base/buf.h"
 #include "vrouter/agent/proto.h"
 #include "vrouter/vrouter.h"
 
@@ -46,7 +47,15 @@ int session_exec(struct session *s, const struct vrouter_exec_conf *conf,
 int session_put(struct session *s, const char *path, unsigned mode, const void *bytes, size_t len,
 		void (*done)(void *arg, int status), void *arg, struct err *err);
 
-/* The folder's own: between session.c, session_exec.c and tests. */
+/* Sets the guest's wall clock, and again while the answer takes too long to be sure of it. done
+ * (may be NULL) as session_put()'s; an agent that does not know how leaves it until the session
+ * ends. -EAGAIN: the guest does not answer yet. */
+int session_clock(struct session *s, void (*done)(void *arg, int status), void *arg);
+/* Gives the guest an identity. r's realtime_ns is filled in here; what comes after is as above. */
+int session_renew(struct session *s, const struct agent_renew *r, const char *hostname,
+		  void (*done)(void *arg, int status), void *arg);
+
+/* The folder's own: between session.c, session_exec.c, session_clock.c and tests. */
 
 struct session {
 	struct event_base *base;
@@ -72,5 +81,23 @@ void session_send(struct session *s, enum agent_type type, uint32_t id, const vo
 		  size_t len);
 void session_exec_frame(struct session *s, const struct agent_frame *h, const uint8_t *payload);
 void session_exec_end_all(struct session *s);
+
+/* What waits for its AGENT_EXIT: a command, a file, or one of session_clock.c's. */
+struct vrouter_exec {
+	struct session *session;
+	struct vrouter_exec *next;
+	uint32_t id;
+	struct vrouter_exec_conf conf; /* of a command; of the others only done and arg */
+	/* Takes the answer, 0 or -errno, and may ask again instead of ending it. NULL: a command. */
+	void (*answer)(struct vrouter_exec *x, int status);
+	struct buf file; /* path with its 0, then the bytes */
+	size_t path_len, sent;
+	unsigned mode;
+	uint64_t asked_us; /* monotonic */
+	unsigned tries;
+};
+
+struct vrouter_exec *session_exec_add(struct session *s); /* NULL: no memory */
+void session_exec_end(struct vrouter_exec *x, int status);
 
 #endif

@@ -11,8 +11,8 @@
 #include "vrouter/vrouter.h"
 
 #include "base/file.h"
-#include "vrouter/session_priv.h"
 #include "vrouter/vrouter_conf_priv.h"
+#include "vrouter/vrouter_priv.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -21,24 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-struct vrouter {
-	struct event_base *base;
-	struct vrouter_conf *conf;
-	vrouter_state_cb cb;
-	void *arg;
-	struct intake *intake;
-	struct session *session;
-	struct hv_machine *machine;
-	struct event *notify, *hold;
-	enum vrouter_state state;
-	char reason[256];
-	uint64_t started_ms; /* 0: adopted, so nobody knows */
-	uint64_t boot_ms;
-	unsigned starts, restarts;
-	bool stop_asked, synced;
-	bool restarted; /* this guest: the engine forwards with the routes of the former one */
-};
 
 static uint64_t now_ms(void)
 {
@@ -89,6 +71,8 @@ static void is_welcome(void *arg, bool ready)
 
 	if (v->state == VROUTER_BOOTING)
 		set_state(v, VROUTER_AGENT);
+	if (v->clock_wanted)
+		vrouter_set_clock(v);
 	/* After the hold of a restart, or without one, a new session's dump is wanted at once. */
 	if (!v->restarted || (v->state == VROUTER_READY && !event_pending(v->hold, EV_TIMEOUT, NULL)))
 		session_watch(v->session);
@@ -107,12 +91,14 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 {
 	struct vrouter *v = arg;
 
-	if (ev != HV_STOPPED)
+	if (ev != HV_STOPPED) {
+		vrouter_machine_slept(v, ev, reason);
 		return;
+	}
 	event_del(v->hold);
 	hv_detach(m);
 	v->machine = NULL;
-	v->synced = false;
+	v->synced = v->loading = v->clock_wanted = false;
 	snprintf(v->reason, sizeof(v->reason), "%s", reason);
 	set_state(v, v->stop_asked ? VROUTER_STOPPED : VROUTER_FAILED);
 	session_close(v->session); /* last: commands' owners may destroy v */
@@ -202,26 +188,48 @@ static int begin(struct vrouter *v, bool restarted, struct err *err)
 	return 0;
 }
 
+/* All but the initrd. */
+static struct hv_conf machine_conf(const struct vrouter_conf *c)
+{
+	return (struct hv_conf){ .name = c->name, .dir = c->dir, .uid = c->uid,
+				 .kernel = c->image->kernel, .cmdline = image_cmdline(c->image),
+				 .memory_mib = c->memory_mib ? c->memory_mib : c->image->memory_mib,
+				 .cpus = c->cpus ? c->cpus : 1, .nic_count = c->guest.nic_count,
+				 .nics = c->nics };
+}
+
 int vrouter_start(struct vrouter *v, struct err *err)
 {
-	const struct vrouter_conf *c = v->conf;
-	struct hv_conf conf = { .name = c->name, .dir = c->dir, .uid = c->uid,
-				.kernel = c->image->kernel, .cmdline = image_cmdline(c->image),
-				.cpus = c->cpus ? c->cpus : 1, .nic_count = c->guest.nic_count,
-				.nics = c->nics };
+	struct hv_conf conf = machine_conf(v->conf);
 	char initrd[PATH_MAX];
 	int code;
 
 	if (v->machine)
-		return err_set(err, -EBUSY, "%s runs already", c->name);
+		return err_set(err, -EBUSY, "%s runs already", v->conf->name);
 	code = write_initrd(v, initrd, sizeof(initrd), err);
 	if (code)
-		return err_prefix(err, code, "%s", c->name);
+		return err_prefix(err, code, "%s", v->conf->name);
 	conf.initrd = initrd;
-	conf.memory_mib = c->memory_mib ? c->memory_mib : c->image->memory_mib;
 	v->started_ms = now_ms();
 	code = hv_start(v->base, &conf, machine_event, v, &v->machine, err);
 	return code ? code : begin(v, v->starts > 0, err);
+}
+
+int vrouter_load(struct vrouter *v, const char *dir, struct err *err)
+{
+	struct hv_conf conf = machine_conf(v->conf);
+	int code;
+
+	if (v->machine)
+		return err_set(err, -EBUSY, "%s runs already", v->conf->name);
+	conf.from = dir;
+	conf.paused = true;
+	code = hv_start(v->base, &conf, machine_event, v, &v->machine, err);
+	if (code)
+		return code;
+	v->started_ms = 0;
+	v->loading = v->clock_wanted = true;
+	return begin(v, false, err);
 }
 
 int vrouter_adopt(struct vrouter *v, struct err *err)

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -237,6 +238,87 @@ static void a_file_goes_part_by_part(void **state)
 	assert_int_equal(t.status, 0);
 }
 
+static uint64_t clock_of(const uint8_t *bytes)
+{
+	uint64_t ns;
+
+	memcpy(&ns, bytes, sizeof(ns));
+	return ns;
+}
+
+static void a_late_clock_is_set_again(void **state)
+{
+	uint8_t payload[16];
+	struct agent_frame h;
+	int32_t status = 0;
+	uint64_t first;
+
+	assert_int_equal(session_clock(t.s, done, NULL), -EAGAIN);
+	shake_hands();
+	assert_int_equal(session_clock(t.s, done, NULL), 0);
+	h = heard(payload, sizeof(payload));
+	assert_int_equal(h.type, AGENT_CLOCK);
+	assert_int_equal(h.len, 8);
+	first = clock_of(payload);
+	assert_in_range(first / 1000000000, time(NULL) - 60, time(NULL) + 1);
+	for (unsigned i = 1; i < 10; i++) {
+		usleep(21000);
+		frame(t.nonce, AGENT_EXIT, h.id, &status, sizeof(status));
+		h = heard(payload, sizeof(payload));
+		assert_int_equal(h.type, AGENT_CLOCK);
+		assert_true(clock_of(payload) - first >= i * 21000000u);
+		assert_int_equal(t.status, 1000);
+	}
+	usleep(21000); /* enough is enough */
+	frame(t.nonce, AGENT_EXIT, h.id, &status, sizeof(status));
+	turn();
+	assert_int_equal(t.status, 0);
+	assert_int_equal(recv(t.guest, payload, 1, MSG_DONTWAIT), -1);
+}
+
+static void a_clock_that_is_refused_is_no_more_tried(void **state)
+{
+	uint8_t payload[16];
+	int32_t status = EPERM;
+	struct agent_frame h;
+
+	shake_hands();
+	assert_int_equal(session_clock(t.s, done, NULL), 0);
+	h = heard(payload, sizeof(payload));
+	usleep(21000);
+	frame(t.nonce, AGENT_EXIT, h.id, &status, sizeof(status));
+	turn();
+	assert_int_equal(t.status, -EPERM);
+	/* An agent that does not know the frame says nothing, and nobody waits. */
+	assert_int_equal(session_clock(t.s, NULL, NULL), 0);
+	heard(payload, sizeof(payload));
+	close(t.guest);
+	turn();
+	t.guest = -1;
+}
+
+static void a_clone_gets_an_identity(void **state)
+{
+	struct agent_renew r = { .seed = { 1, 2 }, .machine_id = { 3 } }, got;
+	uint8_t payload[sizeof(r) + 16];
+	struct agent_frame h;
+	int32_t status = 0;
+
+	assert_int_equal(session_renew(t.s, &r, "r1", done, NULL), -EAGAIN);
+	shake_hands();
+	assert_int_equal(session_renew(t.s, &r, "r1", done, NULL), 0);
+	h = heard(payload, sizeof(payload));
+	assert_int_equal(h.type, AGENT_RENEW);
+	assert_int_equal(h.len, sizeof(r) + 3);
+	memcpy(&got, payload, sizeof(got));
+	assert_memory_equal(&got, &r, offsetof(struct agent_renew, realtime_ns));
+	assert_in_range(got.realtime_ns / 1000000000, time(NULL) - 60, time(NULL) + 1);
+	assert_string_equal((char *)payload + sizeof(got), "r1");
+	frame(t.nonce, AGENT_EXIT, h.id, &status, sizeof(status));
+	turn();
+	assert_int_equal(t.status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +328,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_costly_guest_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(commands_and_their_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_goes_part_by_part, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_late_clock_is_set_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_clock_that_is_refused_is_no_more_tried, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_clone_gets_an_identity, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VROUTER_VROUTER_PRIV_H
+#define VROUTER_VROUTER_PRIV_H
+
+#include "vrouter/session_priv.h"
+#include "vrouter/vrouter.h"
+
+struct vrouter {
+	struct event_base *base;
+	struct vrouter_conf *conf;
+	vrouter_state_cb cb;
+	void *arg;
+	struct intake *intake;
+	struct session *session;
+	struct hv_machine *machine;
+	struct event *notify, *hold;
+	enum vrouter_state state;
+	char reason[256];
+	uint64_t started_ms; /* 0: adopted, so nobody knows */
+	uint64_t boot_ms;
+	unsigned starts, restarts;
+	bool stop_asked, synced;
+	vrouter_sleep_cb sleep_cb;
+	void *sleep_arg;
+	bool loading;	   /* from where it was saved; VROUTER_LOADED is to follow */
+	bool clock_wanted; /* it stood still, and its agent has not been told the time since */
+	bool restarted; /* this guest: the engine forwards with the routes of the former one */
+};
+
+/* vrouter_sleep.c: what the machine says besides its end. */
+void vrouter_machine_slept(struct vrouter *v, enum hv_event ev, const char *why);
+/* Tells the agent the time, now or when it answers. */
+void vrouter_set_clock(struct vrouter *v);
+
+#endif

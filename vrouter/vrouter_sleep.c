@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest that stands still, and one that is saved. Its timers run by the clock that stands still
+ * with it; only its wall clock must be set when it goes on.
+ */
+#include "vrouter/vrouter_priv.h"
+
+#include <errno.h>
+
+void vrouter_on_sleep(struct vrouter *v, vrouter_sleep_cb cb, void *arg)
+{
+	v->sleep_cb = cb;
+	v->sleep_arg = arg;
+}
+
+int vrouter_pause(struct vrouter *v)
+{
+	return v->machine ? hv_pause(v->machine) : -ENOENT;
+}
+
+int vrouter_resume(struct vrouter *v)
+{
+	return v->machine ? hv_resume(v->machine) : -ENOENT;
+}
+
+int64_t vrouter_instant(const struct vrouter *v)
+{
+	return v->machine ? hv_instant(v->machine) : 0;
+}
+
+int vrouter_save(struct vrouter *v, const char *dir, struct err *err)
+{
+	if (!v->machine)
+		return err_set(err, -ENOENT, "%s: its guest does not run", v->conf->name);
+	return hv_save(v->machine, dir, false, err);
+}
+
+void vrouter_set_clock(struct vrouter *v)
+{
+	v->clock_wanted = session_clock(v->session, NULL, NULL) == -EAGAIN;
+}
+
+static void tell(struct vrouter *v, enum vrouter_sleep what, const char *why)
+{
+	if (v->sleep_cb)
+		v->sleep_cb(v, what, why, v->sleep_arg);
+}
+
+void vrouter_machine_slept(struct vrouter *v, enum hv_event ev, const char *why)
+{
+	switch (ev) {
+	case HV_RUNNING:
+		if (v->loading)
+			tell(v, VROUTER_LOADED, NULL);
+		v->loading = false;
+		break;
+	case HV_PAUSED:
+		tell(v, VROUTER_PAUSED, NULL);
+		break;
+	case HV_RESUMED:
+		vrouter_set_clock(v);
+		tell(v, VROUTER_RESUMED, NULL);
+		break;
+	case HV_SAVED:
+		tell(v, VROUTER_SAVED, NULL);
+		break;
+	case HV_NOT_SAVED:
+		tell(v, VROUTER_NOT_SAVED, why);
+		break;
+	case HV_STOPPED:
+		break;
+	}
+}
