@@ -5,12 +5,16 @@
  *   STOPPED --start--> BOOTING --welcome--> AGENT --ready--> READY
  *                         \__________________|________________|--machine ended--> FAILED / STOPPED
  *
+ * A clone becomes this router between welcome and ready (clone.c). One that cannot is ended and
+ * FAILED with `again` set, and from then on this router boots.
+ *
  * The owner is told from an event of its own, so that it may do anything then, and sees the state
  * that holds by then.
  */
 #include "vrouter/vrouter.h"
 
-#include "base/file.h"
+#include "vrouter/clone_priv.h"
+#include "vrouter/template_priv.h"
 #include "vrouter/vrouter_conf_priv.h"
 #include "vrouter/vrouter_priv.h"
 
@@ -65,6 +69,31 @@ static void is_ready(void *arg)
 		event_add(v->hold, &tv);
 }
 
+static void on_cloned(void *arg, int code, const char *why)
+{
+	struct vrouter *v = arg;
+
+	clone_destroy(v->clone);
+	v->clone = NULL;
+	if (!code)
+		return; /* ready follows */
+	v->refused = true;
+	snprintf(v->cold_why, sizeof(v->cold_why), "%s", why);
+	if (v->machine)
+		hv_stop(v->machine);
+}
+
+static void become(struct vrouter *v)
+{
+	int code;
+
+	clone_destroy(v->clone);
+	v->clone = NULL;
+	code = clone_begin(v->session, v->conf, on_cloned, v, &v->clone);
+	if (code)
+		on_cloned(v, code, strerror(-code));
+}
+
 static void is_welcome(void *arg, bool ready)
 {
 	struct vrouter *v = arg;
@@ -78,6 +107,8 @@ static void is_welcome(void *arg, bool ready)
 		session_watch(v->session);
 	if (ready)
 		is_ready(v);
+	else if (v->is_clone)
+		become(v);
 }
 
 static void is_synced(void *arg)
@@ -101,6 +132,8 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 	v->synced = v->loading = v->clock_wanted = false;
 	snprintf(v->reason, sizeof(v->reason), "%s", reason);
 	set_state(v, v->stop_asked ? VROUTER_STOPPED : VROUTER_FAILED);
+	clone_destroy(v->clone);
+	v->clone = NULL;
 	session_close(v->session); /* last: commands' owners may destroy v */
 }
 
@@ -150,22 +183,6 @@ int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vro
 	return 0;
 }
 
-static int write_initrd(const struct vrouter *v, char *path, size_t size, struct err *err)
-{
-	struct buf b = { 0 };
-	int code = file_mkdirs(v->conf->dir, 0700, err);
-
-	snprintf(path, size, "%s/initrd", v->conf->dir);
-	if (!code)
-		code = image_guest_initrd(v->conf->image, &v->conf->guest, &b, err);
-	if (!code && b.bad)
-		code = err_sys(err, -ENOMEM, "%s", path);
-	if (!code) /* others may read it, but nobody else gets into the directory */
-		code = file_write(path, b.data, b.len, 0644, err);
-	buf_free(&b);
-	return code;
-}
-
 /* A machine is there: dial its agent. */
 static int begin(struct vrouter *v, bool restarted, struct err *err)
 {
@@ -191,25 +208,55 @@ static int begin(struct vrouter *v, bool restarted, struct err *err)
 /* All but the initrd. */
 static struct hv_conf machine_conf(const struct vrouter_conf *c)
 {
-	return (struct hv_conf){ .name = c->name, .dir = c->dir, .uid = c->uid,
-				 .kernel = c->image->kernel, .cmdline = image_cmdline(c->image),
-				 .memory_mib = c->memory_mib ? c->memory_mib : c->image->memory_mib,
-				 .cpus = c->cpus ? c->cpus : 1, .nic_count = c->guest.nic_count,
-				 .nics = c->nics };
+	struct hv_conf conf = { .name = c->name, .dir = c->dir, .uid = c->uid,
+				.nic_count = c->guest.nic_count, .nics = c->nics };
+
+	template_machine(c->image, &conf);
+	if (c->memory_mib)
+		conf.memory_mib = c->memory_mib;
+	if (c->cpus)
+		conf.cpus = c->cpus;
+	return conf;
+}
+
+const char *vrouter_cold_why(struct vrouter *v)
+{
+	if (!v->refused)
+		clone_refusal(v->conf, v->cold_why, sizeof(v->cold_why));
+	return v->cold_why[0] ? v->cold_why : NULL;
+}
+
+/* Whether it starts as a clone, of t; else cold_why says why not. */
+static bool find_template(struct vrouter *v, struct template *t)
+{
+	struct err err;
+
+	if (vrouter_cold_why(v))
+		return false;
+	if (template_find(v->conf->image, t, &err) == 0)
+		return true;
+	snprintf(v->cold_why, sizeof(v->cold_why), "%.190s", err.text);
+	return false;
 }
 
 int vrouter_start(struct vrouter *v, struct err *err)
 {
-	struct hv_conf conf = machine_conf(v->conf);
+	const struct vrouter_conf *c = v->conf;
+	struct hv_conf conf = machine_conf(c);
+	struct template template;
 	char initrd[PATH_MAX];
-	int code;
+	int code = 0;
 
 	if (v->machine)
-		return err_set(err, -EBUSY, "%s runs already", v->conf->name);
-	code = write_initrd(v, initrd, sizeof(initrd), err);
+		return err_set(err, -EBUSY, "%s runs already", c->name);
+	v->is_clone = find_template(v, &template);
+	if (v->is_clone)
+		conf.from = template.dir;
+	else
+		code = template_initrd(c->image, &c->guest, c->dir, initrd, err);
 	if (code)
-		return err_prefix(err, code, "%s", v->conf->name);
-	conf.initrd = initrd;
+		return err_prefix(err, code, "%s", c->name);
+	conf.initrd = v->is_clone ? NULL : initrd;
 	v->started_ms = now_ms();
 	code = hv_start(v->base, &conf, machine_event, v, &v->machine, err);
 	return code ? code : begin(v, v->starts > 0, err);
@@ -234,11 +281,13 @@ int vrouter_load(struct vrouter *v, const char *dir, struct err *err)
 
 int vrouter_adopt(struct vrouter *v, struct err *err)
 {
+	char from[TEMPLATE_PATH_MAX];
 	int code;
 
 	if (v->machine)
 		return err_set(err, -EBUSY, "%s runs already", v->conf->name);
-	code = hv_adopt(v->base, v->conf->dir, NULL, machine_event, v, &v->machine, err);
+	template_dir(v->conf->image, from);
+	code = hv_adopt(v->base, v->conf->dir, from, machine_event, v, &v->machine, err);
 	if (code)
 		return code;
 	v->started_ms = 0;
@@ -265,6 +314,7 @@ void vrouter_destroy(struct vrouter *v)
 	if (!v)
 		return;
 	session_destroy(v->session);
+	clone_destroy(v->clone);
 	if (v->machine)
 		hv_detach(v->machine);
 	if (v->intake)
@@ -280,8 +330,10 @@ void vrouter_destroy(struct vrouter *v)
 void vrouter_info(const struct vrouter *v, struct vrouter_info *out)
 {
 	*out = (struct vrouter_info){ .state = v->state, .boot_ms = v->boot_ms,
-				      .restarts = v->restarts, .synced = v->synced };
+				      .restarts = v->restarts, .synced = v->synced,
+				      .clone = v->is_clone, .again = v->is_clone && v->refused };
 	snprintf(out->reason, sizeof(out->reason), "%s", v->reason);
+	snprintf(out->cold_why, sizeof(out->cold_why), "%s", v->cold_why);
 	if (v->machine) {
 		out->pid = hv_pid(v->machine);
 		out->accel = hv_accel(v->machine);

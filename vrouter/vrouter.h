@@ -32,7 +32,6 @@ struct vrouter_conf {
 	 * passed, so that forwarding goes on with the old routes meanwhile. */
 	unsigned hold_ms;
 	bool cold; /* boots even where a clone of the image's template would do */
-	uint8_t machine_id[16]; /* /etc/machine-id: the same in every guest this router ever has */
 };
 
 enum vrouter_state {
@@ -52,6 +51,7 @@ struct vrouter_info {
 	unsigned restarts;
 	bool synced;	   /* the FIB equals the guest's (first dump done) */
 	bool clone;	   /* started from the image's template */
+	bool again;	   /* it was a clone that cannot be this router; the next start boots */
 	char cold_why[200]; /* why it is no clone: "512 MiB of memory, the template has 160"; "" */
 };
 
@@ -72,7 +72,10 @@ typedef void (*vrouter_state_cb)(struct vrouter *v, enum vrouter_state state, vo
 int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vrouter_state_cb cb,
 		   void *arg, struct vrouter **out, struct err *err);
 
+/* Starts it as a clone of the image's template; boots where that cannot be. */
 int vrouter_start(struct vrouter *v, struct err *err);
+/* Why this router is to boot whatever templates there are; NULL: it wants one. */
+const char *vrouter_cold_why(struct vrouter *v);
 /* Finds the running machine of dir; -ENOENT when there is none. */
 int vrouter_adopt(struct vrouter *v, struct err *err);
 /* Kills the machine; VROUTER_STOPPED follows. */

@@ -25,6 +25,10 @@ struct vrouter {
 	bool loading;	   /* from where it was saved; VROUTER_LOADED is to follow */
 	bool clock_wanted; /* it stood still, and its agent has not been told the time since */
 	bool restarted; /* this guest: the engine forwards with the routes of the former one */
+	bool is_clone;
+	struct clone *clone; /* while it becomes this router */
+	bool refused;	     /* the image cannot make a clone this router; cold_why says why */
+	char cold_why[200];
 };
 
 /* vrouter_sleep.c: what the machine says besides its end. */

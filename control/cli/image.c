@@ -5,6 +5,7 @@
 #include "control/cli/json.h"
 #include "control/cli/progress.h"
 #include "control/cli/table.h"
+#include "control/cli/image_template.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ static int build_one(const struct cli *cli, const char *name, bool force)
 {
 	char store[PATH_MAX], agent[PATH_MAX];
 	struct progress progress;
+	struct template template;
 	struct image image;
 	struct err err;
 	int code;
@@ -32,10 +34,12 @@ static int build_one(const struct cli *cli, const char *name, bool force)
 	snprintf(agent, sizeof(agent), "%.*s/weft-agent", PATH_MAX - 16, cli->bin);
 	progress_init(&progress);
 	code = image_build(store, name, agent, force, show, &progress, &image, &err);
+	if (!code)
+		code = template_make(cli, &image, force, &progress, &template, &err);
 	progress_fini(&progress);
 	if (code)
 		return cli_fail(cli, CLI_FAILED, "%s", err.text);
-	printf("%s %.12s: %s, %.1f s\n", image.name, image.key, image.version,
+	printf("%s %.12s: %s, template %s, %.1f s\n", image.name, image.key, image.version, template.key,
 	       progress_seconds(&progress));
 	fflush(stdout);
 	return CLI_OK;
@@ -54,8 +58,19 @@ static int build(const struct cli *cli, char **names, bool force)
 	return CLI_OK;
 }
 
+/* "ready", "stale" or "none" */
+static const char *template_state(const struct image *image, struct template *out)
+{
+	struct err err;
+	int code = template_find(image, out, &err);
+
+	return code == 0 ? "ready" : code == -ESTALE ? "stale" : "none";
+}
+
 static void add_row(void *arg, const struct image *image)
 {
+	struct template template;
+	const char *state = template_state(image, &template);
 	struct table *t = arg;
 	char size[32];
 
@@ -63,21 +78,34 @@ static void add_row(void *arg, const struct image *image)
 	table_cell(t, "%.12s", image->key);
 	table_cell(t, "%s", text_bytes(size, image->bytes));
 	table_cell(t, "%s", image->built);
+	table_cell(t, "%s", state);
+	table_cell(t, "%s", *state == 'n' ? "" : text_bytes(size, template.bytes));
 	table_cell(t, "%u MiB", image->memory_mib);
 	table_cell(t, "%s", image->version);
 }
 
 static void add_object(void *arg, const struct image *image)
 {
-	json_array_append_new(arg, json_pack("{s:s, s:s, s:I, s:s, s:i, s:s}", "name", image->name,
-					     "key", image->key, "bytes", (json_int_t)image->bytes,
-					     "built", image->built, "memory_mib",
-					     (int)image->memory_mib, "version", image->version));
+	struct template template;
+	const char *state = template_state(image, &template);
+	json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:i, s:s, s:{s:s}}", "name", image->name, "key",
+			      image->key, "bytes", (json_int_t)image->bytes, "built", image->built,
+			      "memory_mib", (int)image->memory_mib, "version", image->version, "template",
+			      "state", state);
+	json_t *t = json_object_get(o, "template");
+
+	if (*state != 'n') {
+		json_object_set_new(t, "key", json_string(template.key));
+		json_object_set_new(t, "built", json_string(template.built));
+		json_object_set_new(t, "bytes", json_integer((json_int_t)template.bytes));
+	}
+	json_array_append_new(arg, o);
 }
 
 static int list(const struct cli *cli)
 {
-	struct table *t = table_create("IMAGE", "KEY", ">SIZE", "BUILT", ">MEMORY", "VERSION", NULL);
+	struct table *t = table_create("IMAGE", "KEY", ">SIZE", "BUILT", "TEMPLATE",
+				       ">ON DISK", ">MEMORY", "VERSION", NULL);
 	json_t *images = json_array();
 	char store[PATH_MAX];
 	struct err err;

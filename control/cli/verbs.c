@@ -62,8 +62,9 @@ const struct verb cli_verbs[] = {
 	  "  weft link down red r1:eth1\n"
 	  "  weft link up red r1:eth1\n", cli_link },
 	{ "image", "This machine", "image build [NAME]... [--force]\nimage list [--format FORMAT]",
-	  "build and list the guests' images",
-	  "NAME is frr or bird; without one both are built. What is up to date is not built again.\n\n"
+	  "build and list the guests' images and the templates that routers are cloned from",
+	  "NAME is frr or bird; without one both are built. What is up to date is not built again;\n"
+	  "a stale template (another QEMU, another image) is. Needs root.\n\n"
 	  "Options:\n"
 	  "  --force          build even what is up to date\n" FORMAT_HELP HELP_HELP "\n"
 	  "Examples:\n"
