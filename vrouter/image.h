@@ -65,12 +65,16 @@ struct image_guest {
 	const struct image_file *files;
 	unsigned env_count;
 	const char *const *env; /* "K=V", for exec and the daemons */
+	uint8_t machine_id[16]; /* /etc/machine-id, in hex; a clone's AGENT_RENEW gives the same */
 };
 
+/* The guest's own files as an uncompressed newc cpio, everything under /guest, padded to 512 bytes:
+ * what its initrd begins with, and what a clone is sent. Appends to out. */
+int image_guest_archive(const struct image_guest *guest, struct buf *out, struct err *err);
+
 /*
- * The initrd of one guest: an uncompressed newc cpio with its own files (hostname, NIC names,
- * router configuration), padded to 512 bytes, then the image's compressed base (LAB: the
- * uncompressed part must come first). Appends to out.
+ * The initrd of one guest: its archive (hostname, NIC names, router configuration), then the
+ * image's compressed base (the kernel wants the uncompressed part first). Appends to out.
  */
 int image_guest_initrd(const struct image *img, const struct image_guest *guest, struct buf *out,
 		       struct err *err);

@@ -139,12 +139,16 @@ static void add_identity(struct cpio *c, const struct image_guest *guest)
 	for (unsigned i = 0; i < guest->env_count; i++)
 		buf_printf(&text, "%s\n", guest->env[i]);
 	add_file(c, "/etc/weft/env", 0600, text.data, text.len);
+	buf_reset(&text);
+	for (unsigned i = 0; i < sizeof(guest->machine_id); i++)
+		buf_printf(&text, "%02x", guest->machine_id[i]);
+	buf_printf(&text, "\n");
+	add_file(c, "/etc/machine-id", 0644, text.data, text.len);
 	c->out->bad |= text.bad;
 	buf_free(&text);
 }
 
-int image_guest_initrd(const struct image *img, const struct image_guest *guest, struct buf *out,
-		       struct err *err)
+int image_guest_archive(const struct image_guest *guest, struct buf *out, struct err *err)
 {
 	struct cpio c = { .out = out, .start = out->len };
 	int code = check(guest, err);
@@ -159,6 +163,16 @@ int image_guest_initrd(const struct image *img, const struct image_guest *guest,
 		add_file(&c, f->path, f->mode, f->bytes, f->len);
 	}
 	cpio_end(&c);
+	return out->bad ? err_sys(err, -ENOMEM, "files of %s", guest->hostname) : 0;
+}
+
+int image_guest_initrd(const struct image *img, const struct image_guest *guest, struct buf *out,
+		       struct err *err)
+{
+	int code = image_guest_archive(guest, out, err);
+
+	if (code)
+		return code;
 	code = file_read(img->initrd, INITRD_MAX, out, err);
 	if (!code && out->bad)
 		code = err_sys(err, -ENOMEM, "initrd of %s", guest->hostname);

@@ -49,8 +49,9 @@ static void reads_back(void **state)
 					    { "/empty", 0600, NULL, 0 } };
 	const char *const env[] = { "A=b c", "B=" };
 	const struct image_guest guest = { .hostname = "r1", .nic_count = 2, .nics = nics,
-					   .file_count = 3, .files = files, .env_count = 2, .env = env };
-	struct buf out = { 0 };
+					   .file_count = 3, .files = files, .env_count = 2, .env = env,
+					   .machine_id = { 0x0a, [15] = 0xff } };
+	struct buf out = { 0 }, archive = { 0 };
 	char path[128], command[512];
 	struct err err;
 
@@ -58,6 +59,10 @@ static void reads_back(void **state)
 	assert_int_equal(image_guest_initrd(&img, &guest, &out, &err), 0);
 	assert_int_equal((out.len - 6 - 19) % 512, 0);
 	assert_memory_equal(out.data + out.len - 19, "the compressed base", 19);
+	assert_int_equal(image_guest_archive(&guest, &archive, &err), 0);
+	assert_int_equal(archive.len, out.len - 6 - 19);
+	assert_memory_equal(archive.data, out.data + 6, archive.len);
+	buf_free(&archive);
 	snprintf(path, sizeof(path), "%s/cpio", dir);
 	assert_int_equal(file_write(path, out.data + 6, out.len - 6 - 19, 0644, &err), 0);
 	buf_free(&out);
@@ -67,6 +72,7 @@ static void reads_back(void **state)
 	text_is("/etc/hostname", "r1\n");
 	text_is("/etc/weft/nics", "02:00:00:00:00:01 eth1 1500\n02:00:00:00:00:ab eth2 9000\n");
 	text_is("/etc/weft/env", "A=b c\nB=\n");
+	text_is("/etc/machine-id", "0a0000000000000000000000000000ff\n");
 	text_is("/etc/frr/frr.conf", "hostname r1\n");
 	text_is("/etc/frr/daemons", "a");
 	text_is("/empty", "");
