@@ -129,7 +129,12 @@ static int open_tap(struct host *h, unsigned i, struct err *err)
 	if (h->fds[i] >= 0)
 		return 0;
 	h->fds[i] = netns_tap(h->netns, p->name, p->mac, p->mtu, err);
-	return h->fds[i] < 0 ? h->fds[i] : 0;
+	if (h->fds[i] < 0)
+		return h->fds[i];
+	/* A tap has carrier whenever somebody opens it. */
+	if (!vnet_carrier(h->node->vnet, &h->node->ports[i]))
+		host_set_carrier(h, i, false);
+	return 0;
 }
 
 static int make(struct host *h, struct err *err)

@@ -5,6 +5,7 @@
 #include "control/api.h"
 #include "control/engine.h"
 #include "control/router.h"
+#include "control/start_queue.h"
 #include "control/store.h"
 #include "control/sweep.h"
 #include "control/vnet.h"
@@ -206,6 +207,9 @@ static int setup(struct program *p, struct err *err)
 	sweep(d);
 	code = engine_create(&engine, &d->engine, err);
 	if (!code)
+		code = start_queue_create(d->base, start_queue_width(sysconf(_SC_NPROCESSORS_ONLN)),
+					  &d->starts, err);
+	if (!code)
 		code = store_vnet_each(d->store, restore_vnet, d, err);
 	if (!code && !TAILQ_EMPTY(&d->vnets))
 		engine_start(d->engine);
@@ -231,6 +235,7 @@ static int run(struct program *p, struct err *err)
 	empty = TAILQ_EMPTY(&p->daemon.vnets) && !engine_pid(p->daemon.engine);
 	while ((v = TAILQ_FIRST(&p->daemon.vnets)))
 		vnet_detach(v);
+	start_queue_destroy(p->daemon.starts);
 	engine_destroy(p->daemon.engine);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
 	store_close(p->daemon.store);

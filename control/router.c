@@ -88,21 +88,34 @@ static unsigned backoff_ms(struct router *r)
 
 static void start(struct router *r)
 {
+	start_queue_join(daemon_of(r)->starts, &r->turn);
+}
+
+/* It is the router's turn in the start queue. What a start must wait for is asked about here, with
+ * -EAGAIN until it is there and start_queue_kick() when it is: others go first meanwhile. */
+static int on_turn(void *arg)
+{
+	struct router *r = arg;
 	struct err err;
+	int code;
 
 	router_exec_forget(r);
 	remember(r);
-	if (vrouter_start(r->guest, &err) < 0) {
+	code = vrouter_start(r->guest, &err);
+	if (code < 0) {
 		if (strcmp(r->error, err.text) != 0)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
 		retry_in(r, backoff_ms(r) + 1000);
-		return;
+		vnet_router_moved(r->node);
+		return -EIO; /* never -EAGAIN, whatever the reason was */
 	}
 	r->error[0] = 0;
 	/* Links may have changed since the guest was described. */
 	for (unsigned i = 0; i < spec(r)->port_count; i++)
 		vrouter_set_carrier(r->guest, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
+	vnet_router_moved(r->node);
+	return 0;
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
@@ -128,6 +141,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 static void ended(struct router *r)
 {
 	router_close_relays(r);
+	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	r->exec_done = false;
 	r->past.boot_ms = 0;
 	r->past.restarts++;
@@ -138,6 +152,7 @@ static void ended(struct router *r)
 		retry_in(r, 0);
 	} else {
 		retry_in(r, backoff_ms(r));
+		vnet_router_moved(r->node);
 	}
 }
 
@@ -151,7 +166,10 @@ static void ready(struct router *r)
 		remember(r);
 	}
 	r->failures = 0;
+	r->was_ready = true;
+	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	router_exec_begin(r);
+	vnet_router_moved(r->node);
 }
 
 static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
@@ -175,6 +193,18 @@ static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
 	}
 }
 
+/* A guest that an earlier weftd has started, and may have had no time to say more to. */
+static void adopted(struct router *r)
+{
+	struct vnet *v = r->node->vnet;
+
+	r->was_ready = r->past.boot_ms != 0;
+	for (unsigned i = 0; i < spec(r)->port_count; i++)
+		if (!v->links[spec(r)->ports[i].link].risen)
+			vrouter_set_carrier(r->guest, i, false);
+	retry_in(r, 0);
+}
+
 int router_create(struct node *node, struct router **out, struct err *err)
 {
 	struct router *r = calloc(1, sizeof(*r));
@@ -184,6 +214,7 @@ int router_create(struct node *node, struct router **out, struct err *err)
 	if (!r)
 		return err_sys(err, -ENOMEM, "%s", node->spec->name);
 	r->node = node;
+	r->turn = (struct start_entry){ .start = on_turn, .arg = r };
 	snprintf(r->dir, sizeof(r->dir), "%s/g/%u", node->vnet->daemon->run, node->id);
 	snprintf(store, sizeof(store), "%s/images", node->vnet->daemon->state);
 	r->ports = calloc(node->spec->port_count + 1, sizeof(*r->ports));
@@ -208,7 +239,7 @@ int router_create(struct node *node, struct router **out, struct err *err)
 		r->past = (struct store_guest){ 0 };
 		start(r);
 	} else {
-		retry_in(r, 0);
+		adopted(r);
 	}
 	*out = r;
 	return 0;
@@ -222,6 +253,7 @@ void router_destroy(struct router *r)
 	bool stopped = r->stopping;
 	struct err err;
 
+	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	router_close_relays(r);
 	if (stopped)
 		router_remove_sockets(r);
@@ -249,6 +281,7 @@ bool router_stopped(const struct router *r)
 void router_stop(struct router *r)
 {
 	r->stopping = true;
+	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	event_del(r->retry);
 	if (!router_stopped(r))
 		vrouter_stop(r->guest);
@@ -290,4 +323,24 @@ bool router_ready(const struct router *r)
 
 	vrouter_info(r->guest, &info);
 	return info.state == VROUTER_READY && r->exec_done;
+}
+
+bool router_waiting(const struct router *r)
+{
+	return r->turn.place == START_WAITING;
+}
+
+bool router_was_ready(const struct router *r)
+{
+	return r->was_ready;
+}
+
+bool router_on_its_way(const struct router *r)
+{
+	return !r->was_ready && !r->failures && !r->late;
+}
+
+void router_forget_late(struct router *r)
+{
+	r->late = !router_waiting(r);
 }

@@ -49,6 +49,15 @@ const char *router_error(const struct router *r);
 /* Ready, its exec lines have run. */
 bool router_ready(const struct router *r);
 
+/* It stands in the start queue. */
+bool router_waiting(const struct router *r);
+/* It has been ready since it was deployed, whatever its guest does now: its links may rise. */
+bool router_was_ready(const struct router *r);
+/* Neither that, nor has it failed, nor was it forgotten: the vnet's links wait for it. */
+bool router_on_its_way(const struct router *r);
+/* Nobody is to wait for it any more, unless it waits for its start itself. */
+void router_forget_late(struct router *r);
+
 /* The sink of the guest's route intake: control/router_sink.c. */
 extern const struct intake_sink router_sink;
 

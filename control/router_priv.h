@@ -4,6 +4,7 @@
 
 #include "control/engine.h"
 #include "control/router.h"
+#include "control/start_queue.h"
 #include "control/store.h"
 
 /* What the guest says of a port, for the engine; not known before its first dump. */
@@ -31,7 +32,10 @@ struct router {
 	struct store_guest past; /* boot time and restarts, over the lives of weftd */
 	struct event *retry; /* next start, or next try to connect the relays */
 	struct event *gone;  /* its guest has ended, and it was to end */
+	struct start_entry turn; /* its place among those that start */
 	unsigned failures;   /* ends in a row, for the backoff */
+	bool was_ready;	     /* since it was deployed */
+	bool late;	     /* its first start takes so long that nobody waits for it */
 	bool stopping, restarting;
 	unsigned exec_next;
 	bool exec_running, exec_done;

@@ -23,6 +23,8 @@ static const char schema[] =
 	"  UNIQUE (kind, id));"
 	"CREATE TABLE IF NOT EXISTS link_down (vnet INTEGER NOT NULL, link TEXT NOT NULL,"
 	"  PRIMARY KEY (vnet, link));"
+	"CREATE TABLE IF NOT EXISTS link_risen (vnet INTEGER NOT NULL, link TEXT NOT NULL,"
+	"  PRIMARY KEY (vnet, link));"
 	"CREATE TABLE IF NOT EXISTS guest (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
@@ -137,6 +139,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 	static const char *const steps[] = {
 		"DELETE FROM vnet WHERE id IN (SELECT vnet FROM ending)",
 		"DELETE FROM link_down WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM link_risen WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
 		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
@@ -235,19 +238,27 @@ void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 		log_error("%s", err.text);
 }
 
-int store_link_set_down(struct store *s, uint32_t vnet, const char *link, bool down,
-			struct err *err)
+int store_link_set(struct store *s, enum store_link what, uint32_t vnet, const char *link, bool is,
+		   struct err *err)
 {
-	return change(s, err,
-		      down ? "INSERT OR IGNORE INTO link_down VALUES (?, ?)" :
-			     "DELETE FROM link_down WHERE vnet = ? AND link = ?",
-		      "is", (int64_t)vnet, link);
+	static const char *const sql[][2] = {
+		[STORE_LINK_DOWN] = { "DELETE FROM link_down WHERE vnet = ? AND link = ?",
+				      "INSERT OR IGNORE INTO link_down VALUES (?, ?)" },
+		[STORE_LINK_RISEN] = { "DELETE FROM link_risen WHERE vnet = ? AND link = ?",
+				       "INSERT OR IGNORE INTO link_risen VALUES (?, ?)" },
+	};
+
+	return change(s, err, sql[what][is], "is", (int64_t)vnet, link);
 }
 
-bool store_link_is_down(struct store *s, uint32_t vnet, const char *link)
+bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const char *link)
 {
-	return number(s, query(s, "SELECT 1 FROM link_down WHERE vnet = ? AND link = ?", "is",
-			       (int64_t)vnet, link));
+	static const char *const sql[] = {
+		[STORE_LINK_DOWN] = "SELECT 1 FROM link_down WHERE vnet = ? AND link = ?",
+		[STORE_LINK_RISEN] = "SELECT 1 FROM link_risen WHERE vnet = ? AND link = ?",
+	};
+
+	return number(s, query(s, sql[what], "is", (int64_t)vnet, link));
 }
 
 int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,

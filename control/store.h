@@ -4,7 +4,8 @@
 
 /*
  * The desired state, in SQLite: which vnets there shall be (the topology and its files as the
- * user gave them), which links are switched off, and the ids by which the engine knows things.
+ * user gave them), which links are switched off or have risen, and the
+ * ids by which the engine knows things.
  * Ids outlive a restart of weftd, so that an engine that went on forwarding is recognised.
  */
 
@@ -52,10 +53,14 @@ uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 bool store_id_has(struct store *s, enum store_kind kind, uint32_t id);
 void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name);
 
-/* Links an operator has taken down. link is "r1:eth1,r2:eth1". */
-int store_link_set_down(struct store *s, uint32_t vnet, const char *link, bool down,
-			struct err *err);
-bool store_link_is_down(struct store *s, uint32_t vnet, const char *link);
+/* What is remembered of a link, which is "r1:eth1,r2:eth1". */
+enum store_link {
+	STORE_LINK_DOWN,  /* an operator has taken it down */
+	STORE_LINK_RISEN, /* its ends were ready once */
+};
+int store_link_set(struct store *s, enum store_link what, uint32_t vnet, const char *link, bool is,
+		   struct err *err);
+bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const char *link);
 
 /* What a new weftd cannot see of a guest that it adopts. Forgotten with the vnet. */
 struct store_guest {

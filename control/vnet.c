@@ -9,6 +9,7 @@
 #include "control/vnet_priv.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ bool vnet_carrier(const struct vnet *v, const struct port *p)
 
 	if (peer == p)
 		peer = vnet_end(v, l, 1, &n);
-	return !l->down && (!n->router || router_port_up(n->router, (unsigned)(peer - n->ports)));
+	return l->risen && !l->down && (!n->router || router_port_up(n->router, (unsigned)(peer - n->ports)));
 }
 
 /* Tells the node behind the port whether its cable is live. */
@@ -76,7 +77,7 @@ static void update_carrier(struct node *n, struct port *p)
 		host_set_carrier(n->host, i, up);
 }
 
-static void update_link_carriers(struct vnet *v, const struct link *l)
+void vnet_update_carriers(struct vnet *v, const struct link *l)
 {
 	for (int end = 0; end < 2; end++) {
 		struct node *n;
@@ -91,18 +92,18 @@ void vnet_port_changed(struct node *n, unsigned port)
 	struct vnet *v = n->vnet;
 
 	if (!v->destroying && !n->retired)
-		update_link_carriers(v, &v->links[n->ports[port].spec->link]);
+		vnet_update_carriers(v, &v->links[n->ports[port].spec->link]);
 }
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err)
 {
-	int code = store_link_set_down(v->daemon->store, v->id, l->name, !up, err);
+	int code = store_link_set(v->daemon->store, STORE_LINK_DOWN, v->id, l->name, !up, err);
 
 	if (code)
 		return code;
 	l->down = !up;
 	vnet_program_link(v, l);
-	update_link_carriers(v, l);
+	vnet_update_carriers(v, l);
 	return 0;
 }
 
@@ -168,6 +169,8 @@ void vnet_free(struct vnet *v)
 	free(v->links);
 	topology_free(v->topology);
 	vnet_free_retired(v);
+	if (v->patience)
+		event_free(v->patience);
 	free(v->file);
 	free(v);
 }

@@ -46,6 +46,7 @@ struct link {
 	uint32_t id;
 	char name[132]; /* "r1:eth1,r2:eth1" */
 	bool down; /* an operator's wish */
+	bool risen; /* its ends were ready: it has carrier from now on, whatever becomes of their guests */
 };
 
 struct waiter {
@@ -66,6 +67,7 @@ struct vnet {
 	struct node_list leaving; /* of an earlier topology: their guests have not ended yet */
 	struct topology_list retired; /* that the leaving nodes still point into */
 	struct timespec since;
+	struct event *patience; /* with routers on their first way up */
 	bool destroying;
 	struct waiter_list waiters; /* for its end */
 };
@@ -97,7 +99,7 @@ int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err);
 
 /* Says the vnet's structure to the engine, whole; repeating is harmless. */
 void vnet_program(struct vnet *v);
-/* Its link is on, and is the node behind it there? What a port's carrier should be. */
+/* Its link has risen and is on, and the node behind it is there? What a port's carrier should be. */
 bool vnet_carrier(const struct vnet *v, const struct port *p);
 
 /* All guests are left running, handles are freed: weftd ends. */
@@ -105,6 +107,8 @@ void vnet_detach(struct vnet *v);
 
 /* From router.c: a guest's end was seen; goes on with what waits for it. */
 void vnet_node_ended(struct node *n);
+/* From router.c: its guest was started, is ready or has failed; links may rise. */
+void vnet_router_moved(struct node *n);
 /* From router.c: a guest took a port up or down; the other end's carrier follows. */
 void vnet_port_changed(struct node *n, unsigned port);
 

@@ -25,6 +25,7 @@ struct plan {
 	struct node **nodes;	   /* those that stay, and new ones */
 	struct link *links;
 	struct retired_topology *old;
+	bool restored; /* by a new weftd: all nodes are as they were */
 };
 
 static void port_name(const struct topology_node *n, const struct topology_port *p, char name[64])
@@ -159,6 +160,20 @@ static bool link_stays(const struct plan *p, const struct link *l)
 	return false;
 }
 
+/* A link that has risen stays so, unless a node of it is made anew. */
+static int plan_risen(struct plan *p, struct link *l, struct err *err)
+{
+	struct vnet *v = p->vnet;
+	struct store *s = v->daemon->store;
+	bool stays = p->restored || (p->nodes[l->spec->node[0]]->id && p->nodes[l->spec->node[1]]->id);
+
+	l->risen = store_link_is(s, STORE_LINK_RISEN, v->id, l->name);
+	if (stays || !l->risen)
+		return 0;
+	l->risen = false;
+	return store_link_set(s, STORE_LINK_RISEN, v->id, l->name, false, err);
+}
+
 /* Ids: first out with what does not stay, since its names may be given again. */
 static int plan_ids(struct plan *p, struct err *err)
 {
@@ -171,15 +186,19 @@ static int plan_ids(struct plan *p, struct err *err)
 	for (unsigned i = 0; v->topology && i < v->topology->link_count; i++) {
 		if (link_stays(p, &v->links[i]))
 			continue;
-		store_link_set_down(s, v->id, v->links[i].name, false, NULL);
+		store_link_set(s, STORE_LINK_DOWN, v->id, v->links[i].name, false, NULL);
+		store_link_set(s, STORE_LINK_RISEN, v->id, v->links[i].name, false, NULL);
 		store_id_del(s, STORE_LINK, v->id, v->links[i].name);
 	}
+	for (unsigned i = 0; i < p->topology->link_count; i++)
+		if (plan_risen(p, &p->links[i], err) < 0)
+			return -EIO;
 	for (unsigned i = 0; i < p->topology->node_count; i++)
 		if (!p->nodes[i]->id && ids_add(p->nodes[i]) < 0)
 			return err_set(err, -EIO, "the state cannot be written; the log says more");
 	for (unsigned i = 0; i < p->topology->link_count; i++) {
 		p->links[i].id = store_id(s, STORE_LINK, v->id, p->links[i].name);
-		p->links[i].down = store_link_is_down(s, v->id, p->links[i].name);
+		p->links[i].down = store_link_is(s, STORE_LINK_DOWN, v->id, p->links[i].name);
 		if (!p->links[i].id)
 			return err_set(err, -EIO, "the state cannot be written; the log says more");
 	}
@@ -233,6 +252,7 @@ static void plan_carry_out(struct plan *p)
 	for (unsigned i = 0; i < t->node_count; i++)
 		start_node(v->nodes[i]);
 	vnet_program(v);
+	vnet_rise_begin(v);
 }
 
 /* Everything that can be known to be impossible before something is started. */
@@ -266,6 +286,10 @@ static struct vnet *vnet_create(struct weftd *d)
 	SLIST_INIT(&v->retired);
 	SLIST_INIT(&v->waiters);
 	clock_gettime(CLOCK_MONOTONIC, &v->since);
+	if (vnet_rise_init(v) < 0) {
+		free(v);
+		return NULL;
+	}
 	return v;
 }
 
@@ -305,6 +329,7 @@ static int realise(struct vnet *v, struct topology *t, const char *file,
 	}
 	code = plan_init(&plan, v, t, err);
 	if (!code) {
+		plan.restored = !wish;
 		code = plan_store(&plan, wish, err);
 		if (code)
 			plan_free(&plan);

@@ -166,7 +166,8 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	/* Configured, but its exec lines still run: not yet what the topology says. */
 	json_object_set_new(o, "state", json_string(info.state == VROUTER_READY &&
 								    !router_ready(n->router) ?
-							    "agent" : states[info.state]));
+							    "agent" : router_waiting(n->router) ? "waiting" :
+							    states[info.state]));
 	if (router_error(n->router)) {
 		json_object_set_new(o, "state", json_string("failed"));
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
@@ -214,9 +215,9 @@ static json_t *link_json(struct vnet *v, const struct link *l, const struct buf 
 	struct dp_port_stats s;
 
 	find_port(stats, vnet_end(v, l, 0, NULL)->id, &s);
-	return json_pack("{s:s%, s:s, s:i, s:b, s:b}", "a", l->name, (int)(comma - l->name), "b",
-			 comma + 1, "mtu", l->spec->mtu, "up", !l->down, "carrier",
-			 !!(s.state & DP_PORT_CARRIER));
+	return json_pack("{s:s%, s:s, s:i, s:b, s:b, s:b}", "a", l->name, (int)(comma - l->name), "b",
+			 comma + 1, "mtu", l->spec->mtu, "up", !l->down, "risen", l->risen,
+			 "carrier", !!(s.state & DP_PORT_CARRIER));
 }
 
 static json_t *counters_json(const struct vnet *v, const struct buf *stats)
@@ -232,7 +233,7 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 	return json_pack("{s:i, s:i, s:i, s:{}}", "forwarded", 0, "punted", 0, "injected", 0, "drops");
 }
 
-/* running: every node ready and every router's FIB in step with its guest. */
+/* running: every node ready, every link risen, every router's FIB in step with its guest. */
 static const char *vnet_state(const struct vnet *v, const json_t *nodes)
 {
 	const char *state = "running";
@@ -249,6 +250,9 @@ static const char *vnet_state(const struct vnet *v, const json_t *nodes)
 		if (strcmp(s, "ready") != 0 || json_is_false(json_object_get(n, "synced")))
 			state = "deploying";
 	}
+	for (unsigned k = 0; k < v->topology->link_count; k++)
+		if (!v->links[k].risen)
+			state = "deploying";
 	return state;
 }
 

@@ -12,6 +12,13 @@ void vnet_free(struct vnet *v);
 /* The topologies of before go when the last node that points into one has gone. */
 void vnet_free_retired(struct vnet *v);
 
+/* Tells both ends of the link whether their cable is live. */
+void vnet_update_carriers(struct vnet *v, const struct link *l);
+
+/* vnet_rise.c: of a vnet that was just deployed or restored. */
+int vnet_rise_init(struct vnet *v);
+void vnet_rise_begin(struct vnet *v);
+
 /* vnet_program.c */
 void vnet_program_link(struct vnet *v, const struct link *l);
 

@@ -9,6 +9,7 @@
  *   vnet.c    desired topology -> nodes; compares, starts and ends what differs
  *   host.c    a host: namespace, taps, commands
  *   router.c  a router: its guest (vrouter/), its relay sockets, its routes into the engine
+ *   start_queue.c  which machine is started next
  *   engine.c  the connection to weft-dp
  *   store.c   what must survive
  */
@@ -21,6 +22,7 @@
 
 struct engine;
 struct event_base;
+struct start_queue;
 struct store;
 struct vnet;
 
@@ -37,6 +39,7 @@ struct weftd {
 	const char *images; /* text of images.yml */
 	struct store *store;
 	struct engine *engine;
+	struct start_queue *starts;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
 	bool ending; /* on_shutdown was called */

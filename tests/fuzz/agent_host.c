@@ -22,11 +22,18 @@ static void payload(const uint8_t *bytes, size_t len)
 {
 	struct rd r = rd_of(bytes, len);
 	uint32_t mode, flags;
-	char path[PATH_MAX];
+	char path[PATH_MAX], hostname[HOST_NAME_LEN + 1];
+	struct agent_renew renew;
+	uint64_t ns;
 
 	if (host_exec(r, argv, env, &flags) == 0 && text_len(argv) + text_len(env) > len)
 		abort();
 	if (host_file(&r, path, sizeof(path), &mode, &flags) == 0 && strlen(path) + r.left > len)
+		abort();
+	if (host_renew(rd_of(bytes, len), &renew, hostname) == 0 &&
+	    sizeof(renew) + strlen(hostname) + 1 != len)
+		abort();
+	if (host_clock(rd_of(bytes, len), &ns) == 0 && len != sizeof(ns))
 		abort();
 }
 

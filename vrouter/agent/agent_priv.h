@@ -56,6 +56,10 @@ void exec_kill(uint32_t id, struct rd payload);
 void exec_forget_all(void); /* the session is over: commands go on unseen */
 int32_t file_put(struct rd payload);
 
+/* Who this guest is. */
+int32_t identity_renew(struct rd payload);
+int32_t clock_put(struct rd payload);
+
 /* rtnetlink. */
 void routes_watch(void);
 void routes_stop(void);

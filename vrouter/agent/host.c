@@ -6,6 +6,7 @@
 #include <string.h>
 
 static_assert(sizeof(struct agent_frame) == 32, "the header as both sides have it");
+static_assert(sizeof(struct agent_renew) == 88, "the identity as both sides have it");
 
 uint32_t host_check(const struct agent_frame *f)
 {
@@ -94,4 +95,20 @@ int host_file(struct rd *r, char *path, size_t path_size, uint32_t *mode, uint32
 		return -EINVAL;
 	rd_copy(r, path, (size_t)(end - r->p) + 1);
 	return 0;
+}
+
+int host_renew(struct rd r, struct agent_renew *renew, char hostname[HOST_NAME_LEN + 1])
+{
+	rd_copy(&r, renew, sizeof(*renew));
+	if (r.bad || r.left < 2 || r.left > HOST_NAME_LEN + 1 ||
+	    memchr(r.p, 0, r.left) != r.p + r.left - 1)
+		return -EINVAL;
+	rd_copy(&r, hostname, r.left);
+	return 0;
+}
+
+int host_clock(struct rd r, uint64_t *realtime_ns)
+{
+	*realtime_ns = rd_u64(&r);
+	return r.bad || r.left ? -EINVAL : 0;
 }

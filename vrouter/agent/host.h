@@ -33,4 +33,11 @@ int host_exec(struct rd payload, const char **argv, const char **env, uint32_t *
 /* Payload of AGENT_FILE: the file's bytes are what is left in r. -EINVAL: malformed. */
 int host_file(struct rd *r, char *path, size_t path_size, uint32_t *mode, uint32_t *flags);
 
+/* Payload of AGENT_RENEW: the hostname is 1 to HOST_NAME_LEN bytes. -EINVAL: malformed. */
+#define HOST_NAME_LEN 64
+int host_renew(struct rd payload, struct agent_renew *renew, char hostname[HOST_NAME_LEN + 1]);
+
+/* Payload of AGENT_CLOCK: ns since 1970. -EINVAL: malformed. */
+int host_clock(struct rd payload, uint64_t *realtime_ns);
+
 #endif

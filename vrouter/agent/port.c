@@ -112,6 +112,12 @@ static void take(void *arg, const struct agent_frame *f, const uint8_t *payload)
 	case AGENT_FILE:
 		port_send_i32(AGENT_EXIT, f->id, file_put(r));
 		break;
+	case AGENT_RENEW:
+		port_send_i32(AGENT_EXIT, f->id, identity_renew(r));
+		break;
+	case AGENT_CLOCK:
+		port_send_i32(AGENT_EXIT, f->id, clock_put(r));
+		break;
 	default:
 		break;
 	}

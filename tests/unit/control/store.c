@@ -60,17 +60,21 @@ static void a_vnet_is_kept_and_forgotten(void **state)
 
 	assert_int_equal(store_vnet_put(s, 7, "red", "f", "t", "{}", NULL), 0);
 	assert_int_equal(store_vnet_put(s, 7, "red", "f", "t2", "{}", NULL), 0);
-	assert_int_equal(store_link_set_down(s, 7, "a,b", true, NULL), 0);
+	assert_int_equal(store_link_set(s, STORE_LINK_DOWN, 7, "a,b", true, NULL), 0);
 	store_close(s);
 	s = open_store();
 	assert_int_equal(store_vnet_each(s, see, said, NULL), 0);
 	assert_string_equal(said, "7 red f t2 {}");
-	assert_true(store_link_is_down(s, 7, "a,b"));
-	assert_false(store_link_is_down(s, 7, "a,c"));
-	assert_false(store_link_is_down(s, 8, "a,b"));
+	assert_true(store_link_is(s, STORE_LINK_DOWN, 7, "a,b"));
+	assert_false(store_link_is(s, STORE_LINK_RISEN, 7, "a,b"));
+	assert_int_equal(store_link_set(s, STORE_LINK_RISEN, 7, "a,b", true, NULL), 0);
+	assert_true(store_link_is(s, STORE_LINK_RISEN, 7, "a,b"));
+	assert_false(store_link_is(s, STORE_LINK_DOWN, 7, "a,c"));
+	assert_false(store_link_is(s, STORE_LINK_DOWN, 8, "a,b"));
 	assert_int_equal(store_vnet_end(s, "red", NULL), 0);
 	assert_int_equal(store_vnet_forget_ending(s, NULL), 0);
-	assert_false(store_link_is_down(s, 7, "a,b"));
+	assert_false(store_link_is(s, STORE_LINK_DOWN, 7, "a,b"));
+	assert_false(store_link_is(s, STORE_LINK_RISEN, 7, "a,b"));
 	said[0] = 0;
 	assert_int_equal(store_vnet_each(s, see, said, NULL), 0);
 	assert_string_equal(said, "");

@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 #include "vrouter/agent/host.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,11 +79,48 @@ static void checks(void **state)
 	buf_free(&wire);
 }
 
+/* A name that is missing, empty, too long, or not at the payload's end is no identity. */
+static void identities(void **state)
+{
+	static const struct agent_renew sent = { .seed = { 1 }, .machine_id = { 2 }, .realtime_ns = 3 };
+	char hostname[HOST_NAME_LEN + 1];
+	struct agent_renew got;
+	uint8_t payload[256];
+	uint64_t ns;
+
+	memset(payload, 'a', sizeof(payload));
+	memcpy(payload, &sent, sizeof(sent));
+	for (size_t len = 0; len < sizeof(payload) - sizeof(sent); len++) {
+		struct rd r = rd_of(payload, sizeof(sent) + len + 1);
+		bool good = len && len <= HOST_NAME_LEN;
+
+		payload[sizeof(sent) + len] = 0;
+		assert_int_equal(host_renew(r, &got, hostname), good ? 0 : -EINVAL);
+		if (good) {
+			assert_memory_equal(&got, &sent, sizeof(got));
+			assert_int_equal(strlen(hostname), len);
+		}
+		r.left--; /* not terminated */
+		assert_int_equal(host_renew(r, &got, hostname), -EINVAL);
+		payload[sizeof(sent) + len] = 'a';
+	}
+	memcpy(payload + sizeof(sent), "r\0r", 4);
+	assert_int_equal(host_renew(rd_of(payload, sizeof(sent) + 4), &got, hostname), -EINVAL);
+	for (size_t len = 0; len < sizeof(sent); len++)
+		assert_int_equal(host_renew(rd_of(payload, len), &got, hostname), -EINVAL);
+	memcpy(payload, &(uint64_t){ 77 }, 8);
+	for (size_t len = 0; len < 16; len++)
+		assert_int_equal(host_clock(rd_of(payload, len), &ns), len == 8 ? 0 : -EINVAL);
+	assert_int_equal(host_clock(rd_of(payload, 8), &ns), 0);
+	assert_int_equal(ns, 77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(resynchronises),
 		cmocka_unit_test(checks),
+		cmocka_unit_test(identities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
