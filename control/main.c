@@ -8,6 +8,7 @@
 #include "control/start_queue.h"
 #include "control/store.h"
 #include "control/sweep.h"
+#include "control/templates.h"
 #include "control/vnet.h"
 
 #include <errno.h>
@@ -61,11 +62,11 @@ static const char *setting(const char *name, const char *otherwise)
 /* Directories, and the lock that keeps a second weftd away. */
 static int prepare_dirs(struct program *p, struct err *err)
 {
-	static const char *const run_dirs[] = { "", "/g", "/p", "/h", "/v" };
+	static const char *const run_dirs[] = { "", "/g", "/p", "/h", "/t", "/v" };
 	char path[PATH_MAX];
 	int code = 0;
 
-	for (unsigned i = 0; !code && i < 5; i++) {
+	for (unsigned i = 0; !code && i < sizeof(run_dirs) / sizeof(run_dirs[0]); i++) {
 		snprintf(path, sizeof(path), "%s%s", p->daemon.run, run_dirs[i]);
 		code = file_mkdirs(path, 0755, err);
 	}
@@ -161,7 +162,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 /* Removes the run directory if nothing of anybody is in it. */
 static void remove_dirs(struct program *p)
 {
-	static const char *const names[] = { "/g", "/p", "/h", "/v", "/weftd.lock", "" };
+	static const char *const names[] = { "/g", "/p", "/h", "/t", "/v", "/weftd.lock", "" };
 	char path[PATH_MAX];
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -210,6 +211,8 @@ static int setup(struct program *p, struct err *err)
 		code = start_queue_create(d->base, start_queue_width(sysconf(_SC_NPROCESSORS_ONLN)),
 					  &d->starts, err);
 	if (!code)
+		code = templates_create(d, &d->templates, err);
+	if (!code)
 		code = store_vnet_each(d->store, restore_vnet, d, err);
 	if (!code && !TAILQ_EMPTY(&d->vnets))
 		engine_start(d->engine);
@@ -235,6 +238,7 @@ static int run(struct program *p, struct err *err)
 	empty = TAILQ_EMPTY(&p->daemon.vnets) && !engine_pid(p->daemon.engine);
 	while ((v = TAILQ_FIRST(&p->daemon.vnets)))
 		vnet_detach(v);
+	templates_destroy(p->daemon.templates);
 	start_queue_destroy(p->daemon.starts);
 	engine_destroy(p->daemon.engine);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */

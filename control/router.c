@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/port.h"
 #include "control/router_priv.h"
+#include "control/templates.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -91,14 +92,17 @@ static void start(struct router *r)
 	start_queue_join(daemon_of(r)->starts, &r->turn);
 }
 
-/* It is the router's turn in the start queue. What a start must wait for is asked about here, with
- * -EAGAIN until it is there and start_queue_kick() when it is: others go first meanwhile. */
+/* It is the router's turn in the start queue. While the template that it is to be a clone of is being
+ * built, others go first; one that cannot be built does not keep it from booting. */
 static int on_turn(void *arg)
 {
 	struct router *r = arg;
 	struct err err;
 	int code;
 
+	if (!vrouter_cold_why(r->guest) &&
+	    templates_want(daemon_of(r)->templates, &r->image, &err) == -EAGAIN)
+		return -EAGAIN;
 	router_exec_forget(r);
 	remember(r);
 	code = vrouter_start(r->guest, &err);
@@ -140,14 +144,17 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 
 static void ended(struct router *r)
 {
+	struct vrouter_info info;
+
+	vrouter_info(r->guest, &info);
 	router_close_relays(r);
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	r->exec_done = false;
 	r->past.boot_ms = 0;
-	r->past.restarts++;
+	r->past.restarts += !info.again;
 	if (r->stopping) {
 		event_active(r->gone, 0, 0);
-	} else if (r->restarting) {
+	} else if (r->restarting || info.again) {
 		r->restarting = false;
 		retry_in(r, 0);
 	} else {
@@ -193,12 +200,17 @@ static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
 	}
 }
 
-/* A guest that an earlier weftd has started, and may have had no time to say more to. */
+/* A guest that an earlier weftd has started, and may have had no time to say more to. One that it
+ * did not see ready begins anew: nobody knows how far its becoming this router has come. */
 static void adopted(struct router *r)
 {
 	struct vnet *v = r->node->vnet;
 
 	r->was_ready = r->past.boot_ms != 0;
+	if (!r->was_ready) {
+		router_restart(r);
+		return;
+	}
 	for (unsigned i = 0; i < spec(r)->port_count; i++)
 		if (!v->links[spec(r)->ports[i].link].risen)
 			vrouter_set_carrier(r->guest, i, false);

@@ -41,7 +41,7 @@ static void on_machine(struct hv_machine *m, enum hv_event ev, const char *reaso
 	free(o);
 }
 
-static void end_guest(struct weftd *d, const char *path)
+void sweep_guest(struct weftd *d, const char *dir)
 {
 	struct orphan *o = calloc(1, sizeof(*o));
 	struct err err;
@@ -49,18 +49,18 @@ static void end_guest(struct weftd *d, const char *path)
 
 	if (!o)
 		return;
-	snprintf(o->dir, sizeof(o->dir), "%s", path);
-	code = hv_adopt(d->base, path, NULL, on_machine, o, &o->machine, &err);
+	snprintf(o->dir, sizeof(o->dir), "%s", dir);
+	code = hv_adopt(d->base, dir, NULL, on_machine, o, &o->machine, &err);
 	if (!code) {
-		log_info("%s: ending a guest of no vnet", path);
+		log_info("%s: ending a guest of no vnet", dir);
 		hv_stop(o->machine);
 		return;
 	}
 	free(o);
 	if (code == -ENOENT)
-		remove_tree(path);
+		remove_tree(dir);
 	else
-		log_warn("%s: is of no vnet and stays: %s", path, err.text);
+		log_warn("%s: is of no vnet and stays: %s", dir, err.text);
 }
 
 static void end_host(struct weftd *d, const char *path)
@@ -110,7 +110,7 @@ void sweep(struct weftd *d)
 		log_error("%s", err.text);
 		return;
 	}
-	sweep_dir(d, "g", STORE_NODE, end_guest);
+	sweep_dir(d, "g", STORE_NODE, sweep_guest);
 	sweep_dir(d, "h", STORE_NODE, end_host);
 	sweep_dir(d, "p", STORE_PORT, end_relay);
 	sweep_dir(d, "v", STORE_PORT, end_vhost);

@@ -13,4 +13,7 @@ struct weftd;
 /* Also forgets the vnets that are to be ended: call it when none of them is in d->vnets. */
 void sweep(struct weftd *d);
 
+/* Ends the machine of a guest's directory, if one runs there, and removes the directory. */
+void sweep_guest(struct weftd *d, const char *dir);
+
 #endif

@@ -10,6 +10,7 @@
  *   host.c    a host: namespace, taps, commands
  *   router.c  a router: its guest (vrouter/), its relay sockets, its routes into the engine
  *   start_queue.c  which machine is started next
+ *   templates.c    what they are clones of, built when there is none
  *   engine.c  the connection to weft-dp
  *   store.c   what must survive
  */
@@ -24,9 +25,11 @@ struct engine;
 struct event_base;
 struct start_queue;
 struct store;
+struct templates;
 struct vnet;
 
 /* Users that guests and the engine run as. Far above what people and packages have. */
+#define WEFTD_UID_TEMPLATES 805306366u
 #define WEFTD_UID_ENGINE 805306367u
 #define WEFTD_UID_GUESTS 805306368u /* + node id */
 
@@ -40,6 +43,7 @@ struct weftd {
 	struct store *store;
 	struct engine *engine;
 	struct start_queue *starts;
+	struct templates *templates;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
 	bool ending; /* on_shutdown was called */
