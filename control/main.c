@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,6 +172,19 @@ static void remove_dirs(struct program *p)
 	}
 }
 
+/* A router has a descriptor for each port here and in the engine, and some more: hundreds of routers
+ * do not fit the usual 1024. */
+static void raise_descriptors(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &lim) < 0)
+		log_warn("the limit of descriptors stays as it is: %s", strerror(errno));
+}
+
 static int setup(struct program *p, struct err *err)
 {
 	struct weftd *d = &p->daemon;
@@ -184,6 +198,7 @@ static int setup(struct program *p, struct err *err)
 	d->state = setting("WEFT_STATE", "/var/lib/weft");
 	d->on_shutdown = on_shutdown;
 	TAILQ_INIT(&d->vnets);
+	raise_descriptors();
 	if (strlen(d->run) > 64)
 		return err_set(err, -ENAMETOOLONG, "WEFT_RUN: longer than 64 characters");
 	code = prepare_dirs(p, err);
