@@ -5,6 +5,7 @@
  *   image_tool build STORE NAME AGENT [force]
  *   image_tool cmdline STORE NAME
  *   image_tool initrd STORE NAME OUT HOSTNAME MAC=NAME... PATH=FILE...
+ *   image_tool archive STORE NAME OUT HOSTNAME MAC=NAME... PATH=FILE...
  */
 #include "base/file.h"
 #include "vrouter/image.h"
@@ -26,7 +27,7 @@ static void progress(void *arg, const char *what, double share)
 	fprintf(stderr, "%3.0f %% %s\n", share * 100, what);
 }
 
-static int initrd(const struct image *img, char **argv, int argc)
+static int guest_files(const struct image *img, char **argv, int argc)
 {
 	struct image_nic nics[8];
 	struct image_file files[32];
@@ -50,7 +51,8 @@ static int initrd(const struct image *img, char **argv, int argc)
 			nics[guest.nic_count].mac[b] = (uint8_t)strtoul(argv[i] + 3 * b, NULL, 16);
 		guest.nic_count++;
 	}
-	if (image_guest_initrd(img, &guest, &out, &err) ||
+	if ((img ? image_guest_initrd(img, &guest, &out, &err)
+		 : image_guest_archive(&guest, &out, &err)) ||
 	    file_write(argv[0], out.data, out.len, 0644, &err))
 		return fail();
 	return 0;
@@ -73,6 +75,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "cmdline"))
 		return puts(image_cmdline(&img)) < 0;
 	if (!strcmp(argv[1], "initrd") && argc >= 6)
-		return initrd(&img, argv + 4, argc - 4);
+		return guest_files(&img, argv + 4, argc - 4);
+	if (!strcmp(argv[1], "archive") && argc >= 6)
+		return guest_files(NULL, argv + 4, argc - 4);
 	return 2;
 }

@@ -27,7 +27,7 @@ trap 'exit 1' INT TERM
 progress 0.02 "resolving packages"
 resolve "$work" $common_packages $packages
 key=$({
-	cd "$here" && sha256sum build.sh lib.sh common.sh modules init "$name".*
+	cd "$here" && sha256sum build.sh lib.sh common.sh modules init guest.sh template clone "$name".*
 	sha256sum <"$agent"
 	cat "$work/archives"
 } | sha256sum | cut -d' ' -f1)

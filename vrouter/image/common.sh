@@ -20,7 +20,10 @@ common_setup() {
 	done
 	ln -sf ../bin/busybox "$1/usr/sbin/modprobe"
 	install -m 755 "$here/init" "$1/init"
+	install -m 644 "$here/guest.sh" "$1/usr/lib/weft/guest"
 	install -m 644 "$here/$name.start" "$1/usr/lib/weft/start"
+	install -m 644 "$here/$name.clone" "$1/usr/lib/weft/prepare"
+	install -m 755 "$here/template" "$here/clone" "$1/usr/lib/weft/"
 	install -m 755 "$here/$name.protocols" "$1/usr/lib/weft/protocols"
 	cat >"$1/etc/passwd" <<-END
 		root:x:0:0:root:/root:/bin/bash
