@@ -173,6 +173,9 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
 	} else if (info.state == VROUTER_FAILED)
 		json_object_set_new(o, "error", text_json(info.reason));
+	json_object_set_new(o, "boot", info.pid ? json_string(info.clone ? "clone" : "cold") :
+						  json_null());
+	json_object_set_new(o, "boot_why", info.cold_why[0] ? text_json(info.cold_why) : json_null());
 	json_object_set_new(o, "boot_s", past.boot_ms ? json_real((double)past.boot_ms / 1000) :
 							json_null());
 	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
