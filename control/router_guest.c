@@ -160,11 +160,15 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 		.max_routes = ROUTER_ROUTES_MAX,
 		.sink = &router_sink, .sink_arg = r,
 		.hold_ms = ROUTER_HOLD_MS,
+		.cold = n->cold,
 	};
-	int code;
+	int code = store_machine_id(daemon_of(r)->store, r->node->vnet->id, n->name, conf.machine_id,
+				    err);
 
-	if (!files)
-		return err_sys(err, -ENOMEM, "%s", n->name);
+	if (code || !files) {
+		free(files);
+		return code ? code : err_sys(err, -ENOMEM, "%s", n->name);
+	}
 	snprintf(name, sizeof(name), "%s/%s", r->node->vnet->topology->name, n->name);
 	for (unsigned i = 0; i < n->file_count; i++)
 		files[i] = (struct image_file){ .path = n->files[i].target, .mode = n->files[i].mode,

@@ -7,6 +7,8 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 
 struct store {
 	sqlite3 *db;
@@ -27,6 +29,8 @@ static const char schema[] =
 	"  PRIMARY KEY (vnet, link));"
 	"CREATE TABLE IF NOT EXISTS guest (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
+	"CREATE TABLE IF NOT EXISTS machine_id (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
+	"  id BLOB NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
 	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
@@ -56,7 +60,7 @@ void store_close(struct store *s)
 	free(s);
 }
 
-/* Prepares sql and binds by the letters of `types`: i (int64_t), s (const char *). */
+/* Prepares sql and binds by the letters of `types`: i (int64_t), s (const char *), m (16 bytes). */
 static sqlite3_stmt *prepare(struct store *s, const char *sql, const char *types, va_list ap)
 {
 	sqlite3_stmt *st;
@@ -66,6 +70,8 @@ static sqlite3_stmt *prepare(struct store *s, const char *sql, const char *types
 	for (int i = 1; *types; types++, i++) {
 		if (*types == 'i')
 			sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+		else if (*types == 'm')
+			sqlite3_bind_blob(st, i, va_arg(ap, const uint8_t *), 16, SQLITE_TRANSIENT);
 		else
 			sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
 	}
@@ -141,6 +147,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM link_down WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM link_risen WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM machine_id WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
 		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
 		 "(kind = 1 AND id IN (SELECT vnet FROM ending))"),
@@ -282,6 +289,29 @@ struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *n
 	}
 	sqlite3_finalize(st);
 	return g;
+}
+
+static bool find_machine_id(struct store *s, uint32_t vnet, const char *node, uint8_t id[16])
+{
+	sqlite3_stmt *st = query(s, "SELECT id FROM machine_id WHERE vnet = ? AND node = ?", "is",
+				 (int64_t)vnet, node);
+	bool found = st && sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == 16;
+
+	if (found)
+		memcpy(id, sqlite3_column_blob(st, 0), 16);
+	sqlite3_finalize(st);
+	return found;
+}
+
+int store_machine_id(struct store *s, uint32_t vnet, const char *node, uint8_t id[16],
+		     struct err *err)
+{
+	if (find_machine_id(s, vnet, node, id))
+		return 0;
+	if (getrandom(id, 16, 0) != 16)
+		return err_sys(err, -errno, "%s: machine id", node);
+	return change(s, err, "INSERT OR REPLACE INTO machine_id VALUES (?, ?, ?)", "ism", (int64_t)vnet,
+		      node, id);
 }
 
 int64_t store_number(struct store *s, const char *name)

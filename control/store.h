@@ -71,6 +71,11 @@ int store_guest_put(struct store *s, uint32_t vnet, const char *node, const stru
 		    struct err *err);
 struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *node);
 
+/* The /etc/machine-id of all guests that the node ever has, made on first use. Forgotten with the
+ * vnet. */
+int store_machine_id(struct store *s, uint32_t vnet, const char *node, uint8_t id[16],
+		     struct err *err);
+
 /* Small numbers that must survive: the epoch of next-hop ids, huge pages added. 0 when absent. */
 int64_t store_number(struct store *s, const char *name);
 int store_number_set(struct store *s, const char *name, int64_t value, struct err *err);

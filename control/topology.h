@@ -56,6 +56,7 @@ struct topology_node {
 	unsigned memory_mib; /* 0: the image's default */
 	unsigned cpus;	     /* 0: default (1) */
 	bool vhost_user;     /* weft: {attachment: vhost-user} */
+	bool cold;	     /* weft: {boot: cold} */
 	unsigned file_count;
 	struct topology_file *files;
 	struct topology_string_list exec;   /* shell command lines */

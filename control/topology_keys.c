@@ -106,6 +106,7 @@ static const struct key_rule endpoint_rules[] = {
 
 static const struct key_rule weft_node_rules[] = {
 	{"attachment", KEY_SERVED, NULL},
+	{"boot", KEY_SERVED, NULL},
 };
 
 static const struct key_rule image_rule_rules[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine of a router: its memory, its CPUs, how its interfaces are attached. */
+/* The machine of a router: its memory, its CPUs, how it boots, how its interfaces are attached. */
 #include "control/topology_priv.h"
 
 #include <stdlib.h>
@@ -86,7 +86,11 @@ static int read_cpu(struct loader *l, const struct ty_pair *p, struct topology_n
 	return 0;
 }
 
-static int read_attachment(struct loader *l, struct topology_node *node, const struct ty_map *layers)
+/* A key under weft that is one of two words, for routers alone: *second is set by the nearest
+ * layer that has it. */
+static int read_choice(struct loader *l, const struct topology_node *node,
+		       const struct ty_map *layers, const char *key, const char *const words[2],
+		       bool *second)
 {
 	for (unsigned i = 0; i < LAYERS; i++) {
 		const struct ty_pair *p = ty_find(&layers[i], "weft");
@@ -98,23 +102,26 @@ static int read_attachment(struct loader *l, struct topology_node *node, const s
 			rc = loader_check_keys(l, &m, KEYS_WEFT_NODE);
 		if (rc)
 			return rc;
-		p = p ? ty_find(&m, "attachment") : NULL;
+		p = p ? ty_find(&m, key) : NULL;
 		if (!p)
 			continue;
-		rc = ty_text(&l->doc, p->value, "attachment", &s);
+		rc = ty_text(&l->doc, p->value, key, &s);
 		if (rc)
 			return rc;
-		if (strcmp(s, "relay") != 0 && strcmp(s, "vhost-user") != 0)
-			return ty_err(&l->doc, p->value, "attachment \"%.32s\" is not relay or vhost-user", s);
+		if (strcmp(s, words[0]) != 0 && strcmp(s, words[1]) != 0)
+			return ty_err(&l->doc, p->value, "%s \"%.32s\" is not %s or %s", key, s, words[0],
+				      words[1]);
 		if (node->kind != TOPOLOGY_ROUTER && i == LAYERS - 1)
-			return ty_err(&l->doc, p->value, "attachment: %s is not a router", node->name);
-		node->vhost_user = node->kind == TOPOLOGY_ROUTER && !strcmp(s, "vhost-user");
+			return ty_err(&l->doc, p->value, "%s: %s is not a router", key, node->name);
+		*second = node->kind == TOPOLOGY_ROUTER && !strcmp(s, words[1]);
 	}
 	return 0;
 }
 
 int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers)
 {
+	static const char *const attachments[] = { "relay", "vhost-user" };
+	static const char *const boots[] = { "clone", "cold" };
 	const struct ty_pair *memory = loader_inherited(layers, "memory");
 	const struct ty_pair *cpu = loader_inherited(layers, "cpu");
 	int rc = 0;
@@ -123,5 +130,7 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 		rc = read_memory(l, memory, node);
 	if (!rc && cpu)
 		rc = read_cpu(l, cpu, node);
-	return rc ? rc : read_attachment(l, node, layers);
+	if (!rc)
+		rc = read_choice(l, node, layers, "attachment", attachments, &node->vhost_user);
+	return rc ? rc : read_choice(l, node, layers, "boot", boots, &node->cold);
 }

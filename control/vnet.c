@@ -169,6 +169,8 @@ void vnet_free(struct vnet *v)
 	free(v->links);
 	topology_free(v->topology);
 	vnet_free_retired(v);
+	if (v->making)
+		event_free(v->making);
 	if (v->patience)
 		event_free(v->patience);
 	free(v->file);
@@ -218,6 +220,8 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	if (v->destroying)
 		return 0;
 	v->destroying = true;
+	event_del(v->making);
+	event_del(v->patience);
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		node_end(v->nodes[i]);

@@ -67,6 +67,8 @@ struct vnet {
 	struct node_list leaving; /* of an earlier topology: their guests have not ended yet */
 	struct topology_list retired; /* that the leaving nodes still point into */
 	struct timespec since;
+	struct event *making; /* goes on with the nodes from nodes[made] */
+	unsigned made;
 	struct event *patience; /* with routers on their first way up */
 	bool destroying;
 	struct waiter_list waiters; /* for its end */
@@ -97,7 +99,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err);
 
-/* Says the vnet's structure to the engine, whole; repeating is harmless. */
+/* Says the vnet's structure to the engine, as far as it is made; repeating is harmless. */
 void vnet_program(struct vnet *v);
 /* Its link has risen and is on, and the node behind it is there? What a port's carrier should be. */
 bool vnet_carrier(const struct vnet *v, const struct port *p);

@@ -9,7 +9,6 @@
  */
 #include "base/log.h"
 #include "control/engine.h"
-#include "control/host.h"
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_priv.h"
@@ -205,22 +204,6 @@ static int plan_ids(struct plan *p, struct err *err)
 	return 0;
 }
 
-static void start_node(struct node *n)
-{
-	struct err err;
-	int code = 0;
-
-	if (n->spec->kind == TOPOLOGY_ROUTER && !n->router)
-		code = router_create(n, &n->router, &err);
-	else if (n->spec->kind == TOPOLOGY_HOST && !n->host)
-		code = host_create(n, &n->host, &err);
-	n->error[0] = 0;
-	if (!code)
-		return;
-	snprintf(n->error, sizeof(n->error), "%.255s", err.text);
-	log_error("%s/%s: %s", n->vnet->topology->name, n->spec->name, n->error);
-}
-
 /* Makes the vnet be as planned; takes everything of the plan. */
 static void plan_carry_out(struct plan *p)
 {
@@ -249,10 +232,8 @@ static void plan_carry_out(struct plan *p)
 	v->links = p->links;
 	v->topology = t;
 	vnet_free_retired(v);
-	for (unsigned i = 0; i < t->node_count; i++)
-		start_node(v->nodes[i]);
 	vnet_program(v);
-	vnet_rise_begin(v);
+	vnet_make(v, p->restored);
 }
 
 /* Everything that can be known to be impossible before something is started. */
@@ -286,11 +267,10 @@ static struct vnet *vnet_create(struct weftd *d)
 	SLIST_INIT(&v->retired);
 	SLIST_INIT(&v->waiters);
 	clock_gettime(CLOCK_MONOTONIC, &v->since);
-	if (vnet_rise_init(v) < 0) {
-		free(v);
-		return NULL;
-	}
-	return v;
+	if (vnet_make_init(v) == 0 && vnet_rise_init(v) == 0)
+		return v;
+	vnet_free(v);
+	return NULL;
 }
 
 /* The wish and its ids, in one transaction. s: NULL when the store has the wish already. */

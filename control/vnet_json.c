@@ -173,6 +173,9 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
 	} else if (info.state == VROUTER_FAILED)
 		json_object_set_new(o, "error", text_json(info.reason));
+	json_object_set_new(o, "boot", info.pid ? json_string(info.clone ? "clone" : "cold") :
+						  json_null());
+	json_object_set_new(o, "boot_why", info.cold_why[0] ? text_json(info.cold_why) : json_null());
 	json_object_set_new(o, "boot_s", past.boot_ms ? json_real((double)past.boot_ms / 1000) :
 							json_null());
 	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
@@ -190,13 +193,14 @@ static json_t *node_json(const struct node *n, const struct buf *stats)
 	static const char *const kinds[] = {
 		[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
 	};
+	bool made = n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE;
 	json_t *ports = json_array(), *o;
 
 	for (unsigned i = 0; i < n->spec->port_count; i++)
 		json_array_append_new(ports, port_json(n, i, stats));
 	o = json_pack("{s:s, s:s, s:s?, s:s, s:o, s:o}", "name", n->spec->name, "kind",
 		      kinds[n->spec->kind], "image", n->spec->image, "state",
-		      n->error[0] ? "failed" : "ready", "error", n->error[0] ? text_json(n->error) : json_null(), "ports",
+		      n->error[0] ? "failed" : made ? "ready" : "waiting", "error", n->error[0] ? text_json(n->error) : json_null(), "ports",
 		      ports);
 	if (n->router)
 		router_json(n, stats, o);

@@ -15,11 +15,17 @@ void vnet_free_retired(struct vnet *v);
 /* Tells both ends of the link whether their cable is live. */
 void vnet_update_carriers(struct vnet *v, const struct link *l);
 
+/* vnet_make.c: makes what a new or changed topology's nodes run; at_once, or over some turns of the
+ * loop. The engine is told of each, and vnet_rise_begin() follows. */
+int vnet_make_init(struct vnet *v);
+void vnet_make(struct vnet *v, bool at_once);
+
 /* vnet_rise.c: of a vnet that was just deployed or restored. */
 int vnet_rise_init(struct vnet *v);
 void vnet_rise_begin(struct vnet *v);
 
 /* vnet_program.c */
+void vnet_program_node(struct node *n); /* and its links, where the other end is made */
 void vnet_program_link(struct vnet *v, const struct link *l);
 
 /* vnet_load.c: what a client sent, as a topology called name. Neither text is trusted. */

@@ -57,18 +57,29 @@ static void program_plain_node(struct node *n)
 	}
 }
 
+static void program_node(struct node *n)
+{
+	if (n->router)
+		router_program(n->router);
+	else if (is_made(n))
+		program_plain_node(n);
+}
+
+void vnet_program_node(struct node *n)
+{
+	program_node(n);
+	for (unsigned i = 0; i < n->spec->port_count; i++)
+		vnet_program_link(n->vnet, &n->vnet->links[n->spec->ports[i].link]);
+}
+
 void vnet_program(struct vnet *v)
 {
 	struct dp_vnet rec = { .id = v->id };
 
 	snprintf(rec.name, sizeof(rec.name), "%s", v->topology->name);
 	engine_send(v->daemon->engine, DP_VNET_SET, &rec, sizeof(rec), -1);
-	for (unsigned i = 0; i < v->topology->node_count; i++) {
-		if (v->nodes[i]->router)
-			router_program(v->nodes[i]->router);
-		else if (is_made(v->nodes[i]))
-			program_plain_node(v->nodes[i]);
-	}
+	for (unsigned i = 0; i < v->topology->node_count; i++)
+		program_node(v->nodes[i]);
 	for (unsigned i = 0; i < v->topology->link_count; i++)
 		vnet_program_link(v, &v->links[i]);
 }

@@ -27,6 +27,8 @@ static bool node_was_ready(const struct node *n)
 
 static bool some_on_their_way(const struct vnet *v)
 {
+	if (v->made < v->topology->node_count)
+		return true;
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		if (v->nodes[i]->router && router_on_its_way(v->nodes[i]->router))
 			return true;
@@ -84,8 +86,6 @@ static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
 	struct vnet *v = arg;
 
-	if (v->destroying)
-		return;
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		if (v->nodes[i]->router)
 			router_forget_late(v->nodes[i]->router);

@@ -32,8 +32,9 @@ bool vnet_same_node(const struct topology_node *a, const struct topology_node *b
 {
 	if (strcmp(a->name, b->name) != 0 || a->kind != b->kind ||
 	    strcmp(a->guest_image, b->guest_image) != 0 || a->memory_mib != b->memory_mib ||
-	    a->cpus != b->cpus || a->vhost_user != b->vhost_user || a->port_count != b->port_count ||
-	    !same_list(&a->exec, &b->exec) || !same_list(&a->env, &b->env) || !same_files(a, b))
+	    a->cpus != b->cpus || a->vhost_user != b->vhost_user || a->cold != b->cold ||
+	    a->port_count != b->port_count || !same_list(&a->exec, &b->exec) ||
+	    !same_list(&a->env, &b->env) || !same_files(a, b))
 		return false;
 	for (unsigned i = 0; i < a->port_count; i++) {
 		const struct topology_port *x = &a->ports[i], *y = &b->ports[i];

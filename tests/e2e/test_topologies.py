@@ -300,6 +300,12 @@ def test_good_attachment():
     assert [x["vhost_user"] for x in n.values()] == [True, False, False]
 
 
+def test_good_boot():
+    n = read("boot.clab.yml")["nodes"]
+    assert [x["cold"] for x in n.values()] == [True, False, False, True, False]
+    assert [x["vhost_user"] for x in n.values()] == [False, False, True, True, False]
+
+
 def test_good_warnings():
     t = read("warnings.clab.yml")
     assert [tuple(w.split(": ")[:2]) for w in t["warnings"]] == [

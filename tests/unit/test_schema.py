@@ -48,6 +48,7 @@ BAD = [
     (NODE + ("memory",), -1), (NODE + ("cpu",), 0), (NODE + ("cpu",), 9), (NODE + ("cpu",), "two"),
     (NODE + ("network-mode",), "host"), (NODE + ("weft",), "relay"),
     (NODE + ("weft",), {"attachment": "virtio"}), (NODE + ("weft",), {"atachment": "relay"}),
+    (NODE + ("weft",), {"boot": "warm"}), (NODE + ("weft",), {"boot": True}),
     (LINK, "r1:eth1"), (LINK, None), (LINK, {"mtu": 1500}), (LINK + ("type",), "vxlan"),
     (LINK + ("mtu",), 67), (LINK + ("mtu",), 9001), (LINK + ("mtu",), "jumbo"),
     (LINK + ("weft",), {"delay": "10ms"}), (LINK + ("remote",), "192.0.2.1"),

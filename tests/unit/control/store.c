@@ -81,6 +81,23 @@ static void a_vnet_is_kept_and_forgotten(void **state)
 	store_close(s);
 }
 
+static void machine_ids_stay(void **state)
+{
+	struct store *s = open_store();
+	uint8_t r1[16], r2[16], again[16];
+
+	assert_int_equal(store_machine_id(s, 7, "r1", r1, NULL), 0);
+	assert_int_equal(store_machine_id(s, 7, "r2", r2, NULL), 0);
+	assert_memory_not_equal(r1, r2, 16);
+	store_close(s);
+	s = open_store();
+	assert_int_equal(store_machine_id(s, 7, "r1", again, NULL), 0);
+	assert_memory_equal(r1, again, 16);
+	assert_int_equal(store_machine_id(s, 8, "r1", again, NULL), 0);
+	assert_memory_not_equal(r1, again, 16);
+	store_close(s);
+}
+
 static void numbers(void **state)
 {
 	struct store *s = open_store();
@@ -99,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ids_outlive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_vnet_is_kept_and_forgotten, setup, teardown),
+		cmocka_unit_test_setup_teardown(machine_ids_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers, setup, teardown),
 	};
 
