@@ -162,7 +162,7 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 		.hold_ms = ROUTER_HOLD_MS,
 		.cold = n->cold,
 	};
-	int code = store_machine_id(daemon_of(r)->store, r->node->vnet->id, n->name, conf.machine_id,
+	int code = store_machine_id(daemon_of(r)->store, r->node->vnet->id, n->name, conf.guest.machine_id,
 				    err);
 
 	if (code || !files) {
