@@ -9,6 +9,7 @@
 #include "control/port.h"
 #include "control/store.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,7 @@ static void nh_set(void *arg, const struct intake_nh *nh)
 		[INTAKE_NH_DROP] = DP_NH_DROP,
 		[INTAKE_NH_ADJ] = DP_NH_ADJ,
 		[INTAKE_NH_GROUP] = DP_NH_GROUP,
+		[INTAKE_NH_LOCAL] = DP_NH_LOCAL,
 	};
 	struct router *r = arg;
 	struct {
@@ -123,6 +125,11 @@ static void route(struct router *r, uint16_t op, uint32_t table, const struct in
 	};
 
 	memcpy(rec.addr, p->addr, sizeof(rec.addr));
+	if (p->port) {
+		uint32_t zone = htobe32(r->node->ports[p->port - 1].id);
+
+		memcpy(rec.addr + 4, &zone, sizeof(zone));
+	}
 	if (rec.fib)
 		send(r, op, &rec, sizeof(rec));
 }

@@ -287,6 +287,8 @@ struct routes {
 
 static json_t *via_json(const struct node *n, const struct intake_nh *nh)
 {
+	if (nh->kind == INTAKE_NH_LOCAL)
+		return json_pack("{s:s, s:n}", "port", n->spec->ports[nh->port].name, "mac");
 	if (nh->kind != INTAKE_NH_ADJ) /* of a group: this share of the flows goes to the guest */
 		return json_pack("{s:n, s:n}", "port", "mac");
 	return json_pack("{s:s, s:o}", "port", n->spec->ports[nh->port].name, "mac", mac_json(nh->mac));
@@ -296,13 +298,14 @@ static void add_route(void *arg, uint32_t table, const struct intake_prefix *p,
 		      const struct intake_nh *nh)
 {
 	static const char *const kinds[] = { [INTAKE_NH_PUNT] = "punt", [INTAKE_NH_DROP] = "drop",
-					     [INTAKE_NH_ADJ] = "forward", [INTAKE_NH_GROUP] = "group" };
+					     [INTAKE_NH_ADJ] = "forward", [INTAKE_NH_GROUP] = "group",
+					     [INTAKE_NH_LOCAL] = "local" };
 	struct routes *routes = arg;
 	char addr[INET6_ADDRSTRLEN];
 	json_t *via = json_array();
 
 	inet_ntop(p->family == 4 ? AF_INET : AF_INET6, p->addr, addr, sizeof(addr));
-	if (nh->kind == INTAKE_NH_ADJ)
+	if (nh->kind == INTAKE_NH_ADJ || p->port)
 		json_array_append_new(via, via_json(routes->node, nh));
 	for (unsigned i = 0; i < nh->member_count; i++)
 		json_array_append_new(via, via_json(routes->node, &nh->hops[i]));

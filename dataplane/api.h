@@ -186,7 +186,7 @@ enum dp_nh_kind {
 	DP_NH_DROP,	/* blackhole */
 	DP_NH_ADJ,	/* out by `port` to `mac` */
 	DP_NH_GROUP,	/* ECMP over `members` (ids of DP_NH_ADJ or DP_NH_PUNT), by flow hash */
-	DP_NH_LOCAL,	/* an address of the router itself: punt */
+	DP_NH_LOCAL,	/* an address of the router itself: punt, or see DP_NODE_ASLEEP */
 };
 
 /* Next-hop ids are scoped to their node. */
@@ -207,6 +207,11 @@ struct dp_nh {
 	uint32_t members[]; /* padded to a multiple of 8 bytes */
 };
 
+/*
+ * Packets to fe80::/10 are punted without a lookup. A router's own address in there is that of one
+ * port, and several ports may have the same: its route, DP_NH_LOCAL of length 128, has the port's
+ * id in bytes 4 to 7 of the address, which are zero otherwise (RFC 4291 2.5.6), in network order.
+ */
 struct dp_route {
 	struct dp_record rec;
 	uint32_t fib;
@@ -236,7 +241,8 @@ struct dp_route {
 	X(BRIDGE_LOOP, "bridge_loop", "crossed too many bridges")                                \
 	X(BRIDGE_SAME, "bridge_same", "destination is on the port it came from")                 \
 	X(NO_MEMORY, "no_memory", "no packet buffer")                                            \
-	X(ISOLATION, "isolation", "would have left its vnet (must stay zero)")
+	X(ISOLATION, "isolation", "would have left its vnet (must stay zero)")                   \
+	X(ASLEEP, "asleep", "the guest is hibernated")
 
 enum dp_drop {
 #define DP_DROP_ENUM(id, name, what) DP_DROP_##id,

@@ -86,7 +86,7 @@ struct vnode {
 	char name[DP_NAME_MAX];
 };
 
-enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4 };
+enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4, PORT_ASLEEP = 8 };
 
 struct port {
 	uint32_t handle; /* slot | generation << 16: names the port across rings */

@@ -24,6 +24,7 @@ graph_fn ip4_lookup_run; /* FIB and next hop */
 graph_fn ip6_lookup_run;
 graph_fn rewrite_run;	 /* MTU, TTL, MAC addresses */
 graph_fn punt_run;	 /* to the guest, through the policer */
+graph_fn asleep_run;	 /* answers for a guest that is saved on disk */
 graph_fn wire_tx_run;	 /* to the other end of out's link */
 graph_fn backing_tx_run; /* to what is behind the port */
 

@@ -98,7 +98,7 @@ static int nh_check(const struct dp_nh *rec, const struct vnode *node,
 	if (node->kind != DP_NODE_ROUTER)
 		return err_set(err, -EINVAL, "next hop %u: node %s is no router", rec->id,
 			       node->name);
-	if (rec->kind < DP_NH_PUNT || rec->kind > DP_NH_GROUP)
+	if (rec->kind < DP_NH_PUNT || rec->kind > DP_NH_LOCAL)
 		return err_set(err, -EINVAL, "next hop %u: no kind %u", rec->id, rec->kind);
 	if (rec->kind == DP_NH_GROUP ? !rec->member_count || rec->member_count > DP_NH_GROUP_MAX :
 				       rec->member_count)

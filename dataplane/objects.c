@@ -101,6 +101,7 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 {
 	struct vnet *vnet = hash_map_find(e->vnet_map, &rec->vnet);
 	struct vnode *node = hash_map_find(e->node_map, &rec->id);
+	uint32_t flags = rec->flags & ~DP_NODE_KEEP;
 	bool fresh = !node;
 	void *value;
 
@@ -110,7 +111,7 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 		return err_set(err, -ENOENT, "node %s: no vnet has id %u", rec->name, rec->vnet);
 	if (rec->kind < DP_NODE_ROUTER || rec->kind > DP_NODE_PHYSICAL)
 		return err_set(err, -EINVAL, "node %s: no kind %u", rec->name, rec->kind);
-	if (rec->flags & ~(DP_NODE_PUNT_IP4 | DP_NODE_PUNT_IP6 | DP_NODE_KEEP))
+	if (rec->flags & ~(DP_NODE_PUNT_IP4 | DP_NODE_PUNT_IP6 | DP_NODE_KEEP | DP_NODE_ASLEEP))
 		return err_set(err, -EINVAL, "node %s: no flags %#x", rec->name, rec->flags);
 	if (node && (node->vnet != vnet || node->kind != rec->kind))
 		return err_set(err, -EBUSY, "node %s: neither vnet nor kind of a node change",
@@ -122,9 +123,11 @@ int node_set(struct engine *e, const struct dp_node *rec, struct err *err)
 	}
 	node->epoch = e->epoch;
 	memcpy(node->name, rec->name, sizeof(node->name));
-	if ((rec->flags & DP_NODE_KEEP && !fresh) || node->flags == (rec->flags & ~DP_NODE_KEEP))
+	if (rec->flags & DP_NODE_KEEP && !fresh)
+		flags = (flags & DP_NODE_ASLEEP) | (node->flags & ~DP_NODE_ASLEEP);
+	if (node->flags == flags)
 		return 0;
-	node->flags = rec->flags & ~DP_NODE_KEEP;
+	node->flags = flags;
 	for (size_t i = 0; hash_map_next(e->port_map, &i, NULL, &value);)
 		if (((struct port *)value)->node == node)
 			port_refresh(value);

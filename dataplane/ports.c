@@ -49,6 +49,8 @@ void port_refresh(struct port *port)
 		mode |= PORT_PUNT4;
 	if (port->flags & DP_PORT_NO_IP6 || port->node->flags & DP_NODE_PUNT_IP6)
 		mode |= PORT_PUNT6;
+	if (port->node->flags & DP_NODE_ASLEEP)
+		mode |= PORT_ASLEEP;
 	WR(port->mode, mode);
 	if (port->link)
 		link_refresh(port->link);

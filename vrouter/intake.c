@@ -109,12 +109,12 @@ void intake_forward(struct intake *in, uint32_t flags)
 	in->forward = flags;
 }
 
-/* The two next hops that are always there go first. */
+/* The next hops that are always there go first. */
 static void send_fixed(struct intake *in)
 {
-	const struct nh *fixed[] = { in->nh_punt, in->nh_drop };
+	const struct nh *fixed[] = { in->nh_punt, in->nh_drop, in->nh_local };
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		struct intake_nh view;
 
 		nh_view(fixed[i], NULL, &view);
@@ -183,7 +183,7 @@ void intake_each_route(const struct intake *in, uint32_t table,
 
 			if (!n->nh)
 				continue;
-			node_prefix(n, &p);
+			node_prefix(n, n->nh, &p);
 			nh_view(n->nh, ids, &nh);
 			for (unsigned m = 0; m < nh.member_count; m++) /* they have no members */
 				nh_view(n->nh->members[m], NULL, &hops[m]);

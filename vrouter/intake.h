@@ -23,7 +23,13 @@
 struct intake;
 
 /* Next hops, as the engine's api.h has them. `port` is an index into intake_conf.ports. */
-enum intake_nh_kind { INTAKE_NH_PUNT = 1, INTAKE_NH_DROP, INTAKE_NH_ADJ, INTAKE_NH_GROUP };
+enum intake_nh_kind {
+	INTAKE_NH_PUNT = 1,
+	INTAKE_NH_DROP,
+	INTAKE_NH_ADJ,
+	INTAKE_NH_GROUP,
+	INTAKE_NH_LOCAL, /* an address of the guest's own */
+};
 
 struct intake_nh {
 	uint32_t id;
@@ -38,6 +44,7 @@ struct intake_nh {
 struct intake_prefix {
 	uint8_t family; /* 4 or 6 */
 	uint8_t len;
+	uint16_t port; /* a link-local address is one port's: its index + 1; of all others 0 */
 	uint8_t addr[16];
 };
 

@@ -380,6 +380,8 @@ static bool message_route(struct intake *in, struct rd r, uint16_t nlflags, bool
 		if (!path_attrs(&a, out.key.family, &out.paths[0]))
 			return false;
 	}
+	if (out.key.family == 6 && out.key.type == RTN_LOCAL)
+		link_local_zone(out.addr, out.paths[0].ifindex);
 	if (add)
 		route_add(in, &out, nlflags);
 	else

@@ -197,7 +197,19 @@ int nh_init(struct intake *in)
 	in->groups = hash_map_create(sizeof(uint64_t));
 	in->nh_punt = nh_new(in, INTAKE_NH_PUNT, 0);
 	in->nh_drop = nh_new(in, INTAKE_NH_DROP, 0);
-	return in->vias && in->groups && in->nh_punt && in->nh_drop ? 0 : -ENOMEM;
+	in->nh_local = nh_new(in, INTAKE_NH_LOCAL, 0);
+	in->nh_ports = calloc(in->port_count + 1u, sizeof(in->nh_ports[0]));
+	if (!in->vias || !in->groups || !in->nh_punt || !in->nh_drop || !in->nh_local ||
+	    !in->nh_ports)
+		return -ENOMEM;
+	for (unsigned i = 0; i < in->port_count; i++) {
+		in->nh_ports[i] = nh_new(in, INTAKE_NH_LOCAL, 0);
+		if (!in->nh_ports[i])
+			return -ENOMEM;
+		in->nh_ports[i]->id = in->nh_local->id;
+		in->nh_ports[i]->port = i;
+	}
+	return 0;
 }
 
 static void chains_free(struct hash_map *m)
@@ -220,4 +232,8 @@ void nh_fini(struct intake *in)
 	chains_free(in->groups);
 	free(in->nh_punt);
 	free(in->nh_drop);
+	free(in->nh_local);
+	for (unsigned i = 0; in->nh_ports && i < in->port_count; i++)
+		free(in->nh_ports[i]);
+	free(in->nh_ports);
 }

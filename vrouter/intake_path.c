@@ -174,6 +174,8 @@ void info_resolve(struct intake *in, struct info *i)
 		i->nh = unicast(in, i, &why);
 	} else if (i->key.type == RTN_BLACKHOLE && !object_forwards(in, i->key.nhid)) {
 		i->nh = nh_ref(in->nh_drop);
+	} else if (i->key.type == RTN_LOCAL) {
+		i->nh = nh_ref(in->nh_local);
 	} else {
 		if (i->key.type == RTN_THROW || i->key.type > RTN_PROHIBIT)
 			why = WHY_TYPE, i->arg = i->key.type;

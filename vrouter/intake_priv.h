@@ -14,6 +14,8 @@
  * main holds tables local, main and default together, told apart by rank; a VRF's holds its
  * table and a copy of local, because rule 0 comes before l3mdev. What routes share (next hops,
  * metric, type) is interned as struct info, so that resolving is per info and not per route.
+ * A link-local address may be that of several links: in the trie its bytes 4 to 7, which are zero
+ * (RFC 4291 2.5.6), hold the ifindex.
  */
 
 #include "base/hash.h"
@@ -218,7 +220,8 @@ struct intake {
 	bool rank_default[2];
 	uint32_t forward;
 	bool punt[2], node_sent;
-	struct nh *nh_punt, *nh_drop;
+	struct nh *nh_punt, *nh_drop, *nh_local;
+	struct nh **nh_ports; /* nh_local under its id, by port: for link-local addresses */
 	struct vec dirty, dead_nhs, dirty_nhs;
 	size_t dirty_limit;
 };
@@ -236,7 +239,10 @@ void trie_free(struct node *root);
 unsigned trie_table_index(const struct intake *in, const struct table *t);
 void nodes_shrink(struct intake *in);
 void node_dirty(struct intake *in, struct node *n);
-void node_prefix(const struct node *n, struct intake_prefix *p);
+void link_local_zone(uint8_t addr[16], uint32_t ifindex);
+uint32_t node_zone(const struct node *n); /* the ifindex of a link-local address; 0: it is none */
+/* As the sink is told it; nh: what is or was programmed there, NULL allowed. */
+void node_prefix(const struct node *n, const struct nh *nh, struct intake_prefix *p);
 
 /* intake_netlink.c, intake_rule.c */
 #define ATTRS_MAX 72

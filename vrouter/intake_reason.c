@@ -29,7 +29,7 @@ static void gather_add(struct gather *g, enum why why, uint32_t arg, const struc
 		g->of[i].why = why;
 		g->of[i].arg = arg;
 		g->of[i].count = 0;
-		node_prefix(n, &g->of[i].first);
+		node_prefix(n, NULL, &g->of[i].first);
 	}
 	g->of[i].count++;
 }

@@ -22,6 +22,7 @@ static void replay_nhs(const struct intake *in)
 
 	replay_nh(in, in->nh_punt);
 	replay_nh(in, in->nh_drop);
+	replay_nh(in, in->nh_local);
 	while (hash_map_next(in->vias, &at, NULL, &v))
 		replay_nh(in, v);
 	for (at = 0; hash_map_next(in->groups, &at, NULL, &v);)

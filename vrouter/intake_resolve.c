@@ -3,6 +3,7 @@
 #include "vrouter/agent/proto.h"
 #include "vrouter/intake_priv.h"
 
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ static const struct alias *first_of(const struct node *n, unsigned rank)
 }
 
 /* Among the routes of one prefix and table the lowest metric wins; for IPv6 those of one metric
- * are siblings, if they can be. */
+ * are siblings, if they can be. An address that several links have is as local as one link's. */
 static void pick_rank(const struct alias *first, struct pick *p)
 {
 	const struct info_key *k = &first->info->key;
@@ -31,7 +32,8 @@ static void pick_rank(const struct alias *first, struct pick *p)
 		if (a->lost)
 			p->why = WHY_LOST;
 	}
-	for (const struct alias *a = first->next; k->family == 6 && a && a->rank == first->rank &&
+	for (const struct alias *a = first->next; k->family == 6 && k->type != RTN_LOCAL && a &&
+						 a->rank == first->rank &&
 						 a->info->key.metric == k->metric; a = a->next) {
 		p->siblings++;
 		if (memcmp(&a->info->key, k, sizeof(*k)) != 0 || k->flags & INFO_NO_ECMP ||
@@ -120,7 +122,20 @@ static struct nh *node_nh(struct intake *in, const struct node *n, enum why *why
 	return nh_ref(info->nh);
 }
 
-/* Link-local and multicast: the engine never looks them up. */
+/* A link-local address: only who is on its port's link may ask for it. */
+static struct nh *link_local_nh(const struct intake *in, const struct node *n)
+{
+	const struct link *l = link_find(in, node_zone(n));
+	const struct alias *a = n->routes;
+
+	while (a && (a->lost || a->info->key.type != RTN_LOCAL))
+		a = a->next;
+	if (!a || !l || l->port < 0 || l->table != in->tables[n->table]->id)
+		return NULL;
+	return nh_ref(in->nh_ports[l->port]);
+}
+
+/* Link-local and multicast: the engine does not forward there. */
 static bool node_skipped(const struct node *n)
 {
 	if (n->flags & NODE_V6)
@@ -132,19 +147,22 @@ static bool node_skipped(const struct node *n)
 static void node_process(struct intake *in, struct node *n)
 {
 	enum why why = WHY_NONE;
-	struct nh *nh = node_skipped(n) ? NULL : node_nh(in, n, &why);
+	struct nh *nh = node_zone(n) ? link_local_nh(in, n) :
+			node_skipped(n) ? NULL : node_nh(in, n, &why);
 	uint32_t table = in->tables[n->table]->id;
 	struct intake_prefix p;
 
 	n->flags &= (uint8_t)~NODE_DIRTY;
 	in->stats.punted_routes += (why != WHY_NONE) - (n->why != WHY_NONE);
 	n->why = (uint8_t)why;
-	if (nh != n->nh) {
-		node_prefix(n, &p);
-		if (nh)
-			in->sink.route_set(in->arg, table, &p, nh->id);
-		else
-			in->sink.route_del(in->arg, table, &p);
+	if (n->nh && nh != n->nh && (!nh || node_zone(n))) {
+		node_prefix(n, n->nh, &p);
+		in->sink.route_del(in->arg, table, &p);
+		in->any_sent = true;
+	}
+	if (nh && nh != n->nh) {
+		node_prefix(n, nh, &p);
+		in->sink.route_set(in->arg, table, &p, nh->id);
 		in->any_sent = true;
 	}
 	if (n->nh)

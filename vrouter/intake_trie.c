@@ -228,10 +228,36 @@ void node_dirty(struct intake *in, struct node *n)
 	}
 }
 
-void node_prefix(const struct node *n, struct intake_prefix *p)
+static bool link_local(const uint8_t addr[16])
+{
+	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
+}
+
+void link_local_zone(uint8_t addr[16], uint32_t ifindex)
+{
+	static const uint8_t zero[6];
+
+	if (link_local(addr) && !memcmp(addr + 2, zero, sizeof(zero)))
+		memcpy(addr + 4, &ifindex, sizeof(ifindex));
+}
+
+uint32_t node_zone(const struct node *n)
+{
+	uint32_t ifindex = 0;
+
+	if (n->flags & NODE_V6 && n->len == 128 && link_local(n->addr))
+		memcpy(&ifindex, n->addr + 4, sizeof(ifindex));
+	return ifindex;
+}
+
+void node_prefix(const struct node *n, const struct nh *nh, struct intake_prefix *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->family = n->flags & NODE_V6 ? 6 : 4;
 	p->len = n->len;
 	memcpy(p->addr, n->addr, n->flags & NODE_V6 ? 16 : 4);
+	if (nh && node_zone(n)) {
+		memset(p->addr + 4, 0, 4);
+		p->port = (uint16_t)(nh->port + 1);
+	}
 }

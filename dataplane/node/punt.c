@@ -10,9 +10,11 @@ void punt_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		enum punt_class class = policer_classify(rte_pktmbuf_mtod(m, uint8_t *),
 							 m->data_len, pkt(m)->reason);
 
-		if (policer_pass(&port->local[w->index].punt, &w->rates, class, w->now))
-			graph_to(w, GRAPH_BACKING_TX, m);
-		else
+		if (!policer_pass(&port->local[w->index].punt, &w->rates, class, w->now))
 			graph_drop(w, m, DP_DROP_POLICED);
+		else if (RD(port->mode) & PORT_ASLEEP)
+			graph_to(w, GRAPH_ASLEEP, m);
+		else
+			graph_to(w, GRAPH_BACKING_TX, m);
 	}
 }

@@ -13,10 +13,11 @@ import time
  FIB_GET) = range(1, 21)
 ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
 NONE, DGRAM, TAP, DEV = range(4)
-PUNT, DROP, ADJ, GROUP = range(1, 5)
+PUNT, DROP, ADJ, GROUP, LOCAL = range(1, 6)
+ASLEEP = 8
 HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
 DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
-         "blackhole policed bridge_loop bridge_same no_memory isolation").split()
+         "blackhole policed bridge_loop bridge_same no_memory isolation asleep").split()
 
 
 class Refused(Exception):
@@ -117,7 +118,7 @@ class Client:
     def ports(self, id=0):
         out = {}
         for r in self.do(by_id(PORT_GET, id)):
-            v = struct.unpack_from("=IIII7Q15Q", r, 8)
+            v = struct.unpack_from("=IIII7Q16Q", r, 8)
             keys = ("id vnet node state rx rx_bytes tx tx_bytes forwarded punted "
                     "injected").split()
             out[v[0]] = dict(zip(keys, v)) | {"drops": dict(zip(DROPS, v[11:]))}
@@ -126,7 +127,7 @@ class Client:
     def vnets(self):
         out = {}
         for r in self.do(by_id(VNET_GET, 0)):
-            v = struct.unpack_from("=II3Q15Q", r, 8)
+            v = struct.unpack_from("=II3Q16Q", r, 8)
             out[v[0]] = dict(zip("id pad forwarded punted injected".split(), v)) | {
                 "drops": dict(zip(DROPS, v[5:]))}
         return out

@@ -255,7 +255,7 @@ const struct intake_nh *held_lookup(const struct held *h, uint32_t table, unsign
 	for (size_t i = 0; i < h->route_count; i++) {
 		const struct held_route *r = &h->routes[i];
 
-		if (r->table == table && r->prefix.family == family &&
+		if (r->table == table && r->prefix.family == family && !r->prefix.port &&
 		    (!best || r->prefix.len > best->prefix.len) && covers(&r->prefix, addr))
 			best = r;
 	}
@@ -271,5 +271,5 @@ const struct intake_nh *held_forward(const struct held *h, unsigned port, unsign
 	    !(family == 6 ? h->ports[port].fwd6 : h->ports[port].fwd4))
 		return NULL;
 	nh = held_lookup(h, h->ports[port].table, family, addr);
-	return nh && nh->kind != INTAKE_NH_PUNT ? nh : NULL;
+	return nh && nh->kind != INTAKE_NH_PUNT && nh->kind != INTAKE_NH_LOCAL ? nh : NULL;
 }

@@ -43,7 +43,7 @@ void held_fini(struct held *h);
 /* NULL: none of that id. */
 const struct intake_nh *held_nh(const struct held *h, uint32_t id);
 
-/* Longest match of addr in the table; NULL: none. */
+/* Longest match of addr in the table, link-local addresses aside; NULL: none. */
 const struct intake_nh *held_lookup(const struct held *h, uint32_t table, unsigned family,
 				    const uint8_t *addr);
 

@@ -168,7 +168,7 @@ static int setup(void **state)
 {
 	struct intake_port ports[] = { { .mac = { 2, 0, 0, 0, 0, 2 }, .mtu = 1500, .name = "eth2" },
 				       { .mac = { 2, 0, 0, 0, 0, 3 }, .mtu = 1500, .name = "eth3" } };
-	struct intake_conf conf = { .port_count = 2, .ports = ports, .max_routes = 6,
+	struct intake_conf conf = { .port_count = 2, .ports = ports, .max_routes = 12,
 				    .sink = &held_sink, .arg = &held };
 
 	assert_int_equal(intake_create(&conf, &in), 0);
@@ -279,7 +279,7 @@ static void what_else_forwards(void **state)
 
 static void too_many_routes(void **state)
 {
-	for (uint8_t i = 0; i < 6; i++) {
+	for (uint8_t i = 0; i < 12; i++) {
 		via(2, IP(10, 0, 0, 9));
 		route_is(RTM_NEWROUTE, 254, IP(30, i, 0, 0), 16, RTN_UNICAST);
 	}
@@ -359,6 +359,105 @@ static void ipv6_siblings(void **state)
 	route6(NLM_F_CREATE | NLM_F_APPEND, 0, true); /* no gateway: no sibling in the kernel */
 	commit_says("fd00::/32: several IPv6 routes of one metric\n");
 	assert_int_equal(held_lookup(&held, 254, 6, ip)->kind, INTAKE_NH_PUNT);
+}
+
+static void local6(uint16_t type, const uint8_t ip[16], uint32_t table, uint32_t ifindex,
+		   uint8_t kind)
+{
+	struct rtmsg m = { .rtm_family = AF_INET6, .rtm_dst_len = 128, .rtm_type = kind };
+
+	attr(RTA_DST, ip, 16);
+	attr32(RTA_OIF, ifindex);
+	attr32(RTA_TABLE, table);
+	say(type, 0, &m, sizeof(m));
+}
+
+/* Whether this link-local address is told as one of the port (from 1), in the table. */
+static bool port_has(uint16_t port, uint32_t table, const uint8_t ip[16])
+{
+	struct intake_prefix p = { .family = 6, .len = 128, .port = port };
+
+	memcpy(p.addr, ip, 16);
+	for (size_t i = 0; i < held.route_count; i++) {
+		if (held.routes[i].table == table && !memcmp(&held.routes[i].prefix, &p, sizeof(p)))
+			return held_nh(&held, held.routes[i].nh)->kind == INTAKE_NH_LOCAL;
+	}
+	return false;
+}
+
+static enum intake_nh_kind kind_of(unsigned family, const uint8_t *ip)
+{
+	return held_lookup(&held, 254, family, ip)->kind;
+}
+
+static void what_is_local(void **state)
+{
+	static const uint8_t own[16] = { 0xfd, [15] = 1 }, any[16] = { 0xfd };
+
+	attr32(RTA_OIF, 2);
+	route_is(RTM_NEWROUTE, 255, IP(10, 0, 0, 1), 32, RTN_LOCAL);
+	attr32(RTA_OIF, 2);
+	route_is(RTM_NEWROUTE, 255, IP(10, 0, 0, 255), 32, RTN_BROADCAST);
+	local6(RTM_NEWROUTE, own, 255, 2, RTN_LOCAL);
+	local6(RTM_NEWROUTE, own, 255, 3, RTN_LOCAL); /* two links may have it */
+	local6(RTM_NEWROUTE, any, 255, 2, RTN_ANYCAST);
+	commit_says("");
+	assert_int_equal(kind_of(4, IP(10, 0, 0, 1)), INTAKE_NH_LOCAL);
+	assert_int_equal(kind_of(4, IP(10, 0, 0, 255)), INTAKE_NH_PUNT);
+	assert_int_equal(kind_of(6, own), INTAKE_NH_LOCAL);
+	assert_int_equal(kind_of(6, any), INTAKE_NH_PUNT);
+	assert_int_equal(goes_to(0, IP(10, 0, 0, 1)), 0);
+	local6(RTM_DELROUTE, own, 255, 3, RTN_LOCAL);
+	commit_says("");
+	assert_int_equal(kind_of(6, own), INTAKE_NH_LOCAL);
+	attr32(RTA_OIF, 2);
+	route_is(RTM_DELROUTE, 255, IP(10, 0, 0, 1), 32, RTN_LOCAL);
+	commit_says("");
+	assert_null(held_lookup(&held, 254, 4, IP(10, 0, 0, 1)));
+}
+
+static void on_route(void *arg, uint32_t table, const struct intake_prefix *p,
+		     const struct intake_nh *nh)
+{
+	if (p->port) {
+		assert_int_equal(nh->port + 1, p->port);
+		*(unsigned *)arg += 1;
+	}
+}
+
+/* The same link-local address on two ports, one of which moves into a VRF and comes back. */
+static void link_local_addresses_are_a_ports(void **state)
+{
+	static const uint8_t ll[16] = { 0xfe, 0x80, [15] = 1 }, lo[16] = { 0xfe, 0x80, [15] = 2 };
+	unsigned told = 0;
+
+	local6(RTM_NEWROUTE, ll, 255, 2, RTN_LOCAL);
+	local6(RTM_NEWROUTE, ll, 255, 3, RTN_LOCAL);
+	local6(RTM_NEWROUTE, lo, 255, 1, RTN_LOCAL); /* of a link that is no port */
+	local6(RTM_NEWROUTE, (uint8_t[16]){ 0xfe, 0x80 }, 255, 2, RTN_ANYCAST);
+	commit_says("");
+	assert_true(port_has(1, 254, ll) && port_has(2, 254, ll));
+	intake_each_route(in, 0, on_route, &told);
+	assert_int_equal(told, 2);
+	local6(RTM_DELROUTE, ll, 255, 2, RTN_LOCAL);
+	commit_says("");
+	assert_true(!port_has(1, 254, ll) && port_has(2, 254, ll));
+	vrf_is(9, 10);
+	link_is(3, 3, 1500, 9);
+	local6(RTM_DELROUTE, ll, 255, 3, RTN_LOCAL);
+	local6(RTM_NEWROUTE, ll, 10, 3, RTN_LOCAL);
+	commit_says("");
+	assert_true(!port_has(2, 254, ll) && port_has(2, 10, ll));
+	/* Links change their places: each address goes with its own. */
+	local6(RTM_NEWROUTE, ll, 255, 2, RTN_LOCAL);
+	local6(RTM_DELROUTE, ll, 10, 3, RTN_LOCAL);
+	link_is(2, 3, 1500, 0);
+	link_is(3, 2, 1500, 0);
+	commit_says("");
+	assert_true(port_has(2, 254, ll) && !port_has(1, 254, ll));
+	held_fini(&held);
+	intake_replay(in);
+	assert_true(port_has(2, 254, ll) && !port_has(1, 254, ll));
 }
 
 /* A next hop that nothing uses between two commits, an engine lost meanwhile. */
@@ -445,6 +544,7 @@ int main(void)
 		TEST(what_else_forwards),	  TEST(too_many_routes),
 		TEST(mac_and_mtu_are_the_ports),  TEST(what_a_route_may_carry),
 		TEST(ipv6_siblings),		  TEST(replay_is_everything),
+		TEST(what_is_local),		  TEST(link_local_addresses_are_a_ports),
 		TEST(what_a_redone_dump_does_not_repeat),
 		TEST(a_changed_object_replaces_no_other_route),
 	};

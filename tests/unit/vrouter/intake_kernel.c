@@ -164,6 +164,17 @@ static bool right(struct world *w, const struct held *h, const struct intake_nh 
 	return false;
 }
 
+/* What is answered for while the guest is saved is its own, and all of that is. */
+static bool local_right(const struct world *w, const struct held *h, unsigned port,
+			const struct kernel_answer *k, unsigned family, const uint8_t *dst)
+{
+	const struct intake_nh *nh = held_lookup(h, h->ports[port].table, family, dst);
+
+	if (nh && nh->kind == INTAKE_NH_LOCAL) /* 127/8 is, but not for who comes from outside */
+		return k->error ? family == 4 && dst[0] == 127 : k->type == RTN_LOCAL;
+	return k->error || k->type != RTN_LOCAL || !w->changes.plain || !h->ports[port].table;
+}
+
 /* A group must have no member that the kernel never picks: 128 sources find one of eight. */
 static bool all_picked(struct world *w, const struct held *h, const struct intake_nh *nh,
 		       unsigned family, uint32_t iif, const uint8_t *dst)
@@ -232,6 +243,8 @@ static unsigned compare(struct world *w)
 		nh = held_forward(&w->live_held, port, family, dst);
 		if (!right(w, &w->live_held, nh, &k, family, dst) && !wrong++)
 			explain(w, "live", nh, &k, family, dst);
+		if (!local_right(w, &w->live_held, port, &k, family, dst) && !wrong++)
+			explain(w, "local", nh, &k, family, dst);
 		lazy = w->lazy; /* the other may have seen what it cannot be sure of */
 		nh = held_forward(&w->fresh_held, port, family, dst);
 		if (!right(w, &w->fresh_held, nh, &k, family, dst) && !wrong++)
