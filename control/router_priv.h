@@ -33,6 +33,7 @@ struct router {
 	struct event *gone;  /* its guest has ended, and it was to end */
 	unsigned failures;   /* ends in a row, for the backoff */
 	bool stopping, restarting;
+	bool asleep; /* saved on disk; a guest that runs nevertheless is being ended or loaded */
 	unsigned exec_next;
 	bool exec_running, exec_done;
 	char exec_said[256];
@@ -55,6 +56,12 @@ void router_remove_sockets(struct router *r);
 void router_exec_begin(struct router *r);
 /* The guest is to be a new one, in which they have not run. */
 void router_exec_forget(struct router *r);
+/* Whether they have run goes along with a saved guest, into its directory and back. */
+void router_exec_keep(struct router *r, const char *saved);
+void router_exec_kept(struct router *r, const char *saved);
+
+/* router_sleep.c: of a new router; adopted: its guest runs. */
+void router_begin_sleep(struct router *r, bool adopted);
 
 /* router.c */
 void router_send_node(struct router *r);

@@ -13,4 +13,8 @@ struct weftd;
 /* Also forgets the vnets that are to be ended: call it when none of them is in d->vnets. */
 void sweep(struct weftd *d);
 
+/* Removes saved guests that no hibernated vnet has: of a saving that was cut off, or of a vnet that
+ * goes on already. When weftd starts; later a saving may be under way. */
+void sweep_asleep(struct weftd *d);
+
 #endif
