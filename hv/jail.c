@@ -123,6 +123,7 @@ static void make_nodes(const char *root, const struct jail_conf *conf)
 static void enter_root(const struct jail_conf *conf)
 {
 	static const struct jail_bind usr = { .from = "/usr", .to = "/usr" };
+	static const struct jail_bind fds = { .from = "/proc/self/fd", .to = "/fd" };
 	static const char *const links[][2] = { { "usr/lib", "/lib" }, { "usr/lib64", "/lib64" } };
 	char root[PATH_MAX], path[PATH_MAX];
 
@@ -140,6 +141,8 @@ static void enter_root(const struct jail_conf *conf)
 	make_nodes(root, conf);
 	for (unsigned i = 0; i < conf->bind_count; i++)
 		bind_one(root, &conf->binds[i]);
+	if (conf->fd_count) /* "self" is this process, here and after execve() */
+		bind_one(root, &fds);
 	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
 	    chdir("/") < 0)
 		fail("pivot to", root);
@@ -189,12 +192,28 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* First all out of the way, then into place: none is overwritten before it has been moved. */
+static void place_descriptors(const struct jail_conf *conf)
+{
+	int high[JAIL_FDS_MAX], end = 3 + (int)conf->fd_count;
+
+	for (unsigned i = 0; i < conf->fd_count; i++) {
+		high[i] = fcntl(conf->fds[i], F_DUPFD, end);
+		if (high[i] < 0)
+			fail("move", "a descriptor");
+	}
+	for (unsigned i = 0; i < conf->fd_count; i++)
+		if (dup2(high[i], 3 + (int)i) < 0)
+			fail("place", "a descriptor");
+}
+
 static __attribute__((noreturn)) void child(const struct jail_conf *conf, int null_fd)
 {
 	static char *const env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", NULL };
 
 	if (dup2(null_fd, 0) < 0 || dup2(conf->log_fd, 1) < 0 || dup2(conf->log_fd, 2) < 0)
 		_exit(126);
+	place_descriptors(conf);
 	reset_signals();
 	setsid();
 	umask(0077);
@@ -209,7 +228,7 @@ static __attribute__((noreturn)) void child(const struct jail_conf *conf, int nu
 	set_limit(RLIMIT_NPROC, NPROC_MAX, "nproc");
 	set_limit(RLIMIT_FSIZE, conf->file_max, "fsize");
 	drop_privileges(conf->uid);
-	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_UNSHARE) < 0)
+	if (syscall(SYS_close_range, 3 + conf->fd_count, ~0u, CLOSE_RANGE_UNSHARE) < 0)
 		fail("close", "descriptors");
 	execve(conf->argv[0], (char *const *)conf->argv, env);
 	fail("run", conf->argv[0]);

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #define JAIL_BINDS_MAX 80
+#define JAIL_FDS_MAX 4
 
 /* A file or directory of the host that the jail shows. */
 struct jail_bind {
@@ -34,6 +35,10 @@ struct jail_conf {
 	int log_fd;		       /* stdout and stderr */
 	uint64_t file_max;	       /* bytes of the largest file it may write */
 	bool kvm;		       /* shows /dev/kvm, usable by uid */
+	/* Descriptors of the caller's that it gets as 3, 4, ...; with any, the jail's /fd names
+	 * them (and its own others), for what can only open paths. */
+	unsigned fd_count;
+	const int *fds;
 };
 
 /* What goes wrong after the fork is a line "jail: ..." in the log, and exit status 127. */

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/sock.h"
+#include "hv/record_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,7 +16,6 @@ enum {
 	ESC_MAX = 2 * SOCK_PATH_MAX,
 	NIC_SLOT = 3,	    /* NICs: functions 0-7 of the slots from here on */
 	CPUS_MAX = 64,
-	MEMORY_MAX_MIB = 1 << 20,
 	NAME_MAX_LEN = 100,
 };
 
@@ -72,10 +72,43 @@ static bool any_vhost_user(const struct hv_conf *conf)
 	return false;
 }
 
+/* An object of its own in every case: then the memory has one name in all machines' saved state. */
+static void add_memory(struct qemu_args *a, const struct hv_conf *conf, bool mapped)
+{
+	add(a, "-m");
+	add(a, "%u", conf->memory_mib);
+	add(a, "-object");
+	if (any_vhost_user(conf)) /* the engine maps it; else it stays private */
+		add(a, "memory-backend-memfd,id=" QEMU_RAM ",size=%uM,share=on", conf->memory_mib);
+	else if (mapped)
+		add(a, "memory-backend-file,id=" QEMU_RAM ",size=%uM,mem-path=/fd/%d,share=off",
+		    conf->memory_mib, QEMU_RAM_FD);
+	else
+		add(a, "memory-backend-ram,id=" QEMU_RAM ",size=%uM", conf->memory_mib);
+}
+
+/* A saved machine starts by itself once it is loaded, unless it is to be paused, whatever it did
+ * when it was saved; and nobody needs to be told where it is now. */
+static void add_migration(struct qemu_args *a, const struct hv_conf *conf)
+{
+	static const char *const globals[] = { "store-global-state=off", "x-events=on",
+					       "x-max-bandwidth=1099511627776", "announce-rounds=0" };
+
+	for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
+		add(a, "-global");
+		add(a, "migration.%s", globals[i]);
+	}
+	if (conf->from) {
+		add(a, "-incoming");
+		add(a, "fd:%d", QEMU_STATE_FD);
+	}
+	if (conf->paused)
+		add(a, "-S");
+}
+
 static void add_machine(struct qemu_args *a, const struct hv_conf *conf, bool kvm)
 {
 	char name[ESC_MAX];
-	bool shared = any_vhost_user(conf);
 
 	add(a, "-name");
 	add(a, "guest=%s,debug-threads=on", esc(name, conf->name));
@@ -88,8 +121,7 @@ static void add_machine(struct qemu_args *a, const struct hv_conf *conf, bool kv
 	add(a, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	add(a, "-machine");
 	add(a, "pc-q35-7.2,usb=off,vmport=off,smbus=off,sata=off,graphics=off,hpet=on,"
-	       "dump-guest-core=off%s",
-	    shared ? ",memory-backend=ram" : "");
+	       "dump-guest-core=off,memory-backend=" QEMU_RAM);
 	add(a, "-accel");
 	if (kvm)
 		add(a, "kvm");
@@ -99,12 +131,6 @@ static void add_machine(struct qemu_args *a, const struct hv_conf *conf, bool kv
 	add(a, kvm ? "host" : "qemu64");
 	add(a, "-smp");
 	add(a, "%u", conf->cpus);
-	add(a, "-m");
-	add(a, "%u", conf->memory_mib);
-	if (shared) { /* the engine maps it; else it stays private */
-		add(a, "-object");
-		add(a, "memory-backend-memfd,id=ram,size=%uM,share=on", conf->memory_mib);
-	}
 }
 
 static void add_boot(struct qemu_args *a, const struct hv_conf *conf)
@@ -113,7 +139,7 @@ static void add_boot(struct qemu_args *a, const struct hv_conf *conf)
 		return;
 	add(a, "-kernel");
 	add(a, QEMU_KERNEL);
-	if (conf->initrd) {
+	if (conf->initrd && !conf->from) {
 		add(a, "-initrd");
 		add(a, QEMU_INITRD);
 	}
@@ -171,12 +197,14 @@ static void add_nic(struct qemu_args *a, unsigned i, const struct hv_nic *nic, b
 	    nic->vhost_user && !kvm ? ",vectors=0" : "");
 }
 
-int qemu_args_build(const struct hv_conf *conf, bool kvm, struct qemu_args *out)
+int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct qemu_args *out)
 {
 	struct qemu_args a = { 0 };
 
 	add(&a, "%s", QEMU_BINARY);
 	add_machine(&a, conf, kvm);
+	add_memory(&a, conf, mapped);
+	add_migration(&a, conf);
 	add_boot(&a, conf);
 	add_channels(&a, conf->dir);
 	for (unsigned i = 0; i < conf->nic_count; i++)
@@ -238,12 +266,15 @@ int qemu_args_check(const struct hv_conf *conf, struct err *err)
 		return err_set(err, -EINVAL, "%s: a machine needs a uid of its own", conf->name);
 	if (!conf->cpus || conf->cpus > CPUS_MAX)
 		return err_set(err, -EINVAL, "%s: %u CPUs; 1 to %d work", conf->name, conf->cpus, CPUS_MAX);
-	if (conf->memory_mib < 16 || conf->memory_mib > MEMORY_MAX_MIB)
+	if (conf->memory_mib < 16 || conf->memory_mib > HV_MEMORY_MAX_MIB)
 		return err_set(err, -EINVAL, "%s: %u MiB of memory; 16 to %d work", conf->name,
-			       conf->memory_mib, MEMORY_MAX_MIB);
+			       conf->memory_mib, HV_MEMORY_MAX_MIB);
 	if (conf->nic_count > HV_PORTS_MAX)
 		return err_set(err, -EINVAL, "%s: %u NICs; at most %d work", conf->name, conf->nic_count,
 			       HV_PORTS_MAX);
+	if (conf->from && any_vhost_user(conf))
+		return err_set(err, -EINVAL, "%s: a NIC is attached by vhost-user, which a machine that "
+			       "goes on from a saved one cannot have", conf->name);
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
 		code = check_nic(conf, &conf->nics[i], err);
 	return code;

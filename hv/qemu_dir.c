@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STAGE_MAX = 1 << 30 };
+enum { STAGE_MAX = 1 << 30, STUB_SIZE = 1 << 16 };
 
 static void drop(const char *dir, const char *name)
 {
@@ -26,7 +26,7 @@ static void drop(const char *dir, const char *name)
 void qemu_dir_clean(const char *dir, const struct hv_record *rec)
 {
 	static const char *const names[] = { "qmp.sock", "console.sock", "agent.sock", "root",
-					     "kernel.copy", "initrd.copy" };
+					     "kernel.copy", "initrd.copy", "save.sock" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		drop(dir, names[i]);
@@ -88,6 +88,27 @@ int qemu_dir_stage(const struct hv_conf *conf, const char *path, const char *nam
 	if (!code)
 		code = file_write(out, b.data, b.len, 0400, err);
 	buf_free(&b);
+	if (!code && lchown(out, conf->uid, conf->uid) < 0)
+		code = err_sys(err, -errno, "%s", out);
+	return code;
+}
+
+int qemu_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, size_t size,
+		  struct err *err)
+{
+	char bytes[STUB_SIZE];
+	int fd = open(kernel, O_RDONLY | O_CLOEXEC), code;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(err, -errno, "%s: %s", conf->name, kernel);
+	n = read(fd, bytes, sizeof(bytes));
+	code = n < 0 ? -errno : 0;
+	close(fd);
+	if (code)
+		return err_sys(err, code, "%s: %s", conf->name, kernel);
+	snprintf(out, size, "%s/kernel.copy", conf->dir);
+	code = file_write(out, bytes, (size_t)n, 0400, err);
 	if (!code && lchown(out, conf->uid, conf->uid) < 0)
 		code = err_sys(err, -errno, "%s", out);
 	return code;

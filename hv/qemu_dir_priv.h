@@ -23,6 +23,10 @@ int qemu_dir_log(const char *dir, struct err *err);
 int qemu_dir_stage(const struct hv_conf *conf, const char *path, const char *name, char *out,
 		   size_t size, struct err *err);
 
+/* Writes to out the path of a new file with the first 64 KiB of the kernel that uid can read. */
+int qemu_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, size_t size,
+		  struct err *err);
+
 /* The last line of DIR/qemu.log, printable, or "". */
 void qemu_dir_last_line(const char *dir, char *out, size_t size);
 

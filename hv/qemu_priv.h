@@ -12,6 +12,14 @@
 #define QEMU_KERNEL "/kernel"
 #define QEMU_INITRD "/initrd"
 
+/* The descriptors that a machine which goes on from a saved one gets: the stream to load, and the
+ * memory to map if it shares some. */
+#define QEMU_STATE_FD 3
+#define QEMU_RAM_FD 4
+
+/* The guest's memory, as QEMU's objects and its saved state name it. */
+#define QEMU_RAM "ram"
+
 extern const struct hv_backend hv_qemu;
 
 struct qemu_args {
@@ -19,8 +27,9 @@ struct qemu_args {
 	unsigned count;
 };
 
-/* QEMU's command line for conf, as the jail runs it. -ENOMEM. */
-int qemu_args_build(const struct hv_conf *conf, bool kvm, struct qemu_args *out);
+/* QEMU's command line for conf, as the jail runs it. mapped: its memory is QEMU_RAM_FD, copied on
+ * write. -ENOMEM. */
+int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct qemu_args *out);
 void qemu_args_free(struct qemu_args *args);
 
 /* -EINVAL and a sentence when conf is nothing that a machine can be made of. */

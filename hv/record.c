@@ -21,9 +21,10 @@ static json_t *pack(const struct hv_record *rec)
 
 	for (unsigned i = 0; i < rec->nic_count; i++)
 		json_array_append_new(sockets, json_string(rec->sockets[i]));
-	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "backend", rec->backend, "accel", rec->accel,
-			 "pid", (json_int_t)rec->pid, "start_time", (json_int_t)rec->start_time,
-			 "nics", sockets);
+	return json_pack("{s:s, s:s, s:I, s:I, s:i, s:i, s:s, s:o}", "backend", rec->backend,
+			 "accel", rec->accel, "pid", (json_int_t)rec->pid, "start_time",
+			 (json_int_t)rec->start_time, "memory_mib", (int)rec->memory_mib, "cpus",
+			 (int)rec->cpus, "from", rec->from, "nics", sockets);
 }
 
 int hv_record_write(const char *dir, const struct hv_record *rec, struct err *err)
@@ -78,17 +79,23 @@ static int parse_sockets(const json_t *nics, struct hv_record *out)
 static int parse(const char *text, size_t len, struct hv_record *out)
 {
 	json_t *o = json_loadb(text, len, 0, NULL), *nics;
-	const char *backend, *accel;
+	const char *backend, *accel, *from;
 	json_int_t pid, start;
+	int memory, cpus;
 
-	if (json_unpack(o, "{s:s, s:s, s:I, s:I, s:o}", "backend", &backend, "accel", &accel, "pid",
-			&pid, "start_time", &start, "nics", &nics) < 0 ||
-	    pid < 2 || pid > INT_MAX || start <= 0 || parse_sockets(nics, out) < 0) {
+	if (json_unpack(o, "{s:s, s:s, s:I, s:I, s:i, s:i, s:s, s:o}", "backend", &backend, "accel",
+			&accel, "pid", &pid, "start_time", &start, "memory_mib", &memory, "cpus", &cpus,
+			"from", &from, "nics", &nics) < 0 ||
+	    pid < 2 || pid > INT_MAX || start <= 0 || memory <= 0 || memory > HV_MEMORY_MAX_MIB ||
+	    cpus <= 0 || parse_sockets(nics, out) < 0) {
 		json_decref(o);
 		return -EBADMSG;
 	}
 	snprintf(out->backend, sizeof(out->backend), "%s", backend);
 	snprintf(out->accel, sizeof(out->accel), "%s", accel);
+	snprintf(out->from, sizeof(out->from), "%s", from);
+	out->memory_mib = (unsigned)memory;
+	out->cpus = (unsigned)cpus;
 	out->pid = (pid_t)pid;
 	out->start_time = (uint64_t)start;
 	json_decref(o);

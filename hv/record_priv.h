@@ -5,9 +5,12 @@
 #include "base/err.h"
 #include "base/sock.h"
 #include "hv/hv.h"
+#include "hv/saved_priv.h"
 
 #include <stdint.h>
 #include <sys/types.h>
+
+#define HV_MEMORY_MAX_MIB (1 << 20)
 
 /*
  * DIR/machine.json: what a later program needs to find the machine of DIR again. DIR belongs to
@@ -19,8 +22,10 @@ struct hv_record {
 	char accel[8];
 	pid_t pid;
 	uint64_t start_time; /* proc_stat() */
+	unsigned memory_mib, cpus;
+	char from[SAVED_ID_SIZE]; /* the saved memory it started from (saved_priv.h); "": none */
 	unsigned nic_count;
-	char sockets[HV_PORTS_MAX][SOCK_PATH_MAX]; /* relay sockets: names in DIR; "" for none */
+	char sockets[HV_PORTS_MAX][SOCK_PATH_MAX]; /* relay sockets: names in DIR; "": vhost-user */
 	uid_t owner; /* of DIR; set by the reader */
 };
 

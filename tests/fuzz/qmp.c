@@ -7,11 +7,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void ready(void *arg)
+static struct qmp *q;
+
+static void reply(void *arg, const json_t *value, const char *why)
 {
 }
 
-static void event(void *arg, const char *name, const json_t *data)
+static void ready(void *arg)
+{
+	qmp_command(q, "query-status", NULL, reply);
+	qmp_command(q, "stop", NULL, NULL);
+}
+
+static void event(void *arg, const char *name, const json_t *data, int64_t us)
 {
 }
 
@@ -23,8 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct qmp_ops ops = { ready, event, refused };
 	struct evbuffer *in = evbuffer_new(), *out = evbuffer_new();
-	struct qmp *q = qmp_create(out, &ops, NULL);
 
+	q = qmp_create(out, &ops, NULL);
 	evbuffer_add(in, data, size);
 	qmp_input(q, in);
 	qmp_destroy(q);

@@ -305,7 +305,8 @@ static void another_process_adopts_it(void **state)
 static void another_users_process_is_not_believed(void **state)
 {
 	struct bed *b = *state;
-	struct hv_record rec = { .backend = "qemu", .accel = "tcg", .pid = getpid() };
+	struct hv_record rec = { .backend = "qemu", .accel = "tcg", .pid = getpid(),
+				 .memory_mib = 32, .cpus = 1 };
 	struct proc_stat st;
 	struct err err;
 

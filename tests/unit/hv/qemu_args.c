@@ -30,14 +30,17 @@ static void relay_keeps_memory_private(void **state)
 	struct hv_conf conf = conf_of(1);
 	struct qemu_args a;
 
-	assert_int_equal(qemu_args_build(&conf, false, &a), 0);
+	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
 	assert_true(has(&a, "tcg,thread=single,tb-size=32"));
 	assert_true(has(&a, "dgram,id=n0,local.type=unix,local.path=/run/r1/e1,"
 			    "remote.type=unix,remote.path=/run/p,,1"));
 	assert_true(has(&a, "mac=02:00:00:00:00:01,addr=3.0,multifunction=on,romfile=,"));
 	assert_true(has(&a, "a=b,c"));
 	assert_false(has(&a, "a=b,,c"));
+	assert_true(has(&a, "memory-backend-ram,id=ram,size=160M"));
 	assert_false(has(&a, "memfd"));
+	assert_false(has(&a, "-incoming"));
+	assert_false(has(&a, "-S"));
 	assert_false(has(&a, "host_mtu"));
 	qemu_args_free(&a);
 }
@@ -47,15 +50,36 @@ static void vhost_user_shares_memory(void **state)
 	struct hv_conf conf = conf_of(2);
 	struct qemu_args a;
 
-	assert_int_equal(qemu_args_build(&conf, false, &a), 0);
+	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
 	assert_true(has(&a, "memory-backend-memfd,id=ram,size=160M,share=on"));
 	assert_true(has(&a, ",memory-backend=ram"));
 	assert_true(has(&a, "host_mtu=9000,vectors=0"));
 	qemu_args_free(&a);
-	assert_int_equal(qemu_args_build(&conf, true, &a), 0);
+	assert_int_equal(qemu_args_build(&conf, true, false, &a), 0);
 	assert_false(has(&a, "vectors=0"));
 	assert_false(has(&a, "tcg"));
 	qemu_args_free(&a);
+}
+
+static void a_saved_machine_is_loaded(void **state)
+{
+	struct hv_conf conf = conf_of(1);
+	struct qemu_args a;
+	struct err err;
+
+	conf.from = "/saved";
+	conf.paused = true;
+	assert_int_equal(qemu_args_build(&conf, false, true, &a), 0);
+	assert_true(has(&a, "memory-backend-file,id=ram,size=160M,mem-path=/fd/4,share=off"));
+	assert_true(has(&a, "fd:3"));
+	assert_true(has(&a, "-S"));
+	assert_true(has(&a, "/kernel"));
+	assert_false(has(&a, "/initrd"));
+	qemu_args_free(&a);
+	assert_int_equal(qemu_args_check(&conf, &err), 0);
+	conf.nic_count = 2;
+	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "vhost-user"));
 }
 
 static void what_cannot_be_a_machine_is_refused(void **state)
@@ -85,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relay_keeps_memory_private),
 		cmocka_unit_test(vhost_user_shares_memory),
+		cmocka_unit_test(a_saved_machine_is_loaded),
 		cmocka_unit_test(what_cannot_be_a_machine_is_refused),
 		cmocka_unit_test(only_vmx_and_svm_count),
 	};

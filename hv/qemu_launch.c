@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/qemu_machine_priv.h"
+
+#include "base/file.h"
+#include "hv/jail_priv.h"
+#include "hv/qemu_dir_priv.h"
+#include "hv/qemu_priv.h"
+#include "hv/ram_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool can_use_kvm(void)
+{
+	struct buf b = { 0 };
+	bool yes = false;
+	int fd;
+
+	if (file_read("/proc/cpuinfo", 64 << 20, &b, NULL) == 0) {
+		buf_u8(&b, 0);
+		yes = !b.bad && qemu_cpu_has_vm((const char *)b.data);
+	}
+	buf_free(&b);
+	if (!yes)
+		return false;
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* What of the host the jail shows: the images, where the peers are, and last DIR itself. */
+struct view {
+	unsigned count;
+	struct jail_bind binds[JAIL_BINDS_MAX];
+	char kernel[PATH_MAX], initrd[PATH_MAX];
+	char peers[HV_PORTS_MAX][SOCK_PATH_MAX];
+};
+
+static void show(struct view *v, const char *from, const char *to, bool file, bool writable)
+{
+	v->binds[v->count++] =
+		(struct jail_bind){ .from = from, .to = to, .file = file, .writable = writable };
+}
+
+static int show_peer(struct view *v, const struct hv_conf *conf, unsigned i, struct err *err)
+{
+	char *dir = v->peers[i];
+	struct stat st;
+
+	snprintf(dir, SOCK_PATH_MAX, "%s", conf->nics[i].peer);
+	*strrchr(dir, '/') = 0;
+	if (strcmp(dir, conf->dir) == 0)
+		return 0;
+	for (unsigned k = 0; k < v->count; k++)
+		if (strcmp(v->binds[k].to, dir) == 0)
+			return 0;
+	if (!dir[0] || stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, -ENOENT, "%s: no directory for the NIC's peer %s", conf->name,
+			       conf->nics[i].peer);
+	show(v, dir, dir, false, false);
+	return 0;
+}
+
+static int make_view(struct view *v, const struct hv_conf *conf, struct err *err)
+{
+	int code = 0;
+
+	/* A guest that runs reads no kernel any more: its beginning gives it the same devices. */
+	if (conf->kernel) {
+		code = conf->from ?
+			       qemu_dir_stub(conf, conf->kernel, v->kernel, sizeof(v->kernel), err) :
+			       qemu_dir_stage(conf, conf->kernel, "kernel", v->kernel,
+					      sizeof(v->kernel), err);
+		show(v, v->kernel, QEMU_KERNEL, true, false);
+	}
+	if (!code && conf->kernel && conf->initrd && !conf->from) {
+		code = qemu_dir_stage(conf, conf->initrd, "initrd", v->initrd, sizeof(v->initrd), err);
+		show(v, v->initrd, QEMU_INITRD, true, false);
+	}
+	for (unsigned i = 0; i < conf->nic_count && !code; i++)
+		code = show_peer(v, conf, i, err);
+	show(v, conf->dir, conf->dir, false, true);
+	return code;
+}
+
+/* Opens what the machine goes on from: its state, and in q the memory that it shares, if any. */
+static int open_saved(struct qemu *q, const struct hv_conf *conf, int *state, struct err *err)
+{
+	struct saved s;
+	int code = saved_read(conf->from, &s, err);
+
+	if (code)
+		return code;
+	if (strcmp(s.backend, hv_qemu.name) != 0 || s.memory_mib != conf->memory_mib ||
+	    s.cpus != conf->cpus)
+		return err_set(err, -EINVAL, "%s: %s was saved by %s with %u MiB and %u CPUs", conf->name,
+			       conf->from, s.backend, s.memory_mib, s.cpus);
+	if (s.id[0]) {
+		q->base_ram = code = saved_open(conf->from, "ram", err);
+		if (code < 0)
+			return code;
+		code = ram_get(q->base_ram, (uint64_t)s.memory_mib << 20, &q->ram, err);
+		if (code)
+			return err_prefix(err, code, "%s", conf->from);
+		snprintf(q->rec.from, sizeof(q->rec.from), "%s", s.id);
+	}
+	*state = saved_open(conf->from, "state", err);
+	return *state < 0 ? *state : 0;
+}
+
+/* Makes the directory and starts the process in its jail. */
+static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *jail, struct view *v,
+		 struct err *err)
+{
+	struct qemu_args args = { 0 };
+	int code = qemu_dir_make(conf, err);
+
+	if (!code)
+		code = make_view(v, conf, err);
+	if (code)
+		return code;
+	code = qemu_args_build(conf, jail->kvm, q->ram != NULL, &args);
+	if (code)
+		return err_sys(err, code, "%s", conf->name);
+	jail->log_fd = code = qemu_dir_log(conf->dir, err);
+	if (code >= 0) {
+		jail->argv = (const char *const *)args.argv;
+		jail->binds = v->binds;
+		jail->bind_count = v->count;
+		jail->file_max = qemu_file_max(conf);
+		code = jail_spawn(jail, &q->rec.pid, err);
+		close(jail->log_fd);
+	}
+	qemu_args_free(&args);
+	return code;
+}
+
+int qemu_launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
+{
+	struct jail_conf jail = { .uid = conf->uid, .dir = conf->dir, .kvm = can_use_kvm() };
+	struct view *v = calloc(1, sizeof(*v));
+	int fds[2] = { -1, -1 }, code = 0;
+
+	if (!v)
+		return err_sys(err, -ENOMEM, "%s", conf->name);
+	snprintf(q->rec.accel, sizeof(q->rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
+	if (conf->from) {
+		code = open_saved(q, conf, &fds[0], err);
+		jail.fd_count = 1;
+	}
+	if (q->ram) {
+		fds[1] = ram_fd(q->ram);
+		jail.fd_count = 2;
+	}
+	jail.fds = fds;
+	if (!code)
+		code = spawn(q, conf, &jail, v, err);
+	saved_close(&fds[0]);
+	free(v);
+	return code;
+}
+
+int qemu_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err)
+{
+	struct hv_conf same = { .name = "", .dir = "", .kernel = conf->kernel, .cmdline = conf->cmdline,
+				.memory_mib = conf->memory_mib, .cpus = conf->cpus };
+	bool kvm = can_use_kvm();
+	struct qemu_args args;
+	struct stat st;
+	int code;
+
+	if (stat(QEMU_BINARY, &st) < 0)
+		return err_sys(err, -errno, "%s", QEMU_BINARY);
+	code = qemu_args_build(&same, kvm, false, &args);
+	if (code)
+		return err_sys(err, code, "%s", conf->name);
+	buf_printf(out, "%s %lld bytes, %lld.%09ld, inode %llu, %s\n", hv_qemu.name,
+		   (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+		   (unsigned long long)st.st_ino, kvm ? "kvm" : "tcg");
+	for (unsigned i = 0; i < args.count; i++)
+		buf_printf(out, "%s\n", args.argv[i]);
+	qemu_args_free(&args);
+	return out->bad ? err_sys(err, -ENOMEM, "%s", conf->name) : 0;
+}
