@@ -158,13 +158,13 @@ static void measure(struct vnet_sleep *s)
 
 	s->said.routers = 0;
 	EACH_ROUTER (s->vnet, n) {
-		int64_t at = router_runs(n->router) ? router_instant(n->router) : 0;
+		int64_t at = router_instant(n->router);
 
-		if (!at)
+		s->said.routers += router_runs(n->router);
+		if (!at) /* it stood still before this weftd came */
 			continue;
 		first = at < first ? at : first;
 		last = at > last ? at : last;
-		s->said.routers++;
 	}
 	s->said.spread_us = last > first ? (uint64_t)(last - first) : 0;
 }
