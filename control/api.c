@@ -3,10 +3,10 @@
 
 #include "base/log.h"
 #include "control/engine.h"
-#include "control/router.h"
 #include "control/store.h"
 #include "control/sweep.h"
 #include "control/vnet_json.h"
+#include "control/vnet_sleep.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -115,7 +115,7 @@ static void on_stats(void *arg, const struct buf *stats)
 	if (p->vnet[0] && !v) {
 		api_error(p->req, HTTP_NOTFOUND, "no vnet %s", p->vnet);
 		free(p);
-	} else if (v && p->protocols) {
+	} else if (v && p->protocols && vnet_awake(v)) {
 		api_protocols(v, vnet_json(v, stats), reply_pending, p);
 	} else if (v) {
 		reply_pending(p, vnet_json(v, stats));
@@ -213,74 +213,6 @@ static void delete_vnet(struct api *a, struct evhttp_request *req, const char *n
 	}
 }
 
-static void set_link(struct vnet *v, struct evhttp_request *req, const char *end)
-{
-	struct link *l = vnet_link(v, end);
-	json_t *body, *up;
-	struct err err;
-
-	if (!l) {
-		api_error(req, HTTP_NOTFOUND, "vnet %s has no link at %s", v->topology->name, end);
-		return;
-	}
-	body = api_body(req);
-	if (!body)
-		return;
-	up = json_object_get(body, "up");
-	if (!json_is_boolean(up))
-		api_error(req, HTTP_BADREQUEST, "up is neither true nor false");
-	else if (vnet_set_link(v, l, json_is_true(up), &err) < 0)
-		api_error(req, HTTP_INTERNAL, "%s", err.text);
-	else
-		api_reply(req, HTTP_OK, json_object());
-	json_decref(body);
-}
-
-static void node_call(struct node *n, struct evhttp_request *req, enum evhttp_cmd_type method,
-		      const char *verb)
-{
-	bool post = method == EVHTTP_REQ_POST;
-
-	if (post && !strcmp(verb, "exec")) {
-		api_exec(n, req);
-	} else if (!n->router) {
-		api_error(req, HTTP_BADREQUEST, "%s is not a router that runs", n->spec->name);
-	} else if (post && !strcmp(verb, "restart")) {
-		router_restart(n->router);
-		api_reply(req, 202, json_object());
-	} else if (!post && !strcmp(verb, "console")) {
-		api_reply(req, HTTP_OK, json_pack("{s:o}", "path",
-						  json_sprintf("%s/g/%u/console.sock",
-							       n->vnet->daemon->run, n->id)));
-	} else if (!post && !strcmp(verb, "routes")) {
-		api_reply(req, HTTP_OK, vnet_routes_json(n));
-	} else {
-		api_error(req, HTTP_NOTFOUND, "no such call; docs/api.md lists them");
-	}
-}
-
-/* /v1/vnets/V/nodes/N/VERB and /v1/vnets/V/links/END */
-static void inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest)
-{
-	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-	char *kind = strsep(&rest, "/"), *name = strsep(&rest, "/"), *verb = strsep(&rest, "/");
-	struct node *n;
-
-	if (name && !verb && !strcmp(kind, "links") && method == EVHTTP_REQ_POST) {
-		set_link(v, req, name);
-		return;
-	}
-	if (!name || !verb || rest || strcmp(kind, "nodes") != 0) {
-		api_error(req, HTTP_NOTFOUND, "no such call; docs/api.md lists them");
-		return;
-	}
-	n = vnet_node(v, name);
-	if (!n)
-		api_error(req, HTTP_NOTFOUND, "vnet %s has no node %s", v->topology->name, name);
-	else
-		node_call(n, req, method, verb);
-}
-
 static void vnets_call(struct api *a, struct evhttp_request *req, char *rest, const char *query)
 {
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
@@ -288,7 +220,7 @@ static void vnets_call(struct api *a, struct evhttp_request *req, char *rest, co
 	struct vnet *v = name ? vnet_find(a->daemon, name) : NULL;
 
 	if (rest && v && !v->destroying)
-		inside_vnet(v, req, rest);
+		api_inside_vnet(v, req, rest);
 	else if (rest)
 		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
 	else if (!name && method == EVHTTP_REQ_GET)

@@ -15,6 +15,12 @@ void api_error(struct evhttp_request *req, int status, const char *fmt, ...)
 /* The request's body as a JSON object; NULL, and the error has been answered. */
 json_t *api_body(struct evhttp_request *req);
 
+/* api_vnet.c: a call on what is inside v, whose path goes on with rest. */
+void api_inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest);
+
+/* api_sleep.c: pause, resume, hibernate; false when verb is none of them. */
+bool api_sleep(struct vnet *v, struct evhttp_request *req, const char *verb);
+
 /* api_exec.c: POST .../exec, answers for as long as the command runs. */
 void api_exec(struct node *n, struct evhttp_request *req);
 

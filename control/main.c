@@ -221,6 +221,7 @@ static int setup(struct program *p, struct err *err)
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
 	snprintf(p->api_socket, sizeof(p->api_socket), "%s/weftd.sock", d->run);
 	sweep(d);
+	sweep_asleep(d);
 	code = engine_create(&engine, &d->engine, err);
 	if (!code)
 		code = start_queue_create(d->base, start_queue_width(sysconf(_SC_NPROCESSORS_ONLN)),

@@ -6,6 +6,7 @@
 #include "control/port.h"
 #include "control/router_priv.h"
 #include "control/templates.h"
+#include "control/vnet_sleep.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -43,6 +44,7 @@ void router_send_node(struct router *r)
 		rec.flags = (r->punt_ip4 ? DP_NODE_PUNT_IP4 : 0) | (r->punt_ip6 ? DP_NODE_PUNT_IP6 : 0);
 	else
 		rec.flags = DP_NODE_KEEP;
+	rec.flags |= r->asleep ? DP_NODE_ASLEEP : 0;
 	engine_send(daemon_of(r)->engine, DP_NODE_SET, &rec, sizeof(rec), -1);
 }
 
@@ -128,6 +130,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
 	if (r->stopping)
 		return;
+	if (router_stopped(r) && !vnet_awake(r->node->vnet))
+		return; /* router_wake() follows */
 	if (router_stopped(r))
 		start(r);
 	else if (!router_connect_relays(r))
@@ -149,11 +153,15 @@ static void ended(struct router *r)
 	vrouter_info(r->guest, &info);
 	router_close_relays(r);
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
-	r->exec_done = false;
-	r->past.boot_ms = 0;
-	r->past.restarts += !info.again;
+	if (!r->asleep) {
+		r->exec_done = false;
+		r->past.boot_ms = 0;
+		r->past.restarts += !info.again;
+	}
 	if (r->stopping) {
 		event_active(r->gone, 0, 0);
+	} else if (!vnet_awake(r->node->vnet)) {
+		vnet_router_ended(r->node);
 	} else if (r->restarting || info.again) {
 		r->restarting = false;
 		retry_in(r, 0);
@@ -247,7 +255,8 @@ int router_create(struct node *node, struct router **out, struct err *err)
 		goto fail;
 	r->past = store_guest_get(node->vnet->daemon->store, node->vnet->id, spec(r)->name);
 	code = vrouter_adopt(r->guest, err);
-	if (code) {
+	router_begin_sleep(r, code == 0);
+	if (code && vnet_awake(node->vnet)) {
 		r->past = (struct store_guest){ 0 };
 		start(r);
 	} else {
@@ -273,6 +282,8 @@ void router_destroy(struct router *r)
 	vrouter_destroy(r->guest);
 	if (stopped && file_remove_tree(r->dir, &err) < 0)
 		log_warn("%s", err.text);
+	if (stopped)
+		router_remove_saved(r);
 	if (r->retry)
 		event_free(r->retry);
 	if (r->gone)
@@ -307,6 +318,12 @@ void router_restart(struct router *r)
 	}
 	r->restarting = true;
 	vrouter_stop(r->guest);
+}
+
+void router_wake(struct router *r)
+{
+	if (router_stopped(r))
+		retry_in(r, 0);
 }
 
 void router_set_carrier(struct router *r, unsigned port, bool up)

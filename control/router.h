@@ -33,6 +33,25 @@ void router_set_carrier(struct router *r, unsigned port, bool up);
 /* The guest has the port administratively up. */
 bool router_port_up(const struct router *r, unsigned port);
 
+/*
+ * Sleep, step by step, for vnet_sleep.c, which is told by vnet_router_slept(). A guest that is
+ * loaded or saved stands still before and after.
+ */
+bool router_runs(const struct router *r); /* a machine is there */
+int router_pause(struct router *r);
+int router_resume(struct router *r);
+int64_t router_instant(const struct router *r); /* see vrouter_instant() */
+int router_save(struct router *r, struct err *err);
+/* Ends the guest, which has been saved; the engine answers for it. */
+void router_hibernate(struct router *r);
+int router_load(struct router *r, struct err *err);
+/* Ends a guest that was loaded and has not gone on. */
+void router_unload(struct router *r);
+uint64_t router_saved_bytes(const struct router *r);
+void router_remove_saved(struct router *r);
+/* Starts the guest if none runs. */
+void router_wake(struct router *r);
+
 /* A command in the guest; fills in the topology's env. */
 int router_exec(struct router *r, struct vrouter_exec_conf *conf, struct vrouter_exec **out,
 		struct err *err);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,31 @@ static const struct topology_node *spec(const struct router *r)
 static void exec_mark(const struct router *r, char path[160])
 {
 	snprintf(path, 160, "%s/exec.done", r->dir);
+}
+
+static void kept_mark(const char *saved, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/exec.done", saved);
+}
+
+void router_exec_keep(struct router *r, const char *saved)
+{
+	char mark[160], path[PATH_MAX];
+
+	exec_mark(r, mark);
+	kept_mark(saved, path);
+	if (access(mark, F_OK) == 0)
+		file_write(path, "", 0, 0600, NULL);
+}
+
+void router_exec_kept(struct router *r, const char *saved)
+{
+	char mark[160], path[PATH_MAX];
+
+	exec_mark(r, mark);
+	kept_mark(saved, path);
+	if (access(path, F_OK) == 0)
+		file_write(mark, "", 0, 0644, NULL);
 }
 
 static void run_next(struct router *r);

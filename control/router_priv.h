@@ -37,6 +37,7 @@ struct router {
 	bool was_ready;	     /* since it was deployed */
 	bool late;	     /* its first start takes so long that nobody waits for it */
 	bool stopping, restarting;
+	bool asleep; /* saved on disk; a guest that runs nevertheless is being ended or loaded */
 	unsigned exec_next;
 	bool exec_running, exec_done;
 	char exec_said[256];
@@ -59,6 +60,12 @@ void router_remove_sockets(struct router *r);
 void router_exec_begin(struct router *r);
 /* The guest is to be a new one, in which they have not run. */
 void router_exec_forget(struct router *r);
+/* Whether they have run goes along with a saved guest, into its directory and back. */
+void router_exec_keep(struct router *r, const char *saved);
+void router_exec_kept(struct router *r, const char *saved);
+
+/* router_sleep.c: of a new router; adopted: its guest runs. */
+void router_begin_sleep(struct router *r, bool adopted);
 
 /* router.c */
 void router_send_node(struct router *r);

@@ -31,6 +31,7 @@ static const char schema[] =
 	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS machine_id (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  id BLOB NOT NULL, PRIMARY KEY (vnet, node));"
+	"CREATE TABLE IF NOT EXISTS mode (vnet INTEGER PRIMARY KEY, mode INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
 	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
@@ -148,6 +149,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM link_risen WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM machine_id WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM mode WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
 		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
 		 "(kind = 1 AND id IN (SELECT vnet FROM ending))"),
@@ -234,6 +236,31 @@ bool store_vnet_has(struct store *s, const char *name)
 {
 	return number(s, name ? query(s, "SELECT 1 FROM vnet WHERE name = ?", "s", name) :
 				query(s, "SELECT 1 FROM vnet", ""));
+}
+
+int store_mode_set(struct store *s, uint32_t vnet, enum store_mode mode, struct err *err)
+{
+	return change(s, err,
+		      "INSERT INTO mode VALUES (?1, ?2) ON CONFLICT (vnet) DO UPDATE SET mode = ?2", "ii",
+		      (int64_t)vnet, (int64_t)mode);
+}
+
+enum store_mode store_mode(struct store *s, uint32_t vnet)
+{
+	return (enum store_mode)number(s, query(s, "SELECT mode FROM mode WHERE vnet = ?", "i",
+						(int64_t)vnet));
+}
+
+bool store_node_hibernates(struct store *s, uint32_t node)
+{
+	/* kind 2: STORE_NODE, mode 2: STORE_HIBERNATED */
+	sqlite3_stmt *st = query(s,
+				 "SELECT 1 FROM id, mode WHERE kind = 2 AND id = ? AND "
+				 "mode.vnet = id.vnet AND mode = 2", "i", (int64_t)node);
+	bool absent = st && sqlite3_step(st) == SQLITE_DONE;
+
+	sqlite3_finalize(st);
+	return !absent;
 }
 
 void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)

@@ -53,6 +53,13 @@ uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 bool store_id_has(struct store *s, enum store_kind kind, uint32_t id);
 void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const char *name);
 
+/* Whether a vnet's guests run, stand still or are saved on disk. Forgotten with the vnet. */
+enum store_mode { STORE_RUNNING, STORE_PAUSED, STORE_HIBERNATED };
+int store_mode_set(struct store *s, uint32_t vnet, enum store_mode mode, struct err *err);
+enum store_mode store_mode(struct store *s, uint32_t vnet);
+/* Whether the node is of a hibernated vnet; true when in doubt. */
+bool store_node_hibernates(struct store *s, uint32_t node);
+
 /* What is remembered of a link, which is "r1:eth1,r2:eth1". */
 enum store_link {
 	STORE_LINK_DOWN,  /* an operator has taken it down */

@@ -74,20 +74,20 @@ static void end_relay(struct weftd *d, const char *path)
 	unlink(path);
 }
 
-static void end_vhost(struct weftd *d, const char *path)
+static void end_files(struct weftd *d, const char *path)
 {
 	remove_tree(path);
 }
 
-/* Calls end for each entry of the run directory's `what` whose id the store does not know. */
-static void sweep_dir(struct weftd *d, const char *what, enum store_kind kind,
+/* Calls end for each entry of under/what whose id the store does not know. */
+static void sweep_dir(struct weftd *d, const char *under, const char *what, enum store_kind kind,
 		      void (*end)(struct weftd *d, const char *path))
 {
-	char path[160];
+	char path[PATH_MAX];
 	struct dirent *e;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "%s/%s", d->run, what);
+	snprintf(path, sizeof(path), "%s/%s", under, what);
 	dir = opendir(path);
 	while (dir && (e = readdir(dir))) {
 		char *rest;
@@ -95,7 +95,7 @@ static void sweep_dir(struct weftd *d, const char *what, enum store_kind kind,
 
 		if (*rest || !id || id > UINT32_MAX || store_id_has(d->store, kind, (uint32_t)id))
 			continue;
-		snprintf(path, sizeof(path), "%s/%s/%lu", d->run, what, id);
+		snprintf(path, sizeof(path), "%s/%s/%lu", under, what, id);
 		end(d, path);
 	}
 	if (dir)
@@ -110,8 +110,31 @@ void sweep(struct weftd *d)
 		log_error("%s", err.text);
 		return;
 	}
-	sweep_dir(d, "g", STORE_NODE, sweep_guest);
-	sweep_dir(d, "h", STORE_NODE, end_host);
-	sweep_dir(d, "p", STORE_PORT, end_relay);
-	sweep_dir(d, "v", STORE_PORT, end_vhost);
+	sweep_dir(d, d->run, "g", STORE_NODE, sweep_guest);
+	sweep_dir(d, d->run, "h", STORE_NODE, end_host);
+	sweep_dir(d, d->run, "p", STORE_PORT, end_relay);
+	sweep_dir(d, d->run, "v", STORE_PORT, end_files);
+	sweep_dir(d, d->state, "asleep", STORE_NODE, end_files);
+}
+
+void sweep_asleep(struct weftd *d)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/asleep", d->state);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir))) {
+		char *rest;
+		unsigned long id = strtoul(e->d_name, &rest, 10);
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") ||
+		    (!*rest && id && id <= UINT32_MAX && store_node_hibernates(d->store, (uint32_t)id)))
+			continue;
+		snprintf(path, sizeof(path), "%s/asleep/%s", d->state, e->d_name);
+		remove_tree(path);
+	}
+	if (dir)
+		closedir(dir);
 }

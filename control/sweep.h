@@ -16,4 +16,8 @@ void sweep(struct weftd *d);
 /* Ends the machine of a guest's directory, if one runs there, and removes the directory. */
 void sweep_guest(struct weftd *d, const char *dir);
 
+/* Removes saved guests that no hibernated vnet has: of a saving that was cut off, or of a vnet that
+ * goes on already. When weftd starts; later a saving may be under way. */
+void sweep_asleep(struct weftd *d);
+
 #endif

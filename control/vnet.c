@@ -7,6 +7,7 @@
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_priv.h"
+#include "control/vnet_sleep.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -157,6 +158,7 @@ void vnet_free(struct vnet *v)
 {
 	struct waiter *w;
 
+	vnet_sleep_cancel(v, "weftd ends; the next one goes on with it as it was");
 	/* Of a weftd that ends: nobody hears of it any more. */
 	while ((w = SLIST_FIRST(&v->waiters))) {
 		SLIST_REMOVE_HEAD(&v->waiters, entry);
@@ -222,6 +224,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	v->destroying = true;
 	event_del(v->making);
 	event_del(v->patience);
+	vnet_sleep_cancel(v, "it is being destroyed");
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		node_end(v->nodes[i]);

@@ -8,6 +8,7 @@
  */
 
 #include "base/err.h"
+#include "control/store.h"
 #include "control/topology.h"
 #include "control/weftd.h"
 
@@ -15,6 +16,7 @@
 
 struct host;
 struct router;
+struct vnet_sleep;
 
 struct port {
 	const struct topology_port *spec;
@@ -29,6 +31,7 @@ struct node {
 	struct port *ports; /* spec->port_count */
 	struct host *host;     /* by spec->kind, else NULL */
 	struct router *router;
+	bool awaited; /* vnet_sleep.c: its guest has not answered yet */
 	bool retired; /* ends; the vnet's links and names are not its any more */
 	char error[256]; /* why it could not be made; empty when fine */
 };
@@ -70,6 +73,8 @@ struct vnet {
 	struct event *making; /* goes on with the nodes from nodes[made] */
 	unsigned made;
 	struct event *patience; /* with routers on their first way up */
+	enum store_mode mode;	  /* as stored */
+	struct vnet_sleep *sleep; /* what is under way between two modes, or NULL */
 	bool destroying;
 	struct waiter_list waiters; /* for its end */
 };

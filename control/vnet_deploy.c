@@ -12,6 +12,7 @@
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_priv.h"
+#include "control/vnet_sleep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -336,6 +337,8 @@ int vnet_deploy(struct weftd *d, const char *name, const char *file, const char 
 		return code;
 	if (v && v->destroying)
 		code = err_set(err, -EBUSY, "vnet %s is being destroyed: wait and deploy again", name);
+	if (!code && v)
+		code = vnet_check_awake(v, err);
 	if (!code)
 		code = admit(d, t, err);
 	if (!code && !v) {
@@ -374,6 +377,7 @@ int vnet_restore(struct weftd *d, uint32_t id, const char *name, const char *fil
 		return err_sys(err, -ENOMEM, "%s", name);
 	}
 	v->id = id;
+	v->mode = store_mode(d->store, id);
 	code = realise(v, t, file, NULL, err);
 	if (code) {
 		vnet_free(v);

@@ -4,6 +4,7 @@
 #include "base/rd.h"
 #include "control/host.h"
 #include "control/router.h"
+#include "control/vnet_sleep.h"
 #include "dataplane/api.h"
 
 #include <arpa/inet.h>
@@ -168,6 +169,9 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 								    !router_ready(n->router) ?
 							    "agent" : router_waiting(n->router) ? "waiting" :
 							    states[info.state]));
+	if (n->vnet->mode == STORE_HIBERNATED || (n->vnet->mode == STORE_PAUSED && info.pid))
+		json_object_set_new(o, "state", json_string(n->vnet->mode == STORE_PAUSED ?
+								    "paused" : "hibernated"));
 	if (router_error(n->router)) {
 		json_object_set_new(o, "state", json_string("failed"));
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
@@ -246,6 +250,8 @@ static const char *vnet_state(const struct vnet *v, const json_t *nodes)
 
 	if (v->destroying)
 		return "destroying";
+	if (vnet_sleep_state(v))
+		return vnet_sleep_state(v);
 	json_array_foreach(nodes, i, n) {
 		const char *s = json_string_value(json_object_get(n, "state"));
 

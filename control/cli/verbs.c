@@ -40,6 +40,18 @@ const struct verb cli_verbs[] = {
 	  "  weft inspect\n"
 	  "  weft inspect red\n"
 	  "  weft inspect red r1 --format json\n", cli_inspect },
+	{ "pause", "Virtual networks", "pause VNET [--format FORMAT]",
+	  "let all routers of a vnet stand still at once; forwarding goes on",
+	  "No protocol between the vnet's routers times out, since all their clocks stand still.\n\n"
+	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft pause red\n", cli_sleep },
+	{ "hibernate", "Virtual networks", "hibernate VNET [--format FORMAT]",
+	  "save all routers of a vnet to disk and end them; forwarding goes on",
+	  "Needs the memory of no guest until `weft resume`. When one cannot be saved, all go on.\n\n"
+	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft hibernate red\n", cli_sleep },
+	{ "resume", "Virtual networks", "resume VNET [--format FORMAT]",
+	  "let the routers of a paused or hibernated vnet go on",
+	  "They go on from where they were, and are told the time.\n\n"
+	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft resume red\n", cli_sleep },
 	{ "exec", "Nodes", "exec VNET NODE [--] COMMAND...",
 	  "run a command in a router or host",
 	  "Output streams as it comes. Standard input is sent when it is not a terminal (up to\n"

@@ -98,6 +98,29 @@ static void machine_ids_stay(void **state)
 	store_close(s);
 }
 
+static void modes_outlive_a_restart(void **state)
+{
+	struct store *s = open_store();
+	uint32_t red = store_id(s, STORE_VNET, 0, "red"), r1 = store_id(s, STORE_NODE, red, "r1");
+
+	assert_int_equal(store_vnet_put(s, red, "red", "f", "t", "{}", NULL), 0);
+	assert_int_equal(store_mode(s, red), STORE_RUNNING);
+	assert_int_equal(store_mode_set(s, red, STORE_PAUSED, NULL), 0);
+	assert_false(store_node_hibernates(s, r1));
+	assert_int_equal(store_mode_set(s, red, STORE_HIBERNATED, NULL), 0);
+	store_close(s);
+	s = open_store();
+	assert_int_equal(store_mode(s, red), STORE_HIBERNATED);
+	assert_int_equal(store_mode(s, red + 1), STORE_RUNNING);
+	assert_true(store_node_hibernates(s, r1));
+	assert_false(store_node_hibernates(s, r1 + 1));
+	assert_int_equal(store_vnet_end(s, "red", NULL), 0);
+	assert_int_equal(store_vnet_forget_ending(s, NULL), 0);
+	assert_int_equal(store_mode(s, red), STORE_RUNNING);
+	assert_false(store_node_hibernates(s, r1));
+	store_close(s);
+}
+
 static void numbers(void **state)
 {
 	struct store *s = open_store();
@@ -117,6 +140,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ids_outlive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_vnet_is_kept_and_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(machine_ids_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(modes_outlive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers, setup, teardown),
 	};
 

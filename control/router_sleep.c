@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A router whose guest stands still, or is saved in STATE/asleep/NODE-ID. */
+#include "control/router_priv.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "control/vnet_sleep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static void saved_dir(const struct router *r, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/asleep/%u", r->node->vnet->daemon->state, r->node->id);
+}
+
+static void on_sleep(struct vrouter *guest, enum vrouter_sleep what, const char *why, void *arg)
+{
+	struct router *r = arg;
+
+	if (!r->stopping)
+		vnet_router_slept(r->node, what, why);
+}
+
+void router_begin_sleep(struct router *r, bool adopted)
+{
+	enum store_mode mode = r->node->vnet->mode;
+
+	vrouter_on_sleep(r->guest, on_sleep, r);
+	r->asleep = mode == STORE_HIBERNATED;
+	if (!adopted)
+		return;
+	/* The weftd before this one may have been killed in the middle of it. */
+	if (mode == STORE_HIBERNATED)
+		vrouter_stop(r->guest);
+	else if (mode == STORE_PAUSED)
+		vrouter_pause(r->guest);
+	else
+		vrouter_resume(r->guest);
+}
+
+bool router_runs(const struct router *r)
+{
+	struct vrouter_info info;
+
+	vrouter_info(r->guest, &info);
+	return info.pid != 0;
+}
+
+int router_pause(struct router *r)
+{
+	return vrouter_pause(r->guest);
+}
+
+int router_resume(struct router *r)
+{
+	int code;
+
+	if (!r->asleep)
+		return vrouter_resume(r->guest);
+	/* Its relays first: it may speak at once. Links may have changed since it was saved. */
+	router_connect_relays(r);
+	for (unsigned i = 0; i < r->node->spec->port_count; i++)
+		router_set_carrier(r, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
+	code = vrouter_resume(r->guest);
+	r->asleep = false;
+	router_send_node(r);
+	return code;
+}
+
+int64_t router_instant(const struct router *r)
+{
+	return vrouter_instant(r->guest);
+}
+
+int router_save(struct router *r, struct err *err)
+{
+	char path[PATH_MAX];
+
+	saved_dir(r, path);
+	return vrouter_save(r->guest, path, err);
+}
+
+void router_hibernate(struct router *r)
+{
+	char path[PATH_MAX];
+
+	saved_dir(r, path);
+	router_exec_keep(r, path);
+	r->asleep = true;
+	router_send_node(r);
+	vrouter_stop(r->guest);
+}
+
+int router_load(struct router *r, struct err *err)
+{
+	char path[PATH_MAX];
+
+	int code;
+
+	saved_dir(r, path);
+	code = vrouter_load(r->guest, path, err);
+	if (!code)
+		router_exec_kept(r, path);
+	return code;
+}
+
+void router_unload(struct router *r)
+{
+	vrouter_stop(r->guest);
+}
+
+uint64_t router_saved_bytes(const struct router *r)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	uint64_t sum = 0;
+	struct stat st;
+	DIR *dir;
+
+	saved_dir(r, path);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir)))
+		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_nlink == 1) /* the others are shared */
+			sum += (uint64_t)st.st_blocks * 512;
+	if (dir)
+		closedir(dir);
+	return sum;
+}
+
+void router_remove_saved(struct router *r)
+{
+	char path[PATH_MAX];
+	struct err err;
+
+	saved_dir(r, path);
+	if (file_remove_tree(path, &err) < 0)
+		log_warn("%s", err.text);
+}
