@@ -78,12 +78,12 @@ static void save_is_done(void *arg, const char *failed)
 {
 	struct qemu *q = arg;
 
-	save_destroy(q->save);
-	q->save = NULL;
 	if (!failed)
 		q->result[0] = 0;
 	else if (!q->result[0])
 		snprintf(q->result, sizeof(q->result), "%s", failed);
+	save_destroy(q->save);
+	q->save = NULL;
 	saved(q);
 	if (q->status >= -1 && !q->bev)
 		control_process_ended(q);

@@ -4,8 +4,9 @@
  * parts: START lists the RAM blocks, each PART and END holds records, a record is a page or the
  * part's end, and a footer repeats the section's number. After its END come the devices.
  *
- * A page's record names its block unless it is that of the record before. Records are taken out,
- * so what came before differs between input and output, and the name is written anew.
+ * A page's record names its block unless it is that of the record before, in whichever part.
+ * Records are taken out, so what came before differs between input and output, and the name is
+ * written anew.
  */
 #include "hv/qemu_stream_priv.h"
 
@@ -236,7 +237,6 @@ static void take_page(struct filter *f, uint64_t offset, unsigned flags)
 /* To the end of a part. */
 static void take_records(struct filter *f)
 {
-	f->in = f->out = NULL; /* the first of a part always names its block */
 	while (!f->code) {
 		uint64_t record = get_be(f, 8), offset = record & ~(uint64_t)(QEMU_PAGE - 1);
 		unsigned flags = record & (QEMU_PAGE - 1);
