@@ -4,8 +4,9 @@
  * parts: START lists the RAM blocks, each PART and END holds records, a record is a page or the
  * part's end, and a footer repeats the section's number. After its END come the devices.
  *
- * A page's record names its block unless it is that of the record before, in whichever part. Records are taken out,
- * so what came before differs between input and output, and the name is written anew.
+ * A page's record names its block unless it is that of the record before, in whichever part.
+ * Records are taken out, so what came before differs between input and output, and the name is
+ * written anew.
  */
 #include "hv/qemu_stream_priv.h"
 
