@@ -247,7 +247,7 @@ static struct qemu *create(struct event_base *base, const char *dir, hv_event_cb
 	return q;
 }
 
-static bool can_use_kvm(void)
+bool hv_can_use_kvm(void)
 {
 	struct buf b = { 0 };
 	bool yes = false;
@@ -327,7 +327,7 @@ static int launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "%s", conf->name);
-	jail.kvm = can_use_kvm();
+	jail.kvm = hv_can_use_kvm();
 	snprintf(q->rec.accel, sizeof(q->rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
 	code = qemu_dir_make(conf, err);
 	if (!code)
