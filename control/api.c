@@ -143,6 +143,8 @@ static int deploy_status(int code)
 	switch (code) {
 	case -EBUSY:
 		return 409;
+	case -ENOSPC: /* of memory or CPU: admission.h */
+		return 507;
 	case -EIO:
 	case -ENOMEM:
 		return HTTP_INTERNAL;

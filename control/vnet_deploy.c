@@ -7,7 +7,7 @@
  * is killed in between leaves either the old wish, or the new one and guests without an id, which
  * the next weftd ends (sweep.h). Doing it cannot fail but node by node, and each says why.
  */
-#include "base/log.h"
+#include "control/admission.h"
 #include "control/engine.h"
 #include "control/router.h"
 #include "control/store.h"
@@ -78,15 +78,6 @@ static struct node *node_create(struct vnet *v, const struct topology_node *spec
 	return n;
 }
 
-/* The running node that may go on as spec, or NULL. */
-static struct node *find_same(struct vnet *v, const struct topology_node *spec)
-{
-	struct node *n = v->topology ? vnet_node(v, spec->name) : NULL;
-
-	return n && n->id && (n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE) &&
-			       vnet_same_node(n->spec, spec) ? n : NULL;
-}
-
 static void adopt_node(struct node *n, const struct topology_node *spec)
 {
 	n->spec = spec;
@@ -131,7 +122,7 @@ static int plan_init(struct plan *p, struct vnet *v, struct topology *t, struct 
 		goto no_memory;
 	name_links(p->links, t);
 	for (unsigned i = 0; i < t->node_count; i++) {
-		p->nodes[i] = find_same(v, &t->nodes[i]);
+		p->nodes[i] = vnet_find_same(v, &t->nodes[i]);
 		if (!p->nodes[i])
 			p->nodes[i] = node_create(v, &t->nodes[i]);
 		if (!p->nodes[i])
@@ -237,26 +228,6 @@ static void plan_carry_out(struct plan *p)
 	vnet_make(v, p->restored);
 }
 
-/* Everything that can be known to be impossible before something is started. */
-static int admit(struct weftd *d, const struct topology *t, struct err *err)
-{
-	char store[512];
-
-	snprintf(store, sizeof(store), "%s/images", d->state);
-	for (unsigned i = 0; i < t->node_count; i++) {
-		const struct topology_node *n = &t->nodes[i];
-		struct image image;
-		int code;
-
-		if (n->kind != TOPOLOGY_ROUTER)
-			continue;
-		code = image_find(store, n->guest_image, &image, err);
-		if (code)
-			return err_prefix(err, code, "node %s", n->name);
-	}
-	return 0;
-}
-
 static struct vnet *vnet_create(struct weftd *d)
 {
 	struct vnet *v = calloc(1, sizeof(*v));
@@ -340,7 +311,7 @@ int vnet_deploy(struct weftd *d, const char *name, const char *file, const char 
 	if (!code && v)
 		code = vnet_check_awake(v, err);
 	if (!code)
-		code = admit(d, t, err);
+		code = admission_check(d, t, v, err);
 	if (!code && !v) {
 		v = fresh = vnet_create(d);
 		code = v ? 0 : err_sys(err, -ENOMEM, "%s", name);

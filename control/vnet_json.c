@@ -93,7 +93,7 @@ static json_t *port_json(const struct node *n, unsigned i, const struct buf *sta
 	return json_pack(
 		"{s:s, s:o, s:i, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
 		n->ports[i].spec->name, "mac", mac_json(n->ports[i].spec->mac), "mtu",
-		n->ports[i].spec->mtu, "carrier", !!(s.state & DP_PORT_CARRIER), "peer",
+		n->ports[i].spec->mtu, "carrier", l->risen && s.state & DP_PORT_CARRIER, "peer",
 		json_sprintf("%s:%s", peer->spec->name, end->spec->name), "wire_rx_packets",
 		(json_int_t)s.wire_rx_packets, "wire_rx_bytes", (json_int_t)s.wire_rx_bytes,
 		"wire_tx_packets", (json_int_t)s.wire_tx_packets, "wire_tx_bytes",
@@ -225,7 +225,7 @@ static json_t *link_json(struct vnet *v, const struct link *l, const struct buf 
 	find_port(stats, vnet_end(v, l, 0, NULL)->id, &s);
 	return json_pack("{s:s%, s:s, s:i, s:b, s:b, s:b}", "a", l->name, (int)(comma - l->name), "b",
 			 comma + 1, "mtu", l->spec->mtu, "up", !l->down, "risen", l->risen,
-			 "carrier", !!(s.state & DP_PORT_CARRIER));
+			 "carrier", l->risen && s.state & DP_PORT_CARRIER);
 }
 
 static json_t *counters_json(const struct vnet *v, const struct buf *stats)

@@ -32,8 +32,7 @@ void vnet_program_link(struct vnet *v, const struct link *l);
 int vnet_load(const char *images, const char *name, const char *file, const char *text,
 	      const char *files, struct topology **out, struct err *err);
 
-/* vnet_same.c: whether a running node of spec a may go on as b. Which link a port is on may
- * change. */
-bool vnet_same_node(const struct topology_node *a, const struct topology_node *b);
+/* vnet_same.c: the running node that may go on as spec, or NULL. */
+struct node *vnet_find_same(struct vnet *v, const struct topology_node *spec);
 
 #endif

@@ -30,7 +30,7 @@ void vnet_program_link(struct vnet *v, const struct link *l)
 		.id = l->id,
 		.port_a = vnet_end(v, l, 0, NULL)->id,
 		.port_b = vnet_end(v, l, 1, NULL)->id,
-		.flags = l->down || !l->risen ? DP_LINK_DOWN : 0,
+		.flags = l->down ? DP_LINK_DOWN : 0,
 	};
 
 	if (is_made(v->nodes[l->spec->node[0]]) && is_made(v->nodes[l->spec->node[1]]))

@@ -5,7 +5,8 @@
  * calculate each time (0.8 CPU s a router were measured for OSPF), so all links of a deploy rise
  * together. A router that fails, or that takes too long, holds up its own links alone.
  *
- * A link that has risen stays so: the engine forwards through a router whose guest has ended.
+ * A link that has risen stays so: the engine forwards through a router whose guest has ended. The
+ * engine itself has the link from the beginning: a first hello is not to come before its record.
  */
 #include "base/log.h"
 #include "control/host.h"
@@ -57,7 +58,6 @@ static void raise_links(struct vnet *v)
 		    !node_was_ready(v->nodes[l->spec->node[1]]))
 			continue;
 		l->risen = true;
-		vnet_program_link(v, l);
 		vnet_update_carriers(v, l);
 		if (!count++)
 			begun = store_begin(v->daemon->store, &err);

@@ -28,7 +28,8 @@ static bool same_files(const struct topology_node *a, const struct topology_node
 	return true;
 }
 
-bool vnet_same_node(const struct topology_node *a, const struct topology_node *b)
+/* Which link a port is on may change. */
+static bool same_node(const struct topology_node *a, const struct topology_node *b)
 {
 	if (strcmp(a->name, b->name) != 0 || a->kind != b->kind ||
 	    strcmp(a->guest_image, b->guest_image) != 0 || a->memory_mib != b->memory_mib ||
@@ -43,4 +44,12 @@ bool vnet_same_node(const struct topology_node *a, const struct topology_node *b
 			return false;
 	}
 	return true;
+}
+
+struct node *vnet_find_same(struct vnet *v, const struct topology_node *spec)
+{
+	struct node *n = v->topology ? vnet_node(v, spec->name) : NULL;
+
+	return n && n->id && (n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE) &&
+			       same_node(n->spec, spec) ? n : NULL;
 }

@@ -124,6 +124,9 @@ int hv_save(struct hv_machine *m, const char *dir, bool as_template, struct err 
  * its build, accelerator, arguments, memory, CPUs. NICs, names and directories are not in it. */
 int hv_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err);
 
+/* Machines that start now use KVM, else TCG. */
+bool hv_can_use_kvm(void);
+
 pid_t hv_pid(const struct hv_machine *m);
 const char *hv_accel(const struct hv_machine *m);
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool can_use_kvm(void)
+bool hv_can_use_kvm(void)
 {
 	struct buf b = { 0 };
 	bool yes = false;
@@ -143,7 +143,7 @@ static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *j
 
 int qemu_launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
 {
-	struct jail_conf jail = { .uid = conf->uid, .dir = conf->dir, .kvm = can_use_kvm() };
+	struct jail_conf jail = { .uid = conf->uid, .dir = conf->dir, .kvm = hv_can_use_kvm() };
 	struct view *v = calloc(1, sizeof(*v));
 	int fds[2] = { -1, -1 }, code = 0;
 
@@ -170,7 +170,7 @@ int qemu_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *er
 {
 	struct hv_conf same = { .name = "", .dir = "", .kernel = conf->kernel, .cmdline = conf->cmdline,
 				.memory_mib = conf->memory_mib, .cpus = conf->cpus };
-	bool kvm = can_use_kvm();
+	bool kvm = hv_can_use_kvm();
 	struct qemu_args args;
 	struct stat st;
 	int code;

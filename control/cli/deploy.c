@@ -34,25 +34,33 @@ static void tick(void *arg)
 	progress_show(&d->progress, -1, "%s: waiting for weftd", d->name);
 }
 
+/* What is waited for: each step needs the one before. */
 static void show(struct deploy *d, const struct view_tally *n)
 {
-	unsigned all = n->routers + n->others, ready = n->routers_ready + n->others_ready;
-
-	if (n->routers_ready < n->routers || !n->others)
-		progress_show(&d->progress, all ? (double)ready / all : 1,
-			      "%s: %u of %u routers ready", d->name, n->routers_ready, n->routers);
+	if (n->configured < n->routers)
+		progress_show(&d->progress, (double)n->configured / n->routers,
+			      "%s: %u of %u routers configured", d->name, n->configured, n->routers);
+	else if (n->others_ready < n->others)
+		progress_show(&d->progress, (double)n->others_ready / n->others,
+			      "%s: %u of %u hosts ready", d->name, n->others_ready, n->others);
+	else if (n->links_risen < n->links)
+		progress_show(&d->progress, (double)n->links_risen / n->links,
+			      "%s: %u of %u links have risen", d->name, n->links_risen, n->links);
 	else
-		progress_show(&d->progress, (double)ready / all, "%s: %u of %u hosts ready", d->name,
-			      n->others_ready, n->others);
+		progress_show(&d->progress, n->routers ? (double)n->routers_ready / n->routers : 1,
+			      "%s: the engine has the routes of %u of %u routers", d->name,
+			      n->routers_ready, n->routers);
 }
 
 /* The first nodes that are not ready, for the sentence of a timeout: "r2 (booting), h1 (..)". */
-static void name_late(const json_t *vnet, char *out, size_t room)
+static void name_late(const json_t *vnet, const struct view_tally *t, char *out, size_t room)
 {
 	size_t i, used = 0, late = 0;
 	json_t *node;
 
-	*out = 0;
+	/* When all nodes are ready: */
+	snprintf(out, room, "%s", t->links_risen < t->links ? "its links have not risen" :
+							      "weftd is still at it");
 	json_array_foreach (json_list(vnet, "nodes"), i, node) {
 		const char *state = json_text(node, "state");
 		bool ready = !strcmp(state, "ready");
@@ -73,10 +81,19 @@ static void name_late(const json_t *vnet, char *out, size_t room)
 	}
 }
 
+/* Until the next question. What makes weftd think for long is asked for less often. */
+static void rest(double answer_s)
+{
+	double s = answer_s * 4 > POLL_MS / 1e3 ? answer_s * 4 : POLL_MS / 1e3;
+	struct timespec ts = { .tv_sec = (time_t)s, .tv_nsec = (long)((s - (time_t)s) * 1e9) };
+
+	nanosleep(&ts, NULL);
+}
+
 /* Polls until all is ready. *vnet is the PUT's answer, then the newest one. */
 static int await(struct deploy *d, struct client *client, json_t **vnet, struct err *err)
 {
-	const struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
+	double asked, answer_s = 0;
 	char late[320];
 
 	for (;;) {
@@ -94,18 +111,19 @@ static int await(struct deploy *d, struct client *client, json_t **vnet, struct 
 		    strcmp(json_text(*vnet, "state"), "deploying"))
 			return 0;
 		if (progress_seconds(&d->progress) > (double)d->timeout_s) {
-			name_late(*vnet, late, sizeof(late));
+			name_late(*vnet, &n, late, sizeof(late));
 			return err_set(err, -ETIMEDOUT,
 				       "%s is not ready after %ld s: %s; it is left for `weft inspect "
 				       "%s`, or wait longer with --timeout",
-				       d->name, d->timeout_s, *late ? late : "weftd is still at it",
-				       d->name);
+				       d->name, d->timeout_s, late, d->name);
 		}
 		show(d, &n);
-		nanosleep(&pause, NULL);
+		rest(answer_s);
 		json_decref(*vnet);
 		*vnet = NULL;
+		asked = progress_seconds(&d->progress);
 		code = client_call(client, "GET", d->path, NULL, CALL_TIMEOUT_S, vnet, err);
+		answer_s = progress_seconds(&d->progress) - asked;
 		if (!code)
 			code = vnet_check(*vnet, err);
 		if (code)

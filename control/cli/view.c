@@ -20,6 +20,7 @@ struct view_tally view_tally(const json_t *vnet)
 			t.failed = o;
 		if (!strcmp(json_text(o, "kind"), "router")) {
 			t.routers++;
+			t.configured += ready;
 			t.routers_ready += ready && json_true_at(o, "synced");
 		} else {
 			t.others++;
@@ -28,6 +29,7 @@ struct view_tally view_tally(const json_t *vnet)
 	}
 	json_array_foreach (json_list(vnet, "links"), i, o) {
 		t.links++;
+		t.links_risen += json_true_at(o, "risen");
 		t.links_up += json_true_at(o, "up") && json_true_at(o, "carrier");
 	}
 	return t;
@@ -125,7 +127,7 @@ static void cell_seconds(struct table *t, const json_t *node, const char *key)
 
 void view_nodes(const json_t *vnet)
 {
-	struct table *t = table_create("NODE", "KIND", "IMAGE", "STATE", ">BOOT", "NEIGHBOURS",
+	struct table *t = table_create("NODE", "KIND", "IMAGE", "STATE", "START", ">BOOT", "NEIGHBOURS",
 				       ">FIB v4/v6", ">CPU", ">MEMORY", ">RESTARTS", NULL);
 	json_t *node;
 	size_t i;
@@ -143,6 +145,7 @@ void view_nodes(const json_t *vnet)
 			   router && !strcmp(state, "ready") && !json_true_at(node, "synced")
 				   ? ", not synced"
 				   : "");
+		table_cell(t, "%s", json_text(node, "boot"));
 		cell_seconds(t, node, "boot_s");
 		cell_protocols(t, node);
 		cell_fib(t, node);
@@ -206,16 +209,23 @@ static void say(const char *who, const char *text)
 	puts(line);
 }
 
-/* Why a node failed, and what its guest forwards because the engine cannot. */
+/* Why a node failed or is no clone, and what its guest forwards because the engine cannot. */
 static void view_node_notes(const json_t *node, bool *any)
 {
-	const char *name = json_text(node, "name");
+	const char *name = json_text(node, "name"), *cold = json_text(node, "boot_why");
 	json_t *why;
 	size_t i;
 
-	if (!*any && (*json_text(node, "error") || json_array_size(json_list(node, "punted")))) {
+	if (!*any && (*json_text(node, "error") || *cold ||
+		      json_array_size(json_list(node, "punted")))) {
 		putchar('\n');
 		*any = true;
+	}
+	if (*cold) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "booted cold: %s", cold);
+		say(name, text);
 	}
 	if (*json_text(node, "error"))
 		say(name, json_text(node, "error"));

@@ -8,9 +8,10 @@
 #include <stdbool.h>
 
 struct view_tally {
-	unsigned routers, routers_ready; /* ready and synced */
+	unsigned routers, configured;	 /* ready */
+	unsigned routers_ready;		 /* that, and synced */
 	unsigned others, others_ready;	 /* hosts and bridges */
-	unsigned links, links_up;
+	unsigned links, links_up, links_risen;
 	const json_t *failed; /* a node that failed, or NULL */
 };
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft` alone, against a small weftd that gives canned answers of docs/api.md."""
-import base64, http.server, json, os, shutil, socketserver, subprocess, tempfile, threading
+import base64, http.server, json, os, re, shutil, socketserver, subprocess, tempfile, threading
 import pytest
 
 WEFT = os.path.join(os.environ["WEFT_BIN"], "weft")
@@ -104,8 +104,16 @@ def test_deploy(lab):
     assert code == 1 and "red/r1 failed: no memory" in err
     slow = dict(vnet(), nodes=[node("booting")])
     lab.answers[("GET", "/v1/vnets/red")] = [(200, slow)]
-    code, _, err = weft(lab.dir, "deploy", "--timeout", "1", lab.dir + "/red.clab.yml")
+    code, _, err = weft(lab.dir, "deploy", "--timeout", "3", lab.dir + "/red.clab.yml")
     assert code == 1 and "r1 (booting)" in err and "left" in err
+    assert re.search(r"^red: 0 of 1 routers configured, [23] s$", err, re.M)
+    slow = dict(vnet(), state="deploying", links=[dict(vnet()["links"][0], risen=False)])
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, slow)]
+    code, _, err = weft(lab.dir, "deploy", "--timeout", "3", lab.dir + "/red.clab.yml")
+    assert code == 1 and "red: 0 of 1 links have risen" in err and "its links have not risen; it" in err
+    lab.answers[("PUT", "/v1/vnets/red")] = [(507, {"error": "red needs 9.0 GiB"})]
+    code, _, err = weft(lab.dir, "deploy", lab.dir + "/red.clab.yml")
+    assert code == 1 and err.endswith("weft: deploy: red needs 9.0 GiB\n")
     assert weft(lab.dir, "deploy", lab.dir + "/missing.yml")[0] == 3
 
 
@@ -120,6 +128,9 @@ def test_inspect_routes_and_garbage(lab):
     assert lab.seen[-1][1].endswith("?protocols=1")
     assert json.loads(weft(lab.dir, "inspect", "red", "--format", "json")[1]) == vnet()
     assert "eth1: ttl" in weft(lab.dir, "inspect", "red", "r1")[1]
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, dict(vnet(), nodes=[node(boot="cold", boot_why="no template")]))]
+    assert re.search("START.*\n.*cold(.*\n)+r1: booted cold: no template", weft(lab.dir, "inspect", "red")[1])
+    assert "r1: booted cold: no template" in weft(lab.dir, "inspect", "red", "r1")[1]
     assert "10.0.0.0/8" in weft(lab.dir, "routes", "red", "r1")[1]
     for junk in b"", b"\xff", b"[]", b"{}", b'{"vnets": [{"name": "../x"}]}', b'{"vnets": 3}':
         lab.answers[("GET", "/v1/vnets")] = [(200, junk)]

@@ -150,6 +150,12 @@ static void await_ready(struct world *w)
 	fail();
 }
 
+static bool link_risen(struct world *w)
+{
+	return store_link_is(w->d.store, STORE_LINK_RISEN, vnet_find(&w->d, w->name)->id,
+			     "h1:eth1,h2:eth1");
+}
+
 static void changes_what_differs(void **state)
 {
 	struct world *w = *state;
@@ -163,6 +169,8 @@ static void changes_what_differs(void **state)
 	first = id(w, "h1");
 	second = id(w, "h2");
 	assert_true(h1 && h2 && second > first);
+	assert_true(strstr(w->said, "\"risen\":true"));
+	assert_true(link_risen(w));
 	assert_int_equal(deploy(w, "'true'"), 202);
 	await_ready(w);
 	assert_int_equal(ns(w, "h1"), h1);
@@ -205,6 +213,7 @@ static void the_next_weftd_takes_over(void **state)
 	assert_int_equal(store_vnet_each(w->d.store, restore, w, NULL), 0);
 	assert_int_equal(ns(w, "h1"), h1);
 	assert_int_equal(id(w, "h1"), first);
+	assert_true(vnet_find(&w->d, w->name)->links[0].risen);
 	await_ready(w);
 	/* Killed as it began to destroy: the next one does not restore, it ends. */
 	assert_int_equal(store_vnet_end(w->d.store, w->name, NULL), 0);
@@ -227,6 +236,47 @@ static void what_cannot_be_restored_can_be_destroyed(void **state)
 	assert_true(ns(w, "h1") != 0);
 	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
 	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_false(store_vnet_has(w->d.store, NULL));
+}
+
+/* So many hosts on a bridge that they are not made in one turn of the loop. */
+static int deploy_many(struct world *w, unsigned count)
+{
+	struct buf body = { 0 };
+	int status;
+
+	buf_printf(&body, "{\"file\": \"t.yml\", \"files\": {}, \"topology\": \"name: %s\\ntopology:\\n"
+		   "  nodes:\\n    sw: {kind: bridge}\\n", w->name);
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&body, "    m%u: {kind: linux, image: a}\\n", i);
+	buf_printf(&body, "  links:\\n");
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(&body, "    - endpoints: [m%u:eth1, sw:p%u]\\n", i, i);
+	buf_printf(&body, "\"}");
+	buf_u8(&body, 0);
+	status = on_vnet(w, "PUT", "", (const char *)body.data);
+	buf_free(&body);
+	return status;
+}
+
+static void nodes_are_made_over_some_turns(void **state)
+{
+	struct world *w = *state;
+	ino_t first;
+
+	assert_int_equal(deploy_many(w, 60), 202);
+	assert_true(strstr(w->said, "\"state\":\"waiting\""));
+	assert_true(strstr(w->said, "\"state\":\"deploying\""));
+	first = ns(w, "m0");
+	assert_true(first != 0);
+	assert_int_equal(deploy_many(w, 62), 202); /* another one meanwhile */
+	await_ready(w);
+	assert_false(strstr(w->said, "\"state\":\"waiting\"") || strstr(w->said, "\"risen\":false"));
+	assert_true(ns(w, "m0") == first && ns(w, "m61") != 0);
+	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
+	assert_int_equal(deploy_many(w, 60), 202);
+	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200); /* in the middle of it */
+	assert_true(!ns(w, "m0") && !ns(w, "m59"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -356,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(changes_what_differs, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_weftd_takes_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_restored_can_be_destroyed, setup, teardown),
+		cmocka_unit_test_setup_teardown(nodes_are_made_over_some_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_namespace_of_somebody_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(clients_that_leave, setup, teardown),
 		cmocka_unit_test_setup_teardown(nonsense, setup, teardown),
