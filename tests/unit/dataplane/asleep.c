@@ -220,6 +220,7 @@ static void wrong_solicitations(void **state)
 		{ OPTION + 1, 0 }, { OPTION + 1, 2 }, { OPTION + 2, 3 },
 	};
 
+	lab_local(*state, 1, 6, (uint8_t[16]){ 0xff, 9, [15] = 0xfe }); /* not even if a FIB says so */
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		ask6(frame, 86);
 		frame[wrong[i].at] = wrong[i].value;

@@ -241,7 +241,7 @@ size_t lab_ip6(uint8_t *frame, uint16_t dst_top, uint8_t hops, size_t payload)
 /* RFC 8200 8.1, two bytes at a time. */
 void lab_icmp6_sum(uint8_t *frame, size_t len)
 {
-	uint32_t sum = 58 + (uint32_t)(len - 54);
+	uint32_t sum = frame[20] + (uint32_t)(len - 54);
 
 	frame[56] = frame[57] = 0;
 	for (size_t i = 22; i < len; i += 2)

@@ -37,7 +37,7 @@ void lab_local(struct engine *e, uint32_t v, uint8_t family, const uint8_t *addr
 void lab_node_flags(struct engine *e, uint32_t v, uint32_t flags);
 
 size_t lab_ip4(uint8_t *frame, uint32_t dst, uint8_t ttl, uint16_t sport, size_t total);
-/* Puts the right checksum into a frame whose IPv6 payload is ICMPv6, of at least 4 bytes. */
+/* Puts the right checksum into a frame of IPv6 and ICMPv6, 58 bytes or more. */
 void lab_icmp6_sum(uint8_t *frame, size_t len);
 size_t lab_ip6(uint8_t *frame, uint16_t dst_top, uint8_t hops, size_t payload);
 
