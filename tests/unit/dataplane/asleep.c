@@ -37,28 +37,9 @@ static const uint8_t advertisement[86] = {
 };
 enum { SRC = 22, DST = 38, ICMP = 54, TARGET = 62, OPTION = 78 };
 
-static void sleeps(struct engine *e, uint32_t v, uint32_t flags)
-{
-	struct dp_node node = { .id = v * 100 + 3, .vnet = v, .kind = DP_NODE_ROUTER,
-				.flags = flags, .name = "node" };
-
-	assert_int_equal(node_set(e, &node, NULL), 0);
-}
-
-static void local_is(struct engine *e, uint32_t v, uint8_t family, const uint8_t addr[16])
-{
-	struct dp_nh nh = { .node = v * 100 + 3, .id = 9, .kind = DP_NH_LOCAL };
-	struct dp_route route = { .fib = v * 100 + 1, .nh = 9, .family = family,
-				  .len = family == 6 ? 128 : 32 };
-
-	memcpy(route.addr, addr, family == 6 ? 16 : 4);
-	assert_int_equal(nh_set(e, &nh, NULL), 0);
-	assert_int_equal(route_set(e, &route, NULL), 0);
-}
-
 static void link_local_is(struct engine *e, uint32_t v, uint8_t last, uint8_t port)
 {
-	local_is(e, v, 6, (uint8_t[16]){ 0xfe, 0x80, [7] = port, [15] = last });
+	lab_local(e, v, 6, (uint8_t[16]){ 0xfe, 0x80, [7] = port, [15] = last });
 }
 
 static int setup(void **state)
@@ -67,11 +48,11 @@ static int setup(void **state)
 
 	lab_build(e);
 	for (uint32_t v = 1; v <= 2; v++) {
-		local_is(e, v, 4, (uint8_t[16]){ 10, 9, 0, 254 });
-		local_is(e, v, 4, (uint8_t[16]){ 127, 0, 0, 1 });
-		local_is(e, v, 6, solicitation + TARGET);
-		local_is(e, v, 6, (uint8_t[16]){ [15] = 1 });
-		sleeps(e, v, DP_NODE_ASLEEP);
+		lab_local(e, v, 4, (uint8_t[16]){ 10, 9, 0, 254 });
+		lab_local(e, v, 4, (uint8_t[16]){ 127, 0, 0, 1 });
+		lab_local(e, v, 6, solicitation + TARGET);
+		lab_local(e, v, 6, (uint8_t[16]){ [15] = 1 });
+		lab_node_flags(e, v, DP_NODE_ASLEEP);
 	}
 	return 0;
 }
@@ -80,20 +61,6 @@ static int teardown(void **state)
 {
 	objects_clear(*state);
 	return 0;
-}
-
-/* Of an ICMPv6 frame, as RFC 8200 8.1 says it, two bytes at a time. */
-static void sum_up(uint8_t *f, size_t len)
-{
-	uint32_t sum = 58 + (uint32_t)(len - ICMP);
-
-	f[ICMP + 2] = f[ICMP + 3] = 0;
-	for (size_t i = SRC; i < len; i += 2)
-		sum += (uint32_t)f[i] << 8 | (i + 1 < len ? f[i + 1] : 0);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	f[ICMP + 2] = (uint8_t)(~sum >> 8);
-	f[ICMP + 3] = (uint8_t)~sum;
 }
 
 static void ask6(uint8_t *f, size_t len)
@@ -146,36 +113,36 @@ static void answers_solicitations(void **state)
 	uint8_t want[86];
 
 	memcpy(want, advertisement, 86);
-	sum_up(want, 86);
+	lab_icmp6_sum(want, 86);
 	ask6(frame, 86);
-	sum_up(frame, 86);
+	lab_icmp6_sum(frame, 86);
 	brings(*state, 1, 86, want, 86);
 	memset(frame + 86, 0, 20);
 	brings(*state, 1, 100, want, 86);
 	ask6(frame, 78); /* without an option: to whom the frame is from */
 	frame[11] = 7;
 	want[5] = 7;
-	sum_up(frame, 78);
+	lab_icmp6_sum(frame, 78);
 	brings(*state, 1, 78, want, 86);
 	ask6(frame, 94); /* another option first; the MAC is the option's */
 	frame[11] = 6;
 	want[5] = 1;
 	memcpy(frame + 86, solicitation + OPTION, 8);
 	memcpy(frame + OPTION, (uint8_t[8]){ 14, 1, 1, 2, 3, 4, 5, 6 }, 8);
-	sum_up(frame, 94);
+	lab_icmp6_sum(frame, 94);
 	brings(*state, 1, 94, want, 86);
 	ask6(frame, 86); /* unicast, as for a neighbour that it knows */
 	memcpy(frame, own, 6);
 	memcpy(frame + DST, frame + TARGET, 16);
-	sum_up(frame, 86);
+	lab_icmp6_sum(frame, 86);
 	brings(*state, 1, 86, want, 86);
 	ask6(frame, 78); /* duplicate address detection */
 	memset(frame + SRC, 0, 16);
-	sum_up(frame, 78);
+	lab_icmp6_sum(frame, 78);
 	memcpy(want, all_nodes, 6);
 	memcpy(want + DST, (uint8_t[16]){ 0xff, 2, [15] = 1 }, 16);
 	want[ICMP + 4] = 0xa0;
-	sum_up(want, 86);
+	lab_icmp6_sum(want, 86);
 	brings(*state, 1, 78, want, 86);
 }
 
@@ -194,15 +161,15 @@ static void link_local_addresses_are_a_ports(void **state)
 		memcpy(want + TARGET, frame + TARGET, 16);
 		memcpy(want + SRC, frame + TARGET, 16);
 		frame[DST + 15] = last;
-		sum_up(frame, 86);
-		sum_up(want, 86);
+		lab_icmp6_sum(frame, 86);
+		lab_icmp6_sum(want, 86);
 		brings(*state, 1, 86, want, last == 5 ? 86 : 0);
 	}
 	/* What the route says is no address that anybody may ask for. */
 	ask6(frame, 86);
 	memcpy(frame + TARGET, (uint8_t[16]){ 0xfe, 0x80, [7] = 103, [15] = 5 }, 16);
 	frame[DST + 15] = 5;
-	sum_up(frame, 86);
+	lab_icmp6_sum(frame, 86);
 	brings(*state, 1, 86, NULL, 0);
 }
 
@@ -253,38 +220,39 @@ static void wrong_solicitations(void **state)
 		{ OPTION + 1, 0 }, { OPTION + 1, 2 }, { OPTION + 2, 3 },
 	};
 
+	lab_local(*state, 1, 6, (uint8_t[16]){ 0xff, 9, [15] = 0xfe }); /* not even if a FIB says so */
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		ask6(frame, 86);
 		frame[wrong[i].at] = wrong[i].value;
-		sum_up(frame, 86);
+		lab_icmp6_sum(frame, 86);
 		brings(*state, 1, 86, NULL, 0);
 	}
 	ask6(frame, 86);
-	sum_up(frame, 86);
+	lab_icmp6_sum(frame, 86);
 	frame[ICMP + 3] ^= 1; /* checksum */
 	brings(*state, 1, 86, NULL, 0);
 	ask6(frame, 86);
 	memset(frame + SRC, 0, 16); /* no address, and yet a link-layer address */
-	sum_up(frame, 86);
+	lab_icmp6_sum(frame, 86);
 	brings(*state, 1, 86, NULL, 0);
 	ask6(frame, 78);
 	memset(frame + SRC, 0, 16); /* no address, asked one node alone */
 	memcpy(frame + DST, frame + TARGET, 16);
-	sum_up(frame, 78);
+	lab_icmp6_sum(frame, 78);
 	brings(*state, 1, 78, NULL, 0);
 	ask6(frame, 86);
 	memset(frame + TARGET, 0, 15); /* loopback */
 	frame[TARGET + 15] = frame[DST + 15] = 1;
-	sum_up(frame, 86);
+	lab_icmp6_sum(frame, 86);
 	brings(*state, 1, 86, NULL, 0);
 	for (size_t len = 14; len < 86; len++) { /* and by each of its own lengths */
 		ask6(frame, 86);
-		sum_up(frame, 86);
+		lab_icmp6_sum(frame, 86);
 		brings(*state, 1, len, NULL, 0);
 		ask6(frame, 86);
 		if (len - 14 == 24 || len - 14 == 32)
 			continue;
-		sum_up(frame, len + 40 < 86 ? len + 40 : 86);
+		lab_icmp6_sum(frame, len + 40 < 86 ? len + 40 : 86);
 		frame[19] = (uint8_t)(len - 14);
 		brings(*state, 1, 86, NULL, 0);
 	}
@@ -315,7 +283,7 @@ static void awake_it_is_asked(void **state)
 	struct engine *e = *state;
 	uint32_t at;
 
-	sleeps(e, 1, DP_NODE_KEEP); /* says nothing of sleep: awake */
+	lab_node_flags(e, 1, DP_NODE_KEEP); /* says nothing of sleep: awake */
 	memcpy(frame, arp_request, 42);
 	lab_wire(e, 103, frame, 42);
 	assert_int_equal(lab_take(e, got, sizeof(got), &at), 42);
@@ -328,10 +296,10 @@ static void awake_it_is_asked(void **state)
 	assert_memory_equal(got, frame, 86);
 	assert_int_equal(lab_take(e, got, sizeof(got), &at), 0);
 	/* The other flags are kept, asleep or not. */
-	sleeps(e, 1, DP_NODE_PUNT_IP4);
-	sleeps(e, 1, DP_NODE_KEEP | DP_NODE_ASLEEP);
+	lab_node_flags(e, 1, DP_NODE_PUNT_IP4);
+	lab_node_flags(e, 1, DP_NODE_KEEP | DP_NODE_ASLEEP);
 	assert_int_equal(lab_port(e, 103)->mode, PORT_PUNT4 | PORT_ASLEEP);
-	sleeps(e, 1, DP_NODE_KEEP);
+	lab_node_flags(e, 1, DP_NODE_KEEP);
 	assert_int_equal(lab_port(e, 103)->mode, PORT_PUNT4);
 }
 

@@ -122,6 +122,27 @@ void lab_build(struct engine *e)
 	}
 }
 
+void lab_local(struct engine *e, uint32_t v, uint8_t family, const uint8_t *addr)
+{
+	struct dp_nh nh = { .node = v * 100 + 3, .id = 9, .kind = DP_NH_LOCAL };
+	struct dp_route route = { .fib = v * 100 + 1, .nh = 9, .family = family,
+				  .len = family == 6 ? 128 : 32 };
+	struct err err;
+
+	memcpy(route.addr, addr, family == 6 ? 16 : 4);
+	check(nh_set(e, &nh, &err), &err);
+	check(route_set(e, &route, &err), &err);
+}
+
+void lab_node_flags(struct engine *e, uint32_t v, uint32_t flags)
+{
+	struct dp_node node = { .id = v * 100 + 3, .vnet = v, .kind = DP_NODE_ROUTER,
+				.flags = flags, .name = "node" };
+	struct err err;
+
+	check(node_set(e, &node, &err), &err);
+}
+
 struct port *lab_port(struct engine *e, uint32_t id)
 {
 	return hash_map_find(e->port_map, &id);
@@ -215,4 +236,18 @@ size_t lab_ip6(uint8_t *frame, uint16_t dst_top, uint8_t hops, size_t payload)
 	to[25] = (uint8_t)dst_top;
 	to[39] = 1;
 	return 14 + 40 + payload;
+}
+
+/* RFC 8200 8.1, two bytes at a time. */
+void lab_icmp6_sum(uint8_t *frame, size_t len)
+{
+	uint32_t sum = frame[20] + (uint32_t)(len - 54);
+
+	frame[56] = frame[57] = 0;
+	for (size_t i = 22; i < len; i += 2)
+		sum += (uint32_t)frame[i] << 8 | (i + 1 < len ? frame[i + 1] : 0);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	frame[56] = (uint8_t)(~sum >> 8);
+	frame[57] = (uint8_t)~sum;
 }

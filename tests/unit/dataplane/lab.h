@@ -32,7 +32,13 @@ void lab_backing(struct engine *e, uint32_t port, const void *frame, size_t len)
 /* What was handed to a backing: copies the frame, returns its length and the port's id. 0: none. */
 size_t lab_take(struct engine *e, void *frame, size_t size, uint32_t *port);
 
+/* An address of the router's own; link-local: bytes 4 to 7 are the port's id. And its sleep. */
+void lab_local(struct engine *e, uint32_t v, uint8_t family, const uint8_t *addr);
+void lab_node_flags(struct engine *e, uint32_t v, uint32_t flags);
+
 size_t lab_ip4(uint8_t *frame, uint32_t dst, uint8_t ttl, uint16_t sport, size_t total);
+/* Puts the right checksum into a frame of IPv6 and ICMPv6, 58 bytes or more. */
+void lab_icmp6_sum(uint8_t *frame, size_t len);
 size_t lab_ip6(uint8_t *frame, uint16_t dst_top, uint8_t hops, size_t payload);
 
 #endif
