@@ -102,6 +102,8 @@ static int on_turn(void *arg)
 	struct err err;
 	int code;
 
+	if (!vnet_awake(r->node->vnet))
+		return -ECANCELED; /* router_wake() follows */
 	if (!vrouter_cold_why(r->guest) &&
 	    templates_want(daemon_of(r)->templates, &r->image, &err) == -EAGAIN)
 		return -EAGAIN;
@@ -161,6 +163,7 @@ static void ended(struct router *r)
 	if (r->stopping) {
 		event_active(r->gone, 0, 0);
 	} else if (!vnet_awake(r->node->vnet)) {
+		r->restarting = false;
 		vnet_router_ended(r->node);
 	} else if (r->restarting || info.again) {
 		r->restarting = false;
