@@ -5,7 +5,8 @@ set(agent_dir ${CMAKE_CURRENT_LIST_DIR})
 weft_executable(weft-agent SOURCES
   ${agent_dir}/main.c ${agent_dir}/loop.c ${agent_dir}/port.c ${agent_dir}/host.c
   ${agent_dir}/exec.c ${agent_dir}/renew.c ${agent_dir}/netlink.c ${agent_dir}/routes.c ${agent_dir}/forward.c
-  ${agent_dir}/rules.c ${PROJECT_SOURCE_DIR}/base/buf.c ${PROJECT_SOURCE_DIR}/base/rd.c)
+  ${agent_dir}/rules.c ${agent_dir}/nics.c ${agent_dir}/vty.c
+  ${PROJECT_SOURCE_DIR}/base/buf.c ${PROJECT_SOURCE_DIR}/base/rd.c)
 target_compile_options(weft-agent PRIVATE -Os -fno-sanitize=all)
 target_link_options(weft-agent PRIVATE -static -fno-sanitize=all)
 

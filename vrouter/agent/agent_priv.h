@@ -60,6 +60,10 @@ int32_t file_put(struct rd payload);
 int32_t identity_renew(struct rd payload);
 int32_t clock_put(struct rd payload);
 
+/* What init and the clone script run, with the words after the first; the program's status. */
+int nics_main(void);
+int vty_main(char **argv);
+
 /* rtnetlink. */
 void routes_watch(void);
 void routes_stop(void);

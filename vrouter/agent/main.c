@@ -43,10 +43,14 @@ void ready_init(void)
 	ready_changed(&inotify, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int code;
 
+	if (argc == 2 && !strcmp(argv[1], "nics"))
+		return nics_main();
+	if (argc > 3 && !strcmp(argv[1], "vty"))
+		return vty_main(argv + 2);
 	signal(SIGPIPE, SIG_IGN);
 	code = loop_init();
 	if (!code) {

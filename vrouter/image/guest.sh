@@ -35,32 +35,7 @@ set_sysctls() {
 	done
 }
 
-# NICs are known by MAC: /etc/weft/nics has "MAC NAME MTU" lines. Two passes, since a name may
-# still belong to another NIC. Leaves those that are not there in $missing.
+# NICs are known by MAC: /etc/weft/nics has "MAC NAME MTU" lines. $missing are not there.
 name_nics() {
-	apart= final='link set dev lo up
-' here=
-	for dir in /sys/class/net/*; do
-		read -r mac <"$dir/address"
-		here="$here $mac=${dir##*/} "
-	done 2>/dev/null
-	missing=
-	while read -r mac name mtu; do
-		nic=${here#* "$mac="}
-		if [ "$nic" = "$here" ]; then
-			missing="$missing $name"
-			continue
-		fi
-		nic=${nic%% *}
-		apart="${apart}link set dev $nic name weft-$nic
-"
-		final="${final}link set dev weft-$nic name $name mtu $mtu up
-"
-	done </etc/weft/nics
-	[ -z "$apart" ] || /usr/bin/ip -batch - <<-ENDAPART
-		$apart
-	ENDAPART
-	/usr/bin/ip -batch - <<-ENDFINAL
-		$final
-	ENDFINAL
+	missing=$(/usr/sbin/weft-agent nics)
 }
