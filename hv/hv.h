@@ -112,7 +112,9 @@ int64_t hv_instant(const struct hv_machine *m);
 
 /*
  * Writes a paused machine to the directory dir, which must not exist. It is complete or not there:
- * written beside, flushed, renamed. HV_SAVED or HV_NOT_SAVED follows; the loop is not held up.
+ * written beside as DIR.tmp-XXXXXX (which a crash may leave behind), flushed, renamed. HV_SAVED or
+ * HV_NOT_SAVED follows; the loop is not held up. Once it was sent it must go on before it can be
+ * saved again. -EBUSY: it is being saved; -EEXIST; -ENOTSUP: a NIC is attached by vhost-user.
  *
  * as_template: all memory goes into DIR/ram, which machines started from dir share. Otherwise only
  * what differs from the saved machine this one started from is written, and DIR/ram is a hard link

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -296,6 +297,42 @@ static void machines_start_from_a_template(void **state)
 	peek(&b->a, 22 << 20, &byte, 1, true);
 	pause_guest(&b->a);
 	free(was);
+}
+
+/* The jail's /fd is the machine's own descriptors, and there only where it needs them. */
+static void descriptors_are_named_in_the_jail(void **state)
+{
+	struct bed *b = *state;
+	char path[80], to[64] = "", *end;
+	struct stat st, want;
+	DIR *d;
+
+	free(make_template(b));
+	start(&b->a, NULL, true);
+	snprintf(path, sizeof(path), "/proc/%d/root/fd", (int)hv_pid(b->a.m));
+	assert_int_not_equal(access(path, F_OK), 0);
+	start(&b->b, below(b, "t"), true);
+	snprintf(path, sizeof(path), "/proc/%d/root/fd/4", (int)hv_pid(b->b.m));
+	assert_true(readlink(path, to, sizeof(to) - 1) > 0);
+	assert_memory_equal(to, "/memfd:weft-ram", 15);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)hv_pid(b->b.m));
+	assert_int_equal(stat(path, &want), 0);
+	snprintf(path, sizeof(path), "/proc/%d/root/fd", (int)hv_pid(b->b.m));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_ino, want.st_ino);
+	d = opendir(path); /* and none of ours */
+	for (struct dirent *e; (e = readdir(d));) {
+		char link[PATH_MAX], file[PATH_MAX] = "";
+
+		if (strtol(e->d_name, &end, 10) < 3 || *end)
+			continue;
+		snprintf(link, sizeof(link), "%s/%s", path, e->d_name);
+		if (readlink(link, file, sizeof(file) - 1) > 0 && file[0] == '/' &&
+		    strncmp(file, "/memfd:weft-ram", 15) != 0 && !strstr(file, "/t/state") &&
+		    !strstr(file, "/b,1/"))
+			fail_msg("%s is open", file);
+	}
+	closedir(d);
 }
 
 static void clones_do_not_see_each_other(void **state)
@@ -610,6 +647,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_BED(machines_start_from_a_template),
+		WITH_BED(descriptors_are_named_in_the_jail),
 		WITH_BED(clones_do_not_see_each_other),
 		WITH_BED(only_the_difference_is_saved),
 		WITH_BED(all_is_saved_without_a_base),
