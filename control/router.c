@@ -97,12 +97,10 @@ static int on_turn(void *arg)
 {
 	struct router *r = arg;
 	struct err err;
-	int code;
 
 	router_exec_forget(r);
 	remember(r);
-	code = vrouter_start(r->guest, &err);
-	if (code < 0) {
+	if (vrouter_start(r->guest, &err) < 0) {
 		if (strcmp(r->error, err.text) != 0)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
