@@ -100,7 +100,6 @@ static int on_turn(void *arg)
 {
 	struct router *r = arg;
 	struct err err;
-	int code;
 
 	if (!vnet_awake(r->node->vnet))
 		return -ECANCELED; /* router_wake() follows */
@@ -109,8 +108,7 @@ static int on_turn(void *arg)
 		return -EAGAIN;
 	router_exec_forget(r);
 	remember(r);
-	code = vrouter_start(r->guest, &err);
-	if (code < 0) {
+	if (vrouter_start(r->guest, &err) < 0) {
 		if (strcmp(r->error, err.text) != 0)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);

@@ -19,18 +19,23 @@ static const char *const drop_names[] = {
 #undef DROP_NAME
 };
 
-/* Finds the next record of op in the engine's results; false at the end. */
-static bool next_record(struct rd *r, uint16_t op, void *rec, size_t len)
+/* Finds the next record of op in the engine's results, with the given id unless that is 0; false at
+ * the end. All that have an id have it first. */
+static bool next_record(struct rd *r, uint16_t op, uint32_t id, void *rec, size_t len)
 {
-	while (r->left >= sizeof(struct dp_record)) {
-		struct rd head = *r, body;
-		struct dp_record h;
+	struct {
+		struct dp_record rec;
+		uint32_t id;
+	} head;
 
-		rd_copy(&head, &h, sizeof(h));
-		if (h.len < sizeof(h))
+	while (r->left >= sizeof(head.rec)) {
+		struct rd peek = *r, body;
+
+		rd_copy(&peek, &head, sizeof(head));
+		if (head.rec.len < sizeof(head.rec))
 			return false;
-		body = rd_sub(r, h.len);
-		if (h.op == op) {
+		body = rd_sub(r, head.rec.len);
+		if (head.rec.op == op && (!id || head.id == id)) {
 			rd_copy(&body, rec, len);
 			return !body.bad;
 		}
@@ -42,9 +47,8 @@ static bool find_port(const struct buf *stats, uint32_t id, struct dp_port_stats
 {
 	struct rd r = rd_of(stats->data, stats->len);
 
-	while (next_record(&r, DP_PORT_GET, out, sizeof(*out)))
-		if (out->id == id)
-			return true;
+	if (next_record(&r, DP_PORT_GET, id, out, sizeof(*out)))
+		return true;
 	memset(out, 0, sizeof(*out));
 	return false;
 }
@@ -138,7 +142,7 @@ static json_t *fibs_json(const struct node *n, const struct buf *stats)
 	json_t *fibs = json_array();
 	struct dp_fib_stats s;
 
-	while (next_record(&r, DP_FIB_GET, &s, sizeof(s)))
+	while (next_record(&r, DP_FIB_GET, 0, &s, sizeof(s)))
 		if (s.node == n->id)
 			json_array_append_new(
 				fibs, json_pack("{s:I, s:I, s:I, s:I}", "table",
@@ -233,11 +237,10 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 	struct rd r = rd_of(stats->data, stats->len);
 	struct dp_vnet_stats s;
 
-	while (next_record(&r, DP_VNET_GET, &s, sizeof(s)))
-		if (s.id == v->id)
-			return json_pack("{s:I, s:I, s:I, s:o}", "forwarded", (json_int_t)s.forwarded,
-					 "punted", (json_int_t)s.punted, "injected",
-					 (json_int_t)s.injected, "drops", drops_json(s.drops));
+	if (next_record(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
+		return json_pack("{s:I, s:I, s:I, s:o}", "forwarded", (json_int_t)s.forwarded, "punted",
+				 (json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops",
+				 drops_json(s.drops));
 	return json_pack("{s:i, s:i, s:i, s:{}}", "forwarded", 0, "punted", 0, "injected", 0, "drops");
 }
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this machine cannot carry is refused at once, with the sum, and nothing is left of it."""
+import os
 import pathlib
 import re
 import time
+
+import pytest
 
 from weft import RUN
 
@@ -33,7 +36,9 @@ def test_memory(weft, tmp_path):
 
 
 def test_cpu(weft, tmp_path):
-    """Small ones, as many as a topology may have: on a machine that has memory for them."""
+    """Small ones, as many as a topology may have."""
+    if os.cpu_count() > 3:
+        pytest.skip("this machine may carry them")
     said = refused(weft, write(tmp_path, "many", 1024))
     assert "for 1024 routers (1024 x 70 MiB)" in said or re.search(
         r"many brings 1024 routers, beside 0 that run: each keeps [\d.]+ % of a core busy", said), said
