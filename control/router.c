@@ -44,7 +44,7 @@ void router_send_node(struct router *r)
 		rec.flags = (r->punt_ip4 ? DP_NODE_PUNT_IP4 : 0) | (r->punt_ip6 ? DP_NODE_PUNT_IP6 : 0);
 	else
 		rec.flags = DP_NODE_KEEP;
-	rec.flags |= r->asleep ? DP_NODE_ASLEEP : 0;
+	rec.flags |= r->stands ? DP_NODE_ASLEEP : 0;
 	engine_send(daemon_of(r)->engine, DP_NODE_SET, &rec, sizeof(rec), -1);
 }
 

@@ -39,10 +39,12 @@ bool router_port_up(const struct router *r, unsigned port);
  */
 bool router_runs(const struct router *r); /* a machine is there */
 int router_pause(struct router *r);
+/* The guest stands still, or there is none: the engine answers for it until router_resume(). */
+void router_stand(struct router *r);
 int router_resume(struct router *r);
 int64_t router_instant(const struct router *r); /* see vrouter_instant() */
 int router_save(struct router *r, struct err *err);
-/* Ends the guest, which has been saved; the engine answers for it. */
+/* Ends the guest, which has been saved. */
 void router_hibernate(struct router *r);
 int router_load(struct router *r, struct err *err);
 /* Ends a guest that was loaded and has not gone on. */

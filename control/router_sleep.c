@@ -31,6 +31,7 @@ void router_begin_sleep(struct router *r, bool adopted)
 	enum store_mode mode = r->node->vnet->mode;
 
 	vrouter_on_sleep(r->guest, on_sleep, r);
+	r->stands = mode != STORE_RUNNING;
 	r->asleep = mode == STORE_HIBERNATED;
 	if (!adopted)
 		return;
@@ -56,20 +57,23 @@ int router_pause(struct router *r)
 	return vrouter_pause(r->guest);
 }
 
+void router_stand(struct router *r)
+{
+	r->stands = true;
+	router_send_node(r);
+}
+
 int router_resume(struct router *r)
 {
-	int code;
-
-	if (!r->asleep)
-		return vrouter_resume(r->guest);
 	/* Its relays first: it may speak at once. Links may have changed since it was saved. */
-	router_connect_relays(r);
-	for (unsigned i = 0; i < r->node->spec->port_count; i++)
-		router_set_carrier(r, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
-	code = vrouter_resume(r->guest);
-	r->asleep = false;
+	if (r->asleep) {
+		router_connect_relays(r);
+		for (unsigned i = 0; i < r->node->spec->port_count; i++)
+			router_set_carrier(r, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
+	}
+	r->asleep = r->stands = false;
 	router_send_node(r);
-	return code;
+	return vrouter_resume(r->guest);
 }
 
 int64_t router_instant(const struct router *r)
@@ -92,7 +96,6 @@ void router_hibernate(struct router *r)
 	saved_dir(r, path);
 	router_exec_keep(r, path);
 	r->asleep = true;
-	router_send_node(r);
 	vrouter_stop(r->guest);
 }
 

@@ -115,7 +115,7 @@ enum dp_node_kind { DP_NODE_ROUTER = 1, DP_NODE_HOST, DP_NODE_BRIDGE, DP_NODE_PH
 #define DP_NODE_PUNT_IP4 1u /* fidelity: punt all transit IPv4, the guest forwards it */
 #define DP_NODE_PUNT_IP6 2u
 #define DP_NODE_KEEP	 4u /* leave the flags above as they are if the node exists */
-#define DP_NODE_ASLEEP	 8u /* the guest is saved on disk: the engine answers ARP and ND for the
+#define DP_NODE_ASLEEP	 8u /* the guest is paused or saved: the engine answers ARP and ND for the
 			       addresses that its FIBs hold as DP_NH_LOCAL; not kept by DP_NODE_KEEP */
 
 struct dp_node {
@@ -242,7 +242,7 @@ struct dp_route {
 	X(BRIDGE_SAME, "bridge_same", "destination is on the port it came from")                 \
 	X(NO_MEMORY, "no_memory", "no packet buffer")                                            \
 	X(ISOLATION, "isolation", "would have left its vnet (must stay zero)")                   \
-	X(ASLEEP, "asleep", "the guest is hibernated")
+	X(ASLEEP, "asleep", "the guest is paused or hibernated")
 
 enum dp_drop {
 #define DP_DROP_ENUM(id, name, what) DP_DROP_##id,

@@ -197,6 +197,20 @@ def test_weftd_is_killed_while_hibernated(weft):
     assert sent == received
 
 
+def test_the_engine_is_killed_while_hibernated(weft):
+    """Another one gets the routes, and answers for guests that are not there."""
+    before = sessions(weft, "red")
+    weft.run("hibernate", "red")
+    old = weft.engine_pid()
+    kill(old)
+    await_true("another engine", 30, lambda: weft.json("version")["weftd"]["engine"] and
+               weft.engine_pid() != old)
+    flush_neighbours("red")
+    weft.await_ping("red", "h1", H2, seconds=10)
+    weft.run("resume", "red")
+    no_session_was_reset(weft, "red", before)
+
+
 @pytest.mark.parametrize("verb", ["hibernate", "resume"])
 @pytest.mark.parametrize("after", [0.0, 0.05, 0.15, 0.3, 0.6])
 def test_weftd_is_killed_in_the_middle(weft, verb, after):

@@ -16,3 +16,5 @@ foreach(test twins isolation fidelity survival mixed lan vhost edit refusals
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
 endforeach()
+weft_pytest(e2e hibernate TIMEOUT 900)
+set_tests_properties(e2e/hibernate PROPERTIES FIXTURES_REQUIRED images)
