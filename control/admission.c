@@ -201,7 +201,7 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 			admission_add(&s.all, need_mib(n, &s.image));
 	}
 	TAILQ_FOREACH (v, &d->vnets, entry)
-		if (!v->destroying)
+		if (!v->destroying && v->mode == STORE_RUNNING) /* the others cost no CPU, or nothing */
 			add_vnet(&s, v, v == existing ? t : NULL);
 	return code ? code : admission_judge(&s.all, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a vnet's mode lets be done to it. */
+#include "control/admission.h"
 #include "control/router.h"
 #include "control/vnet_sleep_priv.h"
 
@@ -57,7 +58,7 @@ static int admit_hibernate(const struct vnet *v, struct err *err)
 }
 
 /* Guests that are to be loaded need what new ones would. */
-static int admit_load(const struct vnet *v, struct err *err)
+static int admit_load(struct vnet *v, struct err *err)
 {
 	for (unsigned i = 0; i < v->topology->node_count; i++) {
 		const struct node *n = v->nodes[i];
@@ -70,10 +71,10 @@ static int admit_load(const struct vnet *v, struct err *err)
 			return err_set(err, -EBUSY, "%s/%s: its guest is still ending; try again",
 				       v->topology->name, n->spec->name);
 	}
-	return 0;
+	return admission_check(v->daemon, v->topology, NULL, err);
 }
 
-int vnet_sleep_admit(const struct vnet *v, enum vnet_verb verb, struct err *err)
+int vnet_sleep_admit(struct vnet *v, enum vnet_verb verb, struct err *err)
 {
 	if (v->sleep)
 		return vnet_check_awake(v, err);

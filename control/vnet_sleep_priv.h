@@ -22,6 +22,6 @@ struct vnet_sleep {
 };
 
 /* vnet_sleep_admit.c: -EBUSY, -EINVAL or -EIO and why not; nothing has been done then. */
-int vnet_sleep_admit(const struct vnet *v, enum vnet_verb verb, struct err *err);
+int vnet_sleep_admit(struct vnet *v, enum vnet_verb verb, struct err *err);
 
 #endif
