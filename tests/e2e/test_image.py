@@ -2,6 +2,7 @@
 """Images from scratch, and guests of them under QEMU, spoken to as weftd does."""
 import hashlib
 import os
+import re
 import shutil
 import struct
 import sys
@@ -10,6 +11,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+import clone as c  # noqa: E402
 import guest as g  # noqa: E402
 
 BIN = os.environ["WEFT_BIN"]
@@ -189,3 +191,154 @@ def test_bird(bird, boot):
     assert status == 0 and "BIRD 2.0.12" in out
     assert "bgp 0 1" in guest.run("/usr/lib/weft/protocols")[1].splitlines()
     assert any(k == NEWROUTE and bytes([10, 9, 0, 0]) in m for k, m in guest.dump()[0])
+
+
+@pytest.fixture(scope="module")
+def templates(store, tmp_path_factory):
+    """Makes a template of an image, once: the directory of its ram and state."""
+    made = {}
+
+    def of(name, memory):
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp(f"template-{name}")
+            (made[name] / "t").mkdir()
+            guest = c.Machine(f"{made[name]}/t", store, name, memory, f"{made[name]}/ram")
+            try:
+                assert guest.connect()[0] == 0
+                assert guest.finish(guest.start("/usr/lib/weft/template"), timeout=120) == (0, "", "")
+                assert guest.connect()[0] == 0, "a template is never ready"
+                guest.save(f"{made[name]}/state")
+            finally:
+                guest.close()
+        return made[name]
+    yield of
+    for path in made.values():
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def clone(store, templates, tmp_path):
+    guests = []
+
+    def one(name, memory, nics=()):
+        tmp, base = tmp_path / f"clone{len(guests)}", templates(name, memory)
+        tmp.mkdir()
+        guests.append(c.Machine(str(tmp), store, name, memory, f"{base}/ram", nics, f"{base}/state"))
+        assert guests[-1].connect()[0] == 0
+        return guests[-1]
+    yield one
+    for guest in guests:
+        guest.close()
+
+
+NICS = tuple((f"52:54:00:00:01:0{i}", f"eth{i}") for i in (1, 2, 3))
+FRR_SHOWS = ["show running-config", "show interface brief", "show ip route", "show ipv6 route",
+             "show ip ospf interface", "show bgp summary"]
+# What differs between two cold starts as well.
+VARIES = (r"\b\d\d:\d\d:\d\d\b|\d+\.\d+ ?(m?secs?|s)\b|0x[0-9a-f]+|using \S+ \S+ of memory|valid_lft \S+|"
+          r"preferred_lft \S+|(tentative|stable-privacy|proto kernel_ll) ?")
+SYSCTLS = "cd /proc/sys/net && grep -r . ipv4/conf ipv6/conf ipv4/ip_forward ipv4/fib* 2>/dev/null | grep -v stable_secret | sort"
+
+
+def traits(guest, shows):
+    """Everything by which a clone may be told from a guest that was booted."""
+    found = {}
+    for show in shows:
+        found[show] = guest.run(*show)[1]
+    found["ip"] = guest.run("sh", "-c", "ip -d link; ip addr; ip route; ip -6 route; ip rule")[1]
+    found["sysctl"] = guest.run("sh", "-c", SYSCTLS)[1]
+    found["files"] = guest.run("sh", "-c", "cat /etc/hostname /etc/hosts /etc/weft/*; hostname; ls -lR /etc/frr /etc/bird /run/frr /run/bird | grep -v ^total | awk '{print $1,$3,$4,$5,$9}'")[1]
+    found["ps"] = "\n".join(sorted(line for line in guest.run("ps", "-o", "user,comm")[1].splitlines()
+                                   if line.split()[1] not in ("ps", "sleep") and
+                                   not line.split()[1].startswith("kworker")))
+    return {str(k): re.sub(VARIES, "", v) for k, v in found.items()}
+
+
+def same(one, other, shows):
+    # zebra asks for the speed of a NIC that came after it 15 s later; OSPF takes its cost from it.
+    end = time.monotonic() + 90
+    while True:
+        a, b = traits(one, shows), traits(other, shows)
+        if a == b or time.monotonic() > end:
+            break
+        time.sleep(2)
+    for key in a:
+        assert a[key].splitlines() == b[key].splitlines(), key
+
+
+@pytest.mark.parametrize("config", ["red", "blue"])
+def test_frr_clone(frr, boot, clone, config):
+    files, source = {}, f"{os.path.dirname(__file__)}/../../configs/twins/{config}/r1"
+    for name in os.listdir(source):
+        files[f"/etc/frr/{name}"] = open(f"{source}/{name}").read()
+    files["/etc/sysctl.d/50-lab.conf"] = "net.ipv4.conf.default.rp_filter=2\n"
+    memory = int(frr[3])
+    cold = boot("frr", memory, files, NICS)
+    guest = clone("frr", memory, NICS)
+    answered = guest.cpu_s()
+    assert guest.become("r1", files) == (0, "", "")
+    print(f"clone: answers after {answered:.2f} CPU s, ready after {guest.cpu_s():.2f}")
+    guest.expect(g.READY)
+    assert guest.connect()[0] == 1
+    cold.ready()
+    same(guest, cold, [("vtysh", "-c", show) for show in FRR_SHOWS])
+
+
+def test_bird_clone(bird, boot, clone):
+    memory = int(bird[3])
+    cold = boot("bird", memory, BIRD, NICS)
+    guest = clone("bird", memory, NICS)
+    assert guest.become("r1", BIRD) == (0, "", "")
+    print(f"clone: ready after {guest.cpu_s():.2f} CPU s")
+    cold.ready()
+    same(guest, cold, [("birdc", "show", "route"), ("birdc", "show", "interfaces")])
+
+
+def test_identity(frr, clone):
+    memory, seen = int(frr[3]), []
+    for name in "one", "two":
+        guest = clone("frr", memory)
+        before = guest.run("cat", "/etc/machine-id")[1]
+        assert guest.renew(name) == 0
+        at, (_, now, _) = time.time(), guest.run("bash", "-c", "echo $EPOCHREALTIME")
+        assert at - 0.02 < float(now) < time.time() + 0.02
+        assert guest.run("hostname")[1] == guest.run("cat", "/etc/hostname")[1] == f"{name}\n"
+        assert guest.run("cat", "/etc/machine-id")[1] == guest.machine_id.hex() + "\n" != before
+        seen.append([guest.run(*words)[1] for words in (
+            ("head", "-c", "16", "/dev/urandom"), ("cat", "/proc/sys/kernel/random/boot_id"),
+            ("cat", "/proc/sys/kernel/random/uuid"))])
+        assert guest.request(c.CLOCK, struct.pack("<Q", 1000 * 10**9)) == 0
+        assert 1000 <= int(guest.run("date", "+%s")[1]) < 1020
+        assert guest.request(c.CLOCK, b"short") == -22
+        assert guest.request(c.RENEW, bytes(88)) == -22
+        guest.close()
+    assert not set(seen[0]) & set(seen[1])
+
+
+@pytest.mark.parametrize("files, why", [
+    ({"/usr/bin/vtysh": "x"}, "/usr/bin/vtysh"),
+    ({"/etc/weft/env": "A=b\n"}, "environment"),
+    ({"/etc/sysctl.conf": "net.core.rmem_default=1000000\n"}, "net.core.rmem_default"),
+    ({"/etc/frr/ospfd.conf": "hostname x\n"}, "no frr.conf"),
+    ({"/etc/frr/frr.conf": "", "/etc/frr/daemons": "MAX_FDS=4096\n"}, "MAX_FDS"),
+    ({"/etc/frr/frr.conf": "", "/etc/frr/daemons": 'zebra_options="-s 1000000"\n'}, "zebra_options"),
+    ({"/etc/frr/frr.conf": "password x\n", "/etc/frr/daemons": 'zebra_options="-s 90000000"\n'},
+     "zebra_options"),
+    ({"/etc/frr/frr.conf": "", "/etc/frr/daemons": "frr_profile=datacenter\n"}, "frr_global_options"),
+])
+def test_unclonable(frr, clone, files, why):
+    status, _, errors = clone("frr", int(frr[3])).become("r1", files)
+    assert status == 75 and why in errors.splitlines()[-1]
+
+
+def test_other_daemons(frr, boot, clone):
+    """Daemons the template does not have, and one that is to have other options."""
+    memory, files = int(frr[3]), {
+        "/etc/frr/daemons": 'bfdd=yes\nripd=yes\nospfd=yes\nospfd_instances=1\nzebra_options="-A 127.0.0.1 -s 90000000"\nstaticd_options="-A 127.0.0.1 --limit-fds 512"\n',
+        "/etc/frr/frr.conf": "ip route 10.9.0.0/16 blackhole\nrouter rip\n network eth1\nexit\nbfd\n peer 10.0.0.2\n exit\nexit\n"}
+    cold = boot("frr", memory, files, NICS)
+    guest = clone("frr", memory, NICS)
+    assert guest.become("r1", files) == (0, "", "")
+    print(f"clone: ready after {guest.cpu_s():.2f} CPU s")
+    cold.ready()
+    same(guest, cold, [("vtysh", "-c", "show running-config"), ("vtysh", "-c", "show ip route")])
