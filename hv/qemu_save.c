@@ -45,6 +45,7 @@ struct save {
 	struct save_conf conf;
 	char dir[PATH_MAX], machine[SOCK_PATH_MAX];
 	int listener, stream;
+	bool slot;
 	struct saved_writer *writer;
 	time_t end; /* CLOCK_MONOTONIC */
 };
@@ -106,13 +107,17 @@ static int take_slot(struct save *s, struct err *err)
 	do
 		code = await(s, slots, -1, err);
 	while (!code && read(slots, &one, sizeof(one)) < 0);
+	s->slot = !code;
 	return code;
 }
 
-static void give_slot(void)
+static void give_slot(struct save *s)
 {
 	const uint64_t one = 1;
 
+	if (!s->slot)
+		return;
+	s->slot = false;
 	if (write(slots, &one, sizeof(one)) < 0)
 		abort(); /* counts to 2^64 */
 }
@@ -181,6 +186,7 @@ static int work(struct save *s, struct err *err)
 		code = qemu_stream_filter(&ops, s, (uint64_t)conf.saved.memory_mib << 20, err);
 	if (!code && s->verdict != VERDICT_COMPLETE) /* the end of what it sent proves nothing */
 		code = await(s, -1, SILENCE_MS, err);
+	give_slot(s); /* disks flush for many at once */
 	if (!code)
 		code = saved_writer_finish(s->writer, err);
 	saved_writer_destroy(s->writer);
@@ -195,14 +201,10 @@ static void *thread(void *arg)
 {
 	const uint64_t one = 1;
 	struct save *s = arg;
-	bool slot;
 
 	s->code = take_slot(s, &s->err);
-	slot = !s->code;
-	if (slot)
+	if (!s->code)
 		s->code = work(s, &s->err);
-	if (slot)
-		give_slot();
 	if (write(s->result_fd, &one, sizeof(one)) < 0)
 		abort();
 	unref(s);

@@ -210,7 +210,7 @@ int saved_writer_page(struct saved_writer *w, uint64_t offset, const uint8_t *by
 
 static int sync_path(const char *path, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), code = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), code = 0;
 
 	if (fd < 0 || fsync(fd) < 0)
 		code = err_sys(err, -errno, "%s", path);
@@ -231,20 +231,31 @@ static int sync_parent(const char *path, struct err *err)
 	return sync_path(parent, err);
 }
 
+/* All that the directory holds, and its entries. */
+static int sync_all(struct saved_writer *w, struct err *err)
+{
+	char json[PATH_MAX + 16];
+	int code;
+
+	if (fsync(w->state_fd) < 0)
+		return err_sys(err, -errno, "%s/state", w->dir);
+	if (w->as_template && fsync(w->ram_fd) < 0)
+		return err_sys(err, -errno, "%s/ram", w->dir);
+	snprintf(json, sizeof(json), "%s/saved.json", w->tmp);
+	code = sync_path(json, err);
+	return code ? code : sync_path(w->tmp, err);
+}
+
 int saved_writer_finish(struct saved_writer *w, struct err *err)
 {
 	int code = flush(w, w->state_fd, &w->state, "state", err);
 
-	if (!code && fsync(w->state_fd) < 0)
-		code = err_sys(err, -errno, "%s/state", w->dir);
 	if (!code && w->as_template)
 		code = flush(w, w->ram_fd, &w->ram, "ram", err);
-	if (!code && w->as_template && fsync(w->ram_fd) < 0)
-		code = err_sys(err, -errno, "%s/ram", w->dir);
 	if (!code)
 		code = saved_write(w->tmp, &w->saved, err);
 	if (!code)
-		code = sync_path(w->tmp, err);
+		code = sync_all(w, err);
 	if (!code && renameat2(AT_FDCWD, w->tmp, AT_FDCWD, w->dir, RENAME_NOREPLACE) < 0)
 		code = err_sys(err, -errno, "%s", w->dir);
 	if (code)
