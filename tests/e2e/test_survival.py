@@ -61,8 +61,8 @@ def test_a_guest_is_killed(weft):
             v["port"] for v in weft.routes("red", "r1").get("10.0.3.0/24", {}).get("via", [])] == ["eth1"])
         weft.await_ping("red", "h1", H2)
         pid = weft.node("red", "r2")["pid"]
-        ping = Ping(weft, "red", "h1", H2)
         forwarded = weft.port("red", "r2", "eth1")["forwarded"]
+        ping = Ping(weft, "red", "h1", H2)
         kill(pid)
         # Until the neighbours miss its hellos (4 s) nothing may be lost.
         await_true("another guest", 10, lambda: weft.node("red", "r2")["pid"] not in (pid, None))
