@@ -113,14 +113,14 @@ static int on_turn(void *arg)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
 		retry_in(r, backoff_ms(r) + 1000);
-		vnet_router_moved(r->node);
+		vnet_router_moved(r->node, false);
 		return -EIO; /* never -EAGAIN, whatever the reason was */
 	}
 	r->error[0] = 0;
 	/* Links may have changed since the guest was described. */
 	for (unsigned i = 0; i < spec(r)->port_count; i++)
 		vrouter_set_carrier(r->guest, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
-	vnet_router_moved(r->node);
+	vnet_router_moved(r->node, router_on_its_way(r));
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static void ended(struct router *r)
 		retry_in(r, 0);
 	} else {
 		retry_in(r, backoff_ms(r));
-		vnet_router_moved(r->node);
+		vnet_router_moved(r->node, false);
 	}
 }
 
@@ -185,7 +185,7 @@ static void ready(struct router *r)
 	r->was_ready = true;
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	router_exec_begin(r);
-	vnet_router_moved(r->node);
+	vnet_router_moved(r->node, true);
 }
 
 static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)

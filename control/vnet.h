@@ -114,8 +114,9 @@ void vnet_detach(struct vnet *v);
 
 /* From router.c: a guest's end was seen; goes on with what waits for it. */
 void vnet_node_ended(struct node *n);
-/* From router.c: its guest was started, is ready or has failed; links may rise. */
-void vnet_router_moved(struct node *n);
+/* From router.c: its guest was started, is ready or has failed; links may rise. progress: the first
+ * start or being ready, so that waiting for others makes sense. */
+void vnet_router_moved(struct node *n, bool progress);
 /* From router.c: a guest took a port up or down; the other end's carrier follows. */
 void vnet_port_changed(struct node *n, unsigned port);
 

@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <event2/event.h>
 
-/* Without a router of the vnet being started or becoming ready. */
+/* Without a router of the vnet being started for the first time or becoming ready. */
 #define RISE_PATIENCE_S 60
 
 static bool node_was_ready(const struct node *n)
@@ -69,17 +69,17 @@ static void raise_links(struct vnet *v)
 		log_info("%s: %u links rise", v->topology->name, count);
 }
 
-/* Raises what may rise, or waits on. */
-static void rise(struct vnet *v)
+/* Raises what may rise, or waits on; progress: as long as ever. */
+static void rise(struct vnet *v, bool progress)
 {
 	static const struct timeval patience = { .tv_sec = RISE_PATIENCE_S };
 
-	if (some_on_their_way(v)) {
+	if (!some_on_their_way(v)) {
+		event_del(v->patience);
+		raise_links(v);
+	} else if (progress || !event_pending(v->patience, EV_TIMEOUT, NULL)) {
 		event_add(v->patience, &patience);
-		return;
 	}
-	event_del(v->patience);
-	raise_links(v);
 }
 
 static void on_patience(evutil_socket_t fd, short what, void *arg)
@@ -89,7 +89,7 @@ static void on_patience(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		if (v->nodes[i]->router)
 			router_forget_late(v->nodes[i]->router);
-	rise(v);
+	rise(v, true);
 }
 
 int vnet_rise_init(struct vnet *v)
@@ -100,17 +100,17 @@ int vnet_rise_init(struct vnet *v)
 
 void vnet_rise_begin(struct vnet *v)
 {
-	rise(v);
+	rise(v, true);
 	/* A node that was there before may have a port on a link that is new. */
 	for (unsigned i = 0; i < v->topology->link_count; i++)
 		if (!v->links[i].risen)
 			vnet_update_carriers(v, &v->links[i]);
 }
 
-void vnet_router_moved(struct node *n)
+void vnet_router_moved(struct node *n, bool progress)
 {
 	struct vnet *v = n->vnet;
 
 	if (!v->destroying && !n->retired)
-		rise(v);
+		rise(v, progress);
 }
