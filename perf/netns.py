@@ -53,6 +53,6 @@ def packets(interface):
 
 def pings(vnet, host, address):
     """One echo, one second."""
-    return subprocess.run(["ip", "netns", "exec", name(vnet, host), "ping", "-n", "-q", "-c", "1", "-W",
-                           "1", address], stdin=subprocess.DEVNULL, capture_output=True,
-                          check=False).returncode == 0
+    ping = ["ping", "-n", "-q", "-c", "1", "-W", "1", address]
+    return subprocess.run(["ip", "netns", "exec", name(vnet, host), *ping], check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True).returncode == 0

@@ -41,6 +41,7 @@ def machine(accel):
     """Of the report: accel as weftd names it."""
     models = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
               if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {"cpu": models[0] if models else "?", "cores": os.cpu_count(),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "memory_gib": round(memory / 2**30, 1),
             "kernel": os.uname().release, "accel": accel}

@@ -35,7 +35,8 @@ def await_converged(vnets, seconds, say=lambda text: None):
             left = [v for v, ok in zip(left, reached) if not ok]
             say(f"{len(left)} vnets have no path yet")
             if left and time.monotonic() - began > seconds:
-                raise TimeoutError(f"no path from h1 to h2 within {seconds:.0f} s: {' '.join(left)}")
+                raise TimeoutError(f"no path from h1 to h2 within {seconds:.0f} s: "
+                                   f"{' '.join(left)}")
 
 
 def bring_up(api, deploy, paths, seconds, say=lambda text: None):

@@ -72,7 +72,8 @@ class Clones:
 
     def identity(self, name):
         said = self.api.exec("clones", name, "sh", "-c", IDENTITY)
-        return {what: value for what, _, value in (line.partition(" ") for line in said.splitlines())}
+        parts = (line.partition(" ") for line in said.splitlines())
+        return {what: value for what, _, value in parts}
 
     def identities(self):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
