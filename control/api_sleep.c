@@ -9,7 +9,8 @@
 static int status_of(int code)
 {
 	return code == -EBUSY || code == -ECANCELED ? 409 :
-	       code == -EINVAL			     ? HTTP_BADREQUEST : HTTP_INTERNAL;
+	       code == -EINVAL			     ? HTTP_BADREQUEST :
+	       code == -ENOSPC			     ? 507 : HTTP_INTERNAL;
 }
 
 static void on_slept(void *arg, int code, const struct err *err, const struct vnet_slept *said)
