@@ -79,6 +79,22 @@ static void link_up(const char *ifname)
 	close(fd);
 }
 
+/* As ip(8) has it: a mount that is shared. Were it a plain directory, the first `ip netns add` would
+ * bind it over itself, and what is mounted in it by then could not be unmounted any more. */
+static int share_netns_dir(struct err *err)
+{
+	int code = file_mkdirs(NETNS_DIR, 0755, err);
+
+	if (code)
+		return code;
+	if (mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) == 0)
+		return 0;
+	if (errno != EINVAL || mount(NETNS_DIR, NETNS_DIR, "none", MS_BIND | MS_REC, NULL) < 0 ||
+	    mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) < 0)
+		return err_sys(err, -errno, NETNS_DIR);
+	return 0;
+}
+
 int netns_create(const char *name, struct err *err)
 {
 	char path[PATH_MAX];
@@ -87,7 +103,7 @@ int netns_create(const char *name, struct err *err)
 	netns_path(name, path);
 	if (netns_exists(name))
 		return err_set(err, -EEXIST, "namespace %s exists", name);
-	code = file_mkdirs(NETNS_DIR, 0755, err);
+	code = share_netns_dir(err);
 	if (code)
 		return code;
 	fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0444);

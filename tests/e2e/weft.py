@@ -138,7 +138,8 @@ def named_things():
     """Namespaces and mounts, which do not say whose they are."""
     netns = pathlib.Path("/run/netns")
     return {f"namespace {n}" for n in (netns.iterdir() if netns.exists() else [])} | {
-        f"mount {line.split()[1]}" for line in open("/proc/mounts")}
+        f"mount {line.split()[1]}" for line in open("/proc/mounts")
+        if line.split()[1] != "/run/netns"}  # which stays, as ip(8) has it too
 
 
 FOREIGN = named_things()

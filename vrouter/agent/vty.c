@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weft-agent vty COMMAND SOCKET...`: runs one line of configuration in FRR daemons. vtysh knows
- * which daemon may see which line, and keeps some from all of them: `hostname` is one.
+ * `weft-agent vty LINES SOCKET...`: sends lines to FRR daemons, each through the socket that vtysh
+ * uses, and prints the answers. Starting vtysh costs half a second under emulation, and it keeps
+ * some lines from all daemons: `hostname` is one.
  *
  * The daemons' protocol: a line with its terminating 0 there; text, then three zeroes and a status
  * byte back.
@@ -16,47 +17,62 @@
 #include <unistd.h>
 
 enum { DONE = 0, WARNED = 1 }; /* enum cmd_return_value of FRR: all others are failures */
+enum { LINE_MAX_LEN = 512 };
 
-/* The status, or -1. */
-static int say(int fd, const char *line)
+/* Prints the answer; returns its status, or -1. */
+static int answer(int fd)
 {
+	uint8_t bytes[16384];
 	unsigned zeroes = 0;
-	uint8_t byte;
+	ssize_t n;
 
-	if (write(fd, line, strlen(line) + 1) < 0)
-		return -1;
-	while (read(fd, &byte, 1) == 1) {
-		if (zeroes >= 3)
-			return byte;
-		zeroes = byte ? 0 : zeroes + 1;
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+		size_t text = 0;
+
+		for (ssize_t i = 0; i < n; i++) {
+			if (zeroes == 3) {
+				fwrite(bytes, 1, text, stdout);
+				return bytes[i];
+			}
+			zeroes = bytes[i] ? 0 : zeroes + 1;
+			if (bytes[i])
+				bytes[text++] = bytes[i];
+		}
+		fwrite(bytes, 1, text, stdout);
 	}
 	return -1;
 }
 
-static int configure(const char *path, const char *line)
+static int say(int fd, const char *lines)
 {
-	const char *const lines[] = { "enable", "configure terminal", line, "end" };
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status = -1;
+	int status = DONE;
 
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-		fprintf(stderr, "weft-agent: %s: %s\n", path, strerror(errno));
-	else
-		for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-			status = say(fd, lines[i]);
-			if (status != DONE && status != WARNED)
-				break;
-		}
-	close(fd);
+	while (*lines && (status == DONE || status == WARNED)) {
+		size_t len = strcspn(lines, "\n");
+		char line[LINE_MAX_LEN];
+
+		if (len >= sizeof(line))
+			return -1;
+		memcpy(line, lines, len);
+		line[len] = 0;
+		status = write(fd, line, len + 1) < 0 ? -1 : answer(fd);
+		lines += len + (lines[len] == '\n');
+	}
 	return status;
 }
 
 int vty_main(char **argv)
 {
-	for (char **path = argv + 1; *path; path++) {
-		int status = configure(*path, argv[0]);
+	for (char **path = argv + 1; argv[0] && *path; path++) {
+		struct sockaddr_un to = { .sun_family = AF_UNIX };
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status = -1;
 
+		snprintf(to.sun_path, sizeof(to.sun_path), "%s", *path);
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+			fprintf(stderr, "weft-agent: %s: %s\n", *path, strerror(errno));
+		else
+			status = say(fd, argv[0]);
+		close(fd);
 		if (status != DONE && status != WARNED) {
 			fprintf(stderr, "weft-agent: %s refuses \"%s\"\n", *path, argv[0]);
 			return 1;
