@@ -28,7 +28,7 @@ set_hostname() {
 	read -r hostname </etc/hostname && echo "$hostname" >/proc/sys/kernel/hostname
 }
 
-# Before the NICs appear, which take the defaults of that moment.
+# Between the NICs and their names: as init loads the drivers, so the clone looks for NICs before.
 set_sysctls() {
 	for file in /etc/sysctl.conf /etc/sysctl.d/*.conf; do
 		[ -f "$file" ] && sysctl -qp "$file"
