@@ -125,6 +125,15 @@ static void pause_and_resume_answer_each_time(void **state)
 	assert_int_equal(hv_save(b->a.m, below(b, "d"), false, &err), 0);
 	assert_int_equal(hv_save(b->a.m, below(b, "e"), false, &err), -EBUSY);
 	await(&b->a, HV_SAVED);
+	/* QEMU sends once a pause. */
+	assert_int_equal(hv_save(b->a.m, below(b, "e"), false, &err), 0);
+	await(&b->a, HV_NOT_SAVED);
+	assert_non_null(strstr(b->a.reason, "previous migration"));
+	hv_resume(b->a.m);
+	await(&b->a, HV_RESUMED);
+	pause_guest(&b->a);
+	save(&b->a, below(b, "e"), false);
+	assert_no_leftovers(b, b->top);
 	assert_int_equal(hv_save(b->a.m, b->top, false, &err), -EEXIST);
 }
 
