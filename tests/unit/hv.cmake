@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_unit(hv qemu_args DEPS hv)
 weft_unit(hv qemu_stream DEPS hv)
-foreach(name machine save)
-  weft_unit(hv ${name} DEPS hv)
-  set_tests_properties(unit/hv/${name} PROPERTIES LABELS functional SKIP_RETURN_CODE 77)
+weft_unit(hv machine DEPS hv)
+foreach(name save clone)
+  weft_unit(hv ${name} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/hv/bed.c DEPS hv)
 endforeach()
+set_tests_properties(unit/hv/machine unit/hv/save unit/hv/clone
+  PROPERTIES LABELS functional SKIP_RETURN_CODE 77)
