@@ -70,6 +70,13 @@ def no_session_was_reset(weft, vnet, before):
         assert after[who] >= seconds, (vnet, who, seconds, after[who])
 
 
+def nothing_was_lost(ping, least):
+    """But what was under way when it was stopped."""
+    sent, received = ping.stop()
+    print(f"{sent} echoes, {sent - received} lost")
+    assert sent > least and sent - received <= 1
+
+
 def flush_neighbours(vnet):
     for host in ("h1", "h2"):
         subprocess.run(["ip", "-n", f"weft-{vnet}-{host}", "neigh", "flush", "dev", "eth1"], check=True)
@@ -108,8 +115,7 @@ def test_pause_and_resume(weft, vnet):
     assert weft.json("resume", vnet)["spread_us"] < 500_000
     assert pids(weft, vnet) == old
     no_session_was_reset(weft, vnet, before)
-    sent, received = ping.stop()
-    assert sent > 500 and sent == received
+    nothing_was_lost(ping, 1000)
     for router in ROUTERS:
         assert clock_error(weft, vnet, router) < 0.1
 
@@ -162,9 +168,8 @@ def test_hibernate_and_resume(weft, vnet):
     assert f"{vnet}: 3 routers resumed" in said
     no_session_was_reset(weft, vnet, before)
     assert not list(ASLEEP.iterdir())
-    sent, received = ping.stop()
-    print(f"{vnet}: {sent} echoes, {sent - received} lost; {memory >> 20} MiB given back")
-    assert sent > 500 and sent == received
+    nothing_was_lost(ping, 1000)
+    print(f"{memory >> 20} MiB given back")
     for router in ROUTERS:
         assert clock_error(weft, vnet, router) < 0.1
     assert {weft.node(vnet, r)["restarts"] for r in ROUTERS} <= {0, 1}
@@ -193,8 +198,7 @@ def test_weftd_is_killed_while_hibernated(weft):
     time.sleep(3)
     weft.run("resume", "red")
     no_session_was_reset(weft, "red", before)
-    sent, received = ping.stop()
-    assert sent == received
+    nothing_was_lost(ping, 300)
 
 
 def test_the_engine_is_killed_while_hibernated(weft):
@@ -212,7 +216,7 @@ def test_the_engine_is_killed_while_hibernated(weft):
 
 
 @pytest.mark.parametrize("verb", ["hibernate", "resume"])
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.15, 0.3, 0.6])
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.7, 1.2])
 def test_weftd_is_killed_in_the_middle(weft, verb, after):
     """It is one or the other then, and works."""
     before = sessions(weft, "red")
