@@ -179,6 +179,8 @@ static void ready(struct router *r)
 	vrouter_info(r->guest, &info);
 	if (info.boot_ms) {
 		r->past.boot_ms = info.boot_ms;
+		r->past.clone = info.clone;
+		snprintf(r->past.cold_why, sizeof(r->past.cold_why), "%s", info.cold_why);
 		remember(r);
 	}
 	r->failures = 0;

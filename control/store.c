@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -36,6 +37,12 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
 
+/* What a database of before these columns lacks; that they are there already is no matter. */
+static const char *const additions[] = {
+	"ALTER TABLE guest ADD COLUMN clone INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE guest ADD COLUMN cold_why TEXT NOT NULL DEFAULT ''",
+};
+
 int store_open(const char *path, struct store **out, struct err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
@@ -48,6 +55,8 @@ int store_open(const char *path, struct store **out, struct err *err)
 		store_close(s);
 		return -EIO;
 	}
+	for (size_t i = 0; i < sizeof(additions) / sizeof(additions[0]); i++)
+		sqlite3_exec(s->db, additions[i], NULL, NULL, NULL);
 	sqlite3_busy_timeout(s->db, 2000);
 	*out = s;
 	return 0;
@@ -299,20 +308,23 @@ int store_guest_put(struct store *s, uint32_t vnet, const char *node, const stru
 		    struct err *err)
 {
 	return change(s, err,
-		      "INSERT INTO guest VALUES (?1, ?2, ?3, ?4) ON CONFLICT (vnet, node) DO UPDATE SET "
-		      "boot_ms = ?3, restarts = ?4",
-		      "isii", (int64_t)vnet, node, (int64_t)g->boot_ms, (int64_t)g->restarts);
+		      "INSERT INTO guest VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (vnet, node) DO "
+		      "UPDATE SET boot_ms = ?3, restarts = ?4, clone = ?5, cold_why = ?6",
+		      "isiiis", (int64_t)vnet, node, (int64_t)g->boot_ms, (int64_t)g->restarts,
+		      (int64_t)g->clone, g->cold_why);
 }
 
 struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *node)
 {
-	sqlite3_stmt *st = query(s, "SELECT boot_ms, restarts FROM guest WHERE vnet = ? AND node = ?",
-				 "is", (int64_t)vnet, node);
+	sqlite3_stmt *st = query(s, "SELECT boot_ms, restarts, clone, cold_why FROM guest "
+				    "WHERE vnet = ? AND node = ?", "is", (int64_t)vnet, node);
 	struct store_guest g = { 0 };
 
 	if (st && sqlite3_step(st) == SQLITE_ROW) {
 		g.boot_ms = (uint64_t)sqlite3_column_int64(st, 0);
 		g.restarts = (uint32_t)sqlite3_column_int64(st, 1);
+		g.clone = sqlite3_column_int64(st, 2) != 0;
+		snprintf(g.cold_why, sizeof(g.cold_why), "%s", (const char *)sqlite3_column_text(st, 3));
 	}
 	sqlite3_finalize(st);
 	return g;

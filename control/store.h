@@ -73,6 +73,8 @@ bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const c
 struct store_guest {
 	uint64_t boot_ms; /* 0: not ready yet */
 	uint32_t restarts;
+	bool clone;
+	char cold_why[200]; /* vrouter_info.cold_why */
 };
 int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,
 		    struct err *err);

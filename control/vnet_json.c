@@ -181,6 +181,10 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
 	} else if (info.state == VROUTER_FAILED)
 		json_object_set_new(o, "error", text_json(info.reason));
+	if (past.boot_ms) { /* a guest that was adopted does not know how it began */
+		info.clone = past.clone;
+		memcpy(info.cold_why, past.cold_why, sizeof(info.cold_why));
+	}
 	json_object_set_new(o, "boot", info.pid ? json_string(info.clone ? "clone" : "cold") :
 						  json_null());
 	json_object_set_new(o, "boot_why", info.cold_why[0] ? text_json(info.cold_why) : json_null());

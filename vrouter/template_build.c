@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "vrouter/session_priv.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCK_RETRY_MS = 100, TIMEOUT_S = 180 };
+enum { LOCK_RETRY_MS = 100, TIMEOUT_S = 180, TRIES = 2 };
 
 struct template_build {
 	struct event_base *base;
@@ -40,7 +41,8 @@ struct template_build {
 	struct session *session;
 	struct vrouter_exec *exec;
 	char said[200]; /* the script's last words */
-	bool saved, over;
+	unsigned tries;
+	bool over;
 	int code;
 	struct err err;
 };
@@ -111,7 +113,6 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 			finish(b, code);
 		break;
 	case HV_SAVED:
-		b->saved = true;
 		finish(b, publish(b, &b->err));
 		break;
 	case HV_NOT_SAVED:
@@ -120,8 +121,10 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 	case HV_STOPPED:
 		hv_detach(m);
 		b->machine = NULL;
-		session_close(b->session);
-		if (!b->over)
+		session_destroy(b->session);
+		b->session = NULL;
+		/* Under heavy load a kernel may find its timers broken as it boots. */
+		if (!b->over && b->tries == TRIES)
 			finish(b, err_set(&b->err, -EIO, "its machine ended: %s", reason));
 		else
 			soon(b, 0);
@@ -190,6 +193,26 @@ int template_initrd(const struct image *img, const struct image_guest *guest, co
 	return code;
 }
 
+/* What a builder that was killed has left of its saving: "template.new", "template.new.tmp-...". */
+static void remove_cut_off(const struct template_build *b)
+{
+	const char *name = strrchr(b->next, '/') + 1;
+	char top[sizeof(b->next)], path[sizeof(b->next) + 256];
+	struct dirent *e;
+	DIR *dir;
+
+	snprintf(top, sizeof(top), "%.*s", (int)(name - 1 - b->next), b->next);
+	dir = opendir(top);
+	while (dir && (e = readdir(dir))) {
+		if (strncmp(e->d_name, name, strlen(name)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", top, e->d_name);
+		file_remove_tree(path, NULL);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static int boot(struct template_build *b)
 {
 	static const struct session_ops ops = { is_welcome, ignore, ignore };
@@ -201,9 +224,9 @@ static int boot(struct template_build *b)
 
 	snprintf(name, sizeof(name), "template/%s", b->image.name);
 	template_machine(&b->image, &conf);
-	code = file_remove_tree(b->next, &b->err);
-	if (!code)
-		code = template_initrd(&b->image, &guest, b->dir, initrd, &b->err);
+	b->tries++;
+	remove_cut_off(b);
+	code = template_initrd(&b->image, &guest, b->dir, initrd, &b->err);
 	if (!code)
 		code = hv_start(b->base, &conf, machine_event, b, &b->machine, &b->err);
 	if (code)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -70,6 +71,7 @@ int template_make(const struct cli *cli, const struct image *image, bool force,
 		code = 0;
 	if (code)
 		return code;
+	signal(SIGPIPE, SIG_IGN); /* a machine that ends while it is spoken to */
 	m.base = event_base_new();
 	if (!m.base)
 		return err_sys(err, -ENOMEM, "template of %s", image->name);
