@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "nics"))
 		return nics_main();
-	if (argc > 3 && !strcmp(argv[1], "vty"))
+	if (argc > 2 && !strcmp(argv[1], "vty"))
 		return vty_main(argv + 2);
 	signal(SIGPIPE, SIG_IGN);
 	code = loop_init();
