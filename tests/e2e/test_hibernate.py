@@ -115,7 +115,7 @@ def test_pause_and_resume(weft, vnet):
     assert weft.json("resume", vnet)["spread_us"] < 500_000
     assert pids(weft, vnet) == old
     no_session_was_reset(weft, vnet, before)
-    nothing_was_lost(ping, 1000)
+    nothing_was_lost(ping, 500)
     for router in ROUTERS:
         assert clock_error(weft, vnet, router) < 0.1
 
@@ -168,7 +168,7 @@ def test_hibernate_and_resume(weft, vnet):
     assert f"{vnet}: 3 routers resumed" in said
     no_session_was_reset(weft, vnet, before)
     assert not list(ASLEEP.iterdir())
-    nothing_was_lost(ping, 1000)
+    nothing_was_lost(ping, 500)
     print(f"{memory >> 20} MiB given back")
     for router in ROUTERS:
         assert clock_error(weft, vnet, router) < 0.1
