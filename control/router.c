@@ -156,7 +156,8 @@ static void ended(struct router *r)
 	if (!r->asleep) {
 		r->exec_done = false;
 		r->past.boot_ms = 0;
-		r->past.restarts += !info.again;
+		r->past.restarts += !info.again && !r->anew;
+		r->anew = false;
 	}
 	if (r->stopping) {
 		event_active(r->gone, 0, 0);
@@ -219,6 +220,7 @@ static void adopted(struct router *r)
 
 	r->was_ready = r->past.boot_ms != 0;
 	if (!r->was_ready) {
+		r->anew = true;
 		router_restart(r);
 		return;
 	}

@@ -37,6 +37,7 @@ struct router {
 	bool was_ready;	     /* since it was deployed */
 	bool late;	     /* its first start takes so long that nobody waits for it */
 	bool stopping, restarting;
+	bool anew; /* its guest ends before it ever was ready: no restart */
 	bool stands; /* its guest stands still or is saved: the engine answers for it */
 	bool asleep; /* saved on disk; a guest that runs nevertheless is being ended or loaded */
 	unsigned exec_next;

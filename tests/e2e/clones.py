@@ -35,32 +35,32 @@ echo router-id $(vtysh -c 'show ip ospf' | sed -n 's/.*Router ID: //p')
 NAMES = [line.split()[1] for line in IDENTITY.splitlines() if line.startswith("echo")]
 
 
-def topology(count):
+def topology(vnet, first, count):
     """count routers and a host on one segment; all the same but for an address."""
-    lines = ["name: clones", "topology:", "  defaults: {kind: linux}", "  groups:", "    routers:",
+    lines = [f"name: {vnet}", "topology:", "  defaults: {kind: linux}", "  groups:", "    routers:",
              "      image: quay.io/frrouting/frr:8.4.1",
              "      binds: [\"daemons:/etc/frr/daemons\"]", "  nodes:", "    sw: {kind: bridge}",
              "    h1: {image: alpine, exec: [ip addr add 10.9.0.1/16 dev eth1]}"]
-    for i in range(count):
+    for i in range(first, first + count):
         lines += [f"    r{i}:", "      group: routers", "      startup-config: |",
                   "        interface eth1", f"         ip address {FIRST + i}/16", "        exit",
                   "        router ospf", "        exit"]
     lines += ["  links:", '    - endpoints: ["sw:h1", "h1:eth1"]']
-    lines += [f'    - endpoints: ["sw:p{i}", "r{i}:eth1"]' for i in range(count)]
+    lines += [f'    - endpoints: ["sw:p{i}", "r{i}:eth1"]' for i in range(first, first + count)]
     return "\n".join(lines) + "\n"
 
 
 class Clones:
     """Deployed; every one of them is a clone, or this fails."""
 
-    def __init__(self, weft, directory, count):
-        (directory / "clones.clab.yml").write_text(topology(count))
+    def __init__(self, weft, directory, count, vnet="clones", first=0):
+        (directory / "clones.clab.yml").write_text(topology(vnet, first, count))
         (directory / "daemons").write_text("ospfd=yes\nvtysh_enable=yes\n")
-        self.weft, self.api = weft, Api(RUN)
+        self.weft, self.api, self.vnet = weft, Api(RUN), vnet
         self.ram = {p: digest(p) for p in templates()}
         began = time.monotonic()
         weft.deploy(directory / "clones.clab.yml", "--no-wait")
-        self.routers = [n for _, n in all_ready(self.api, ["clones"], LIMIT)[1]]
+        self.routers = [n for _, n in all_ready(self.api, [vnet], LIMIT)[1]]
         print(f"{len(self.routers)} clones after {time.monotonic() - began:.1f} s")
         for path in templates():  # made by this deploy
             self.ram.setdefault(path, digest(path))
@@ -71,7 +71,7 @@ class Clones:
         assert not boots, "these are no clones"
 
     def identity(self, name):
-        said = self.api.exec("clones", name, "sh", "-c", IDENTITY)
+        said = self.api.exec(self.vnet, name, "sh", "-c", IDENTITY)
         parts = (line.partition(" ") for line in said.splitlines())
         return {what: value for what, _, value in parts}
 
@@ -81,7 +81,7 @@ class Clones:
 
     def clock_offsets_ms(self):
         """name -> guest's clock less this machine's."""
-        with netns.inside(netns.name("clones", "h1"), icmp_socket) as s:
+        with netns.inside(netns.name(self.vnet, "h1"), icmp_socket) as s:
             return {name: clock_offset_ms(s, str(FIRST + int(name[1:]))) for name in self.names}
 
 
@@ -171,7 +171,7 @@ def check_template_stays(clones):
     """Whatever clones write, it is in none of the files that they started from."""
     assert clones.ram, f"no template below {STATE}"
     for name in clones.names[:10]:
-        clones.api.exec("clones", name, "sh", "-c",
+        clones.api.exec(clones.vnet, name, "sh", "-c",
                         "head -c 4000000 /dev/urandom >/tmp/w && rm /tmp/w")
     assert {p: digest(p) for p in templates()} == clones.ram
 
@@ -180,10 +180,10 @@ def check_restart(clones):
     """The router stays who it is; its guest is another one."""
     name, pid = clones.names[0], clones.routers[0]["pid"]
     before = clones.identity(name)
-    clones.weft.run("restart", "clones", name)
+    clones.weft.run("restart", clones.vnet, name)
 
     def back():
-        node = clones.weft.node("clones", name)
+        node = clones.weft.node(clones.vnet, name)
         return node["state"] == "ready" and node["pid"] != pid and node
     assert is_clone(await_true("it is back", 120, back))
     after = clones.identity(name)

@@ -6,12 +6,14 @@ import pytest
 
 from weft import await_true, kill
 
+
 def write(tmp_path, routers, pairs):
-    """Routers joined by pairs, and h1 at the first of them."""
+    """Routers joined by pairs, and h1 at the first of them. They boot: that takes long enough to see
+    what is true meanwhile."""
     (tmp_path / "frr.conf").write_text("".join(
         f"interface eth{i}\n ip ospf area 0\n ip ospf hello-interval 1\n ip ospf dead-interval 4\n"
         for i in range(1, 5)) + "router ospf\n")
-    nodes = "".join(f"    r{i}: {{kind: linux, image: frr, startup-config: frr.conf}}\n"
+    nodes = "".join(f"    r{i}: {{kind: linux, image: frr, startup-config: frr.conf, weft: {{boot: cold}}}}\n"
                     for i in routers)
     used = {}
 
