@@ -93,13 +93,17 @@ static void rest(double answer_s)
 /* Polls until all is ready. *vnet is the PUT's answer, then the newest one. */
 static int await(struct deploy *d, struct client *client, json_t **vnet, struct err *err)
 {
-	double asked, answer_s = 0;
+	double asked, answer_s = 0, since = 0;
+	unsigned done = 0;
 	char late[320];
 
 	for (;;) {
 		struct view_tally n = view_tally(*vnet);
 		int code;
 
+		if (n.configured + n.others_ready + n.links_risen + n.routers_ready != done)
+			since = progress_seconds(&d->progress);
+		done = n.configured + n.others_ready + n.links_risen + n.routers_ready;
 		if (n.failed)
 			return err_set(err, -EREMOTEIO,
 				       "%s/%s failed: %.700s; the vnet is left for `weft inspect %s`",
@@ -110,10 +114,10 @@ static int await(struct deploy *d, struct client *client, json_t **vnet, struct 
 		if (n.routers == n.routers_ready && n.others == n.others_ready &&
 		    strcmp(json_text(*vnet, "state"), "deploying"))
 			return 0;
-		if (progress_seconds(&d->progress) > (double)d->timeout_s) {
+		if (progress_seconds(&d->progress) - since > (double)d->timeout_s) {
 			name_late(*vnet, &n, late, sizeof(late));
 			return err_set(err, -ETIMEDOUT,
-				       "%s is not ready after %ld s: %s; it is left for `weft inspect "
+				       "%s does not get ahead for %ld s: %s; it is left for `weft inspect "
 				       "%s`, or wait longer with --timeout",
 				       d->name, d->timeout_s, late, d->name);
 		}
