@@ -13,6 +13,8 @@ from perf.api import Api, all_ready, is_clone
 from weft import RUN, STATE, await_true
 
 LIMIT = 1700  # seconds: that it ends, not how fast it is
+# With the options that the template's zebra was started with; others make it no clone.
+DAEMONS = 'ospfd=yes\nvtysh_enable=yes\nzebra_options="-A 127.0.0.1 -s 90000000"\n'
 FIRST = ipaddress.ip_address("10.9.1.0")
 CLOCK_MS = 20
 
@@ -55,7 +57,7 @@ class Clones:
 
     def __init__(self, weft, directory, count, vnet="clones", first=0):
         (directory / "clones.clab.yml").write_text(topology(vnet, first, count))
-        (directory / "daemons").write_text("ospfd=yes\nvtysh_enable=yes\n")
+        (directory / "daemons").write_text(DAEMONS)
         self.weft, self.api, self.vnet = weft, Api(RUN), vnet
         self.ram = {p: digest(p) for p in templates()}
         began = time.monotonic()

@@ -63,6 +63,7 @@ def test_protocols_are_up(weft):
 @pytest.mark.parametrize("address", [H2, H2_6])
 def test_transit_does_not_pass_through_guests(weft, address):
     count = 1_000_000
+    weft.await_costs("red", "r1", "r2", "r3")
     weft.await_ping("red", "h1", address)
     seen = {r: guest_packets(weft, "red", r) for r in ("r1", "r2", "r3")}
     forwarded = {r: weft.port("red", r, p)["forwarded"] for r, p in (("r1", "eth3"), ("r3", "eth1"))}

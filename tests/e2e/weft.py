@@ -75,6 +75,13 @@ class Weft:
         await_true(f"{vnet}/{node} pings {address}", seconds,
                    lambda: self.pings(vnet, node, address))
 
+    def await_costs(self, vnet, *routers):
+        """A clone's zebra asks for its NICs' speed 15 s after they came, OSPF's costs change with it,
+        and for a moment traffic goes other ways."""
+        for router in routers:
+            await_true(f"{router} knows its NICs' speed", 40, lambda: "Cost: 10" not in self.exec(
+                vnet, router, "vtysh", "-c", "show ip ospf interface eth1"))
+
     def put(self, vnet, node, source, target):
         """A program of ours, into a guest or a host."""
         self.exec(vnet, node, "sh", "-c", f"cat >{target} && chmod +x {target}",
@@ -108,9 +115,11 @@ class Ping:
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", f"weft-{vnet}-{node}", "ping", "-n", "-q", "-i", str(interval),
              address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.enough = time.monotonic() + 50 * interval
 
     def stop(self):
-        """(sent, received)"""
+        """(sent, received), after some 50 echoes at least: what they are sent through may be quick."""
+        time.sleep(max(0, self.enough - time.monotonic()))
         self.process.send_signal(signal.SIGINT)
         out = self.process.communicate(timeout=20)[0]
         found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
