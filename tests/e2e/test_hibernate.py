@@ -169,7 +169,9 @@ def test_hibernate_and_resume(weft, vnet):
     no_session_was_reset(weft, vnet, before)
     assert not list(ASLEEP.iterdir())
     nothing_was_lost(ping, 500)
-    print(f"{memory >> 20} MiB given back")
+    now = pss(weft, vnet)
+    print(f"{memory >> 20} MiB given back, {now >> 20} MiB after the resume")
+    assert now < 1.05 * memory  # what was shared with the template still is
     for router in ROUTERS:
         assert clock_error(weft, vnet, router) < 0.1
     assert {weft.node(vnet, r)["restarts"] for r in ROUTERS} <= {0, 1}
@@ -216,7 +218,7 @@ def test_the_engine_is_killed_while_hibernated(weft):
 
 
 @pytest.mark.parametrize("verb", ["hibernate", "resume"])
-@pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.7, 1.2])
+@pytest.mark.parametrize("after", [0.0, 0.2, 0.7])
 def test_weftd_is_killed_in_the_middle(weft, verb, after):
     """It is one or the other then, and works."""
     before = sessions(weft, "red")
