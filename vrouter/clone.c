@@ -78,7 +78,7 @@ static void on_clock(void *arg, int status)
 	struct clone *c = arg;
 	struct err err;
 
-	if (status == -ECONNRESET)
+	if (status == -ECONNRESET) /* -ETIME: it is nearly right */
 		return;
 	if (session_put(c->session, ARCHIVE, 0600, c->archive.data, c->archive.len, on_put, c, &err) < 0)
 		end(c, -EIO, err.text);

@@ -30,11 +30,12 @@ static void send_clock(struct vrouter_exec *x)
 
 static void clock_answer(struct vrouter_exec *x, int status)
 {
-	if (status == 0 && x->tries < CLOCK_TRIES &&
-	    ns_of(CLOCK_MONOTONIC) / 1000 - x->asked_us > CLOCK_LATE_US)
+	bool late = ns_of(CLOCK_MONOTONIC) / 1000 - x->asked_us > CLOCK_LATE_US;
+
+	if (status == 0 && late && x->tries < CLOCK_TRIES)
 		send_clock(x);
 	else
-		session_exec_end(x, status);
+		session_exec_end(x, status == 0 && late ? -ETIME : status);
 }
 
 static struct vrouter_exec *add(struct session *s, void (*answer)(struct vrouter_exec *, int),

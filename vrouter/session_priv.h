@@ -47,7 +47,8 @@ int session_exec(struct session *s, const struct vrouter_exec_conf *conf,
 int session_put(struct session *s, const char *path, unsigned mode, const void *bytes, size_t len,
 		void (*done)(void *arg, int status), void *arg, struct err *err);
 
-/* Sets the guest's wall clock, and again while the answer takes too long to be sure of it. done
+/* Sets the guest's wall clock, and again while the answer takes too long to be sure of it; -ETIME when
+ * that is so for ten times: the guest is busy, and later may be better. done
  * (may be NULL) as session_put()'s; an agent that does not know how leaves it until the session
  * ends. -EAGAIN: the guest does not answer yet. */
 int session_clock(struct session *s, void (*done)(void *arg, int status), void *arg);

@@ -127,6 +127,7 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 		return;
 	}
 	event_del(v->hold);
+	event_del(v->clock);
 	hv_detach(m);
 	v->machine = NULL;
 	v->synced = v->loading = v->clock_wanted = false;
@@ -171,7 +172,8 @@ int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vro
 	v->conf = vrouter_conf_copy(conf);
 	v->notify = event_new(base, -1, 0, notify, v);
 	v->hold = evtimer_new(base, hold_over, v);
-	if (v->conf && v->notify && v->hold)
+	v->clock = evtimer_new(base, vrouter_clock_again, v);
+	if (v->conf && v->notify && v->hold && v->clock)
 		code = create_intake(v);
 	if (!code)
 		code = session_create(base, v->intake, &ops, v, &v->session);
@@ -321,6 +323,8 @@ void vrouter_destroy(struct vrouter *v)
 		intake_destroy(v->intake);
 	if (v->hold)
 		event_free(v->hold);
+	if (v->clock)
+		event_free(v->clock);
 	if (v->notify)
 		event_free(v->notify);
 	vrouter_conf_free(v->conf);

@@ -5,6 +5,8 @@
 #include "vrouter/session_priv.h"
 #include "vrouter/vrouter.h"
 
+#include <event2/util.h>
+
 struct vrouter {
 	struct event_base *base;
 	struct vrouter_conf *conf;
@@ -13,7 +15,7 @@ struct vrouter {
 	struct intake *intake;
 	struct session *session;
 	struct hv_machine *machine;
-	struct event *notify, *hold;
+	struct event *notify, *hold, *clock;
 	enum vrouter_state state;
 	char reason[256];
 	uint64_t started_ms; /* 0: adopted, so nobody knows */
@@ -23,6 +25,7 @@ struct vrouter {
 	vrouter_sleep_cb sleep_cb;
 	void *sleep_arg;
 	bool loading;	   /* from where it was saved; VROUTER_LOADED is to follow */
+	unsigned clock_tries; /* since it goes on */
 	bool clock_wanted; /* it stood still, and its agent has not been told the time since */
 	bool restarted; /* this guest: the engine forwards with the routes of the former one */
 	bool is_clone;
@@ -35,5 +38,7 @@ struct vrouter {
 void vrouter_machine_slept(struct vrouter *v, enum hv_event ev, const char *why);
 /* Tells the agent the time, now or when it answers. */
 void vrouter_set_clock(struct vrouter *v);
+/* struct vrouter.clock's: it could not be told in time. */
+void vrouter_clock_again(evutil_socket_t fd, short what, void *arg);
 
 #endif

@@ -6,6 +6,9 @@
 #include "vrouter/vrouter_priv.h"
 
 #include <errno.h>
+#include <event2/event.h>
+
+enum { CLOCK_AGAIN_S = 3, CLOCK_TRIES = 40 };
 
 void vrouter_on_sleep(struct vrouter *v, vrouter_sleep_cb cb, void *arg)
 {
@@ -35,9 +38,24 @@ int vrouter_save(struct vrouter *v, const char *dir, struct err *err)
 	return hv_save(v->machine, dir, false, err);
 }
 
+/* Of a hundred that go on at once each is busy, and answers late: again when they have come to rest. */
+static void on_clock_set(void *arg, int status)
+{
+	static const struct timeval pause = { .tv_sec = CLOCK_AGAIN_S };
+	struct vrouter *v = arg;
+
+	if (status == -ETIME && v->machine && v->clock_tries++ < CLOCK_TRIES)
+		event_add(v->clock, &pause);
+}
+
+void vrouter_clock_again(evutil_socket_t fd, short what, void *arg)
+{
+	vrouter_set_clock(arg);
+}
+
 void vrouter_set_clock(struct vrouter *v)
 {
-	v->clock_wanted = session_clock(v->session, NULL, NULL) == -EAGAIN;
+	v->clock_wanted = session_clock(v->session, on_clock_set, v) == -EAGAIN;
 }
 
 static void tell(struct vrouter *v, enum vrouter_sleep what, const char *why)
@@ -58,6 +76,7 @@ void vrouter_machine_slept(struct vrouter *v, enum hv_event ev, const char *why)
 		tell(v, VROUTER_PAUSED, NULL);
 		break;
 	case HV_RESUMED:
+		v->clock_tries = 0;
 		vrouter_set_clock(v);
 		tell(v, VROUTER_RESUMED, NULL);
 		break;
