@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -110,4 +111,20 @@ int file_remove_tree(const char *path, struct err *err)
 	if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)
 		return err_sys(err, -errno, "%s", path);
 	return 0;
+}
+
+uint64_t file_disk_bytes(const char *path, bool own)
+{
+	DIR *dir = opendir(path);
+	uint64_t sum = 0;
+	struct dirent *e;
+	struct stat st;
+
+	while (dir && (e = readdir(dir)))
+		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    (!own || st.st_nlink == 1))
+			sum += (uint64_t)st.st_blocks * 512;
+	if (dir)
+		closedir(dir);
+	return sum;
 }

@@ -19,4 +19,8 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err);
 /* rm -rf of a directory this program made; never follows symbolic links. Missing is fine. */
 int file_remove_tree(const char *path, struct err *err);
 
+/* Bytes that the files directly in dir take on disk: holes count nothing, nor do, with own, files that
+ * have other names too. 0 where there is nothing to read. */
+uint64_t file_disk_bytes(const char *dir, bool own);
+
 #endif

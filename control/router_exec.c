@@ -27,24 +27,28 @@ static void kept_mark(const char *saved, char path[PATH_MAX])
 	snprintf(path, PATH_MAX, "%s/exec.done", saved);
 }
 
+static void copy_mark(const char *from, const char *to)
+{
+	if (access(from, F_OK) == 0)
+		file_write(to, "", 0, 0644, NULL);
+}
+
 void router_exec_keep(struct router *r, const char *saved)
 {
-	char mark[160], path[PATH_MAX];
+	char mark[160], kept[PATH_MAX];
 
 	exec_mark(r, mark);
-	kept_mark(saved, path);
-	if (access(mark, F_OK) == 0)
-		file_write(path, "", 0, 0600, NULL);
+	kept_mark(saved, kept);
+	copy_mark(mark, kept);
 }
 
 void router_exec_kept(struct router *r, const char *saved)
 {
-	char mark[160], path[PATH_MAX];
+	char mark[160], kept[PATH_MAX];
 
 	exec_mark(r, mark);
-	kept_mark(saved, path);
-	if (access(path, F_OK) == 0)
-		file_write(mark, "", 0, 0644, NULL);
+	kept_mark(saved, kept);
+	copy_mark(kept, mark);
 }
 
 static void run_next(struct router *r);

@@ -6,12 +6,8 @@
 #include "base/log.h"
 #include "control/vnet_sleep.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 static void saved_dir(const struct router *r, char path[PATH_MAX])
 {
@@ -102,7 +98,6 @@ void router_hibernate(struct router *r)
 int router_load(struct router *r, struct err *err)
 {
 	char path[PATH_MAX];
-
 	int code;
 
 	saved_dir(r, path);
@@ -120,20 +115,9 @@ void router_unload(struct router *r)
 uint64_t router_saved_bytes(const struct router *r)
 {
 	char path[PATH_MAX];
-	struct dirent *e;
-	uint64_t sum = 0;
-	struct stat st;
-	DIR *dir;
 
 	saved_dir(r, path);
-	dir = opendir(path);
-	while (dir && (e = readdir(dir)))
-		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISREG(st.st_mode) && st.st_nlink == 1) /* the others are shared */
-			sum += (uint64_t)st.st_blocks * 512;
-	if (dir)
-		closedir(dir);
-	return sum;
+	return file_disk_bytes(path, true); /* the template's memory is shared */
 }
 
 void router_remove_saved(struct router *r)

@@ -27,20 +27,23 @@ static json_t *pack(const struct hv_record *rec)
 			 (int)rec->cpus, "from", rec->from, "nics", sockets);
 }
 
-int hv_record_write(const char *dir, const struct hv_record *rec, struct err *err)
+int hv_json_write(const char *dir, const char *name, json_t *o, struct err *err)
 {
-	char path[PATH_MAX], *text;
-	json_t *o = pack(rec);
+	char path[PATH_MAX], *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	int code;
 
-	snprintf(path, sizeof(path), "%s/machine.json", dir);
-	text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	json_decref(o);
 	if (!text)
 		return err_sys(err, -ENOMEM, "%s", path);
 	code = file_write(path, text, strlen(text), 0600, err);
 	free(text);
 	return code;
+}
+
+int hv_record_write(const char *dir, const struct hv_record *rec, struct err *err)
+{
+	return hv_json_write(dir, "machine.json", pack(rec), err);
 }
 
 /* A link, a pipe or a device in a directory of somebody else's is not a record. */

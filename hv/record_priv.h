@@ -7,6 +7,7 @@
 #include "hv/hv.h"
 #include "hv/saved_priv.h"
 
+#include <jansson.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,6 +29,9 @@ struct hv_record {
 	char sockets[HV_PORTS_MAX][SOCK_PATH_MAX]; /* relay sockets: names in DIR; "": vhost-user */
 	uid_t owner; /* of DIR; set by the reader */
 };
+
+/* Writes o, which is taken (NULL: out of memory), to DIR/name for root alone. */
+int hv_json_write(const char *dir, const char *name, json_t *o, struct err *err);
 
 int hv_record_write(const char *dir, const struct hv_record *rec, struct err *err);
 

@@ -2,6 +2,7 @@
 #include "hv/saved_priv.h"
 
 #include "base/file.h"
+#include "hv/record_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,19 +30,9 @@ int saved_new_id(char id[SAVED_ID_SIZE])
 
 int saved_write(const char *dir, const struct saved *s, struct err *err)
 {
-	char path[PATH_MAX], *text;
-	json_t *o = json_pack("{s:s, s:s, s:i, s:i}", "id", s->id, "backend", s->backend,
-			      "memory_mib", (int)s->memory_mib, "cpus", (int)s->cpus);
-	int code;
-
-	snprintf(path, sizeof(path), "%s/saved.json", dir);
-	text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
-	json_decref(o);
-	if (!text)
-		return err_sys(err, -ENOMEM, "%s", path);
-	code = file_write(path, text, strlen(text), 0600, err);
-	free(text);
-	return code;
+	return hv_json_write(dir, "saved.json",
+			     json_pack("{s:s, s:s, s:i, s:i}", "id", s->id, "backend", s->backend,
+				       "memory_mib", (int)s->memory_mib, "cpus", (int)s->cpus), err);
 }
 
 static int parse(const struct buf *text, struct saved *out)

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vrouter/template_priv.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 void template_machine(const struct image *img, struct hv_conf *conf)
 {
@@ -43,22 +41,6 @@ void template_dir(const struct image *img, char dir[TEMPLATE_PATH_MAX])
 		 (int)(strrchr(img->kernel, '/') - img->kernel), img->kernel);
 }
 
-/* What the files of a directory take on disk: the memory is sparse. */
-static uint64_t bytes_on_disk(const char *path)
-{
-	DIR *dir = opendir(path);
-	uint64_t sum = 0;
-	struct dirent *e;
-	struct stat st;
-
-	while (dir && (e = readdir(dir)))
-		if (fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-			sum += (uint64_t)st.st_blocks * 512;
-	if (dir)
-		closedir(dir);
-	return sum;
-}
-
 int template_find(const struct image *img, struct template *out, struct err *err)
 {
 	char path[TEMPLATE_PATH_MAX + 16], key[17];
@@ -80,7 +62,7 @@ int template_find(const struct image *img, struct template *out, struct err *err
 	snprintf(out->key, sizeof(out->key), "%s", has);
 	snprintf(out->built, sizeof(out->built), "%s", built);
 	json_decref(o);
-	out->bytes = bytes_on_disk(out->dir);
+	out->bytes = file_disk_bytes(out->dir, false);
 	if (strcmp(out->key, key) != 0)
 		return err_set(err, -ESTALE,
 			       "the template of image %s is of another machine; run: weft image build %s",

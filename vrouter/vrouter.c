@@ -356,11 +356,3 @@ int vrouter_exec(struct vrouter *v, const struct vrouter_exec_conf *conf, struct
 
 	return code ? err_prefix(err, code, "%s", v->conf->name) : 0;
 }
-
-int vrouter_put(struct vrouter *v, const char *path, unsigned mode, const void *bytes, size_t len,
-		void (*done)(void *arg, int status), void *arg, struct err *err)
-{
-	int code = session_put(v->session, path, mode, bytes, len, done, arg, err);
-
-	return code ? err_prefix(err, code, "%s", v->conf->name) : 0;
-}

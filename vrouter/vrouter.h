@@ -117,8 +117,4 @@ void vrouter_exec_stdin(struct vrouter_exec *x, const void *bytes, size_t len); 
 /* Forgets the command (kills it in the guest); no more callbacks. */
 void vrouter_exec_cancel(struct vrouter_exec *x);
 
-/* Writes a file in the guest; done(arg, 0 or -errno). */
-int vrouter_put(struct vrouter *v, const char *path, unsigned mode, const void *bytes, size_t len,
-		void (*done)(void *arg, int status), void *arg, struct err *err);
-
 #endif

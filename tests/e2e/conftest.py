@@ -28,3 +28,14 @@ def weft():
     w.run("destroy", "--all")
     assert not tools.leftovers()
     assert tools.hugepages() == pages
+
+
+@pytest.fixture
+def engine(tmp_path):
+    """An engine without weftd, spoken to by dp_client."""
+    import dp_client
+    e = dp_client.Engine(tmp_path)
+    yield e
+    code, log = e.stop()
+    assert code == 0, log
+    assert "ERROR: " not in log and "runtime error" not in log, log

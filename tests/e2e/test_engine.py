@@ -18,15 +18,6 @@ HOST_A, R_A, R_B, HOST_B = ("02:aa:00:00:00:0%d" % i for i in range(1, 5))
 R_C, HOST_C = "02:aa:00:00:00:05", "02:aa:00:00:00:06"
 
 
-@pytest.fixture
-def engine(tmp_path):
-    e = dp.Engine(tmp_path)
-    yield e
-    code, log = e.stop()
-    assert code == 0, log
-    assert "ERROR: " not in log and "runtime error" not in log, log
-
-
 class Net:
     """host a - router - host b (and - host c): the same addresses in every vnet. Ids: vnet * 100."""
 
