@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest that is saved on disk would have been asked to look at. Its neighbours must go on
- * finding it, or forwarding through it ends with their caches: the engine answers ARP (RFC 826)
- * and neighbour solicitations (RFC 4861) for the addresses that the port's FIB holds as local, as
- * the guest's kernel would. The question becomes the answer. All else is a named drop.
+ * What a guest that stands still, or is saved on disk, would have been asked to look at. Its
+ * neighbours must go on finding it, or forwarding through it ends with their caches: the engine
+ * answers ARP (RFC 826) and neighbour solicitations (RFC 4861) for the addresses that the port's
+ * FIB holds as local, as the guest's kernel would. The question becomes the answer. All else is a
+ * named drop.
  */
 #include "dataplane/graph_priv.h"
 
