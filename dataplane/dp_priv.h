@@ -155,6 +155,7 @@ struct relay;
 
 struct engine {
 	struct rte_rcu_qsbr *qsbr; /* thread ids: workers, then COUNTERS_RELAY */
+	struct fib_arena *fibs;    /* of all vnets: what they have in common is there once */
 	struct rte_mempool *small, *jumbo;
 	struct port **ports; /* by slot; RCU */
 	struct nh **nhs;     /* by slot; RCU */

@@ -69,7 +69,9 @@ static int engine_create_tables(struct engine *e)
 	    !e->node_map || !e->port_map || !e->link_map || !e->fib_map || !e->qsbr)
 		return -ENOMEM;
 	rte_rcu_qsbr_init(e->qsbr, COUNTERS_RELAY + 1);
-	return getrandom(&e->boot_id, sizeof(e->boot_id), 0) < 0 ? -errno : 0;
+	if (getrandom(&e->boot_id, sizeof(e->boot_id), 0) < 0)
+		return -errno;
+	return fib_arena_create(&(struct fib_arena_conf){ .qsbr = e->qsbr }, &e->fibs);
 }
 
 static int engine_create_pools(struct engine *e)
@@ -128,6 +130,7 @@ void engine_destroy(struct engine *e)
 	free(e->nh_slots.free);
 	free(e->port_gens);
 	free(e->garbage);
+	fib_arena_destroy(e->fibs);
 	free(e->qsbr);
 	free(e);
 }

@@ -10,7 +10,7 @@ int vfib_set(struct engine *e, const struct dp_fib *rec, struct err *err)
 {
 	struct vnode *node = hash_map_find(e->node_map, &rec->node);
 	struct vfib *fib = hash_map_find(e->fib_map, &rec->id);
-	struct fib_conf conf = { .max_routes = rec->max_routes, .qsbr = e->qsbr };
+	struct fib_conf conf = { .arena = e->fibs, .max_routes = rec->max_routes };
 	int rc;
 
 	if (!rec->id)
@@ -52,6 +52,14 @@ static void route_gone(const struct fib_route *route, void *arg)
 	nh_unref(arg, route->value);
 }
 
+static int fib_error(struct err *err, int rc, const char *what, const struct vfib *fib)
+{
+	if (rc == -ENOSPC)
+		return err_set(err, rc, "%s FIB %u of %s: it is full", what, fib->id,
+			       fib->node->name);
+	return err_sys(err, rc, "%s FIB %u of %s", what, fib->id, fib->node->name);
+}
+
 static void vfib_free(struct engine *e, void *arg)
 {
 	fib_destroy(arg);
@@ -91,25 +99,29 @@ int vfib_sync(struct engine *e, uint32_t node_id, bool end, struct err *err)
 {
 	struct vnode *node = hash_map_find(e->node_map, &node_id);
 	void *value;
+	int rc;
 
 	if (!node)
 		return err_set(err, -ENOENT, "FIB sync: no node has id %u", node_id);
 	if (end && !node->syncing)
 		return err_set(err, -EINVAL, "node %s: the end of a FIB sync that did not begin",
 			       node->name);
-	node->syncing = !end;
-	if (!end)
-		node->sync_epoch++;
 	for (size_t i = 0; hash_map_next(e->fib_map, &i, NULL, &value);) {
 		struct vfib *fib = value;
 
 		if (fib->node != node)
 			continue;
-		if (end)
-			fib_sweep(fib->fib, route_gone, e);
-		else
+		if (!end) {
 			fib_mark(fib->fib);
+			continue;
+		}
+		rc = fib_sweep(fib->fib, route_gone, e);
+		if (rc < 0) /* what is left is still marked: the end can be said again */
+			return fib_error(err, rc, "stale routes of", fib);
 	}
+	node->syncing = !end;
+	if (!end)
+		node->sync_epoch++;
 	if (end)
 		nh_sweep(e, node);
 	return 0;
@@ -138,10 +150,8 @@ int route_set(struct engine *e, const struct dp_route *rec, struct err *err)
 		return err_set(err, -ENOENT, "route: node %s has no next hop %u", fib->node->name,
 			       rec->nh);
 	rc = fib_route_set(fib->fib, rec->family, rec->addr, rec->len, entry->slot, &old);
-	if (rc == -ENOSPC)
-		return err_set(err, rc, "FIB %u of %s is full", fib->id, fib->node->name);
 	if (rc)
-		return err_sys(err, rc, "route into FIB %u of %s", fib->id, fib->node->name);
+		return fib_error(err, rc, "route into", fib);
 	entry->refs++;
 	if (old != FIB_MISS)
 		nh_unref(e, old);
@@ -160,7 +170,7 @@ int route_del(struct engine *e, const struct dp_route *rec, struct err *err)
 	if (rc == -ENOENT)
 		return 0;
 	if (rc)
-		return err_sys(err, rc, "route out of FIB %u of %s", fib->id, fib->node->name);
+		return fib_error(err, rc, "route out of", fib);
 	nh_unref(e, old);
 	return 0;
 }

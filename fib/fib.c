@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One VRF's table: for each family a RIB (what was set) and a trie (what readers walk). Every
- * change first makes sure that it cannot fail, then changes both.
+ * One VRF's tables: changes go to the rib one by one, each kept with what it replaced, and then to
+ * the readers together. Whatever fails, they go back in reverse.
  */
 #include "fib/fib_priv.h"
 
@@ -14,33 +14,34 @@ int fib_create(const struct fib_conf *conf, struct fib **out)
 	struct fib *fib;
 	int r;
 
-	if (conf->max_routes < 1 || conf->max_routes > FIB_ROUTES_MAX)
+	if (conf->max_routes < 1 || conf->max_routes > FIB_ROUTES_MAX ||
+	    conf->root > FIB_ROOT_FLAT)
 		return -EINVAL;
-	fib = calloc(1, sizeof(*fib));
+	fib = aligned_alloc(64, (sizeof(*fib) + 63) & ~(size_t)63);
 	if (!fib)
 		return -ENOMEM;
-	fib->max_routes = conf->max_routes;
-	r = rib_init(&fib->rib[ROOT4], 4);
-	if (r == 0)
-		r = rib_init(&fib->rib[ROOT6], 16);
-	if (r < 0)
+	*fib = (struct fib){ .root = { leaf_of(COLOR_MISS), leaf_of(COLOR_MISS) },
+			     .base = conf->arena->blocks.base,
+			     .arena = conf->arena,
+			     .max_routes = conf->max_routes,
+			     .max_bytes = conf->max_bytes,
+			     .root_kind = conf->root };
+	r = -ENOMEM;
+	for (unsigned i = 0; i < 2; i++) {
+		fib->tables[i].rib = rib_node_create(NULL, 0);
+		if (!fib->tables[i].rib)
+			goto free_fib;
+		fib->bytes_rib += rib_node_bytes(fib->tables[i].rib);
+	}
+	r = palette_init(&fib->palette, &conf->arena->blocks);
+	if (r)
 		goto free_fib;
-	/* Both roots and the longest private path for every route, twice: as many may be retired
-	 * and wait for their readers. It is address space, not memory. */
-	r = nodes_init(&fib->nodes, 2 + 2 * (LEVELS_MAX - 1) * conf->max_routes, conf->qsbr);
-	if (r < 0)
-		goto free_fib;
-	r = nodes_reserve(&fib->nodes, 2);
-	if (r < 0)
-		goto fini_nodes;
-	nodes_take(&fib->nodes, FIB_MISS, 0); /* ROOT4 */
-	nodes_take(&fib->nodes, FIB_MISS, 0); /* ROOT6 */
 	*out = fib;
 	return 0;
 
-fini_nodes:
-	nodes_fini(&fib->nodes);
 free_fib:
+	rib_node_destroy(fib->tables[1].rib);
+	rib_node_destroy(fib->tables[0].rib);
 	free(fib);
 	return r;
 }
@@ -49,15 +50,16 @@ void fib_destroy(struct fib *fib)
 {
 	if (!fib)
 		return;
-	nodes_fini(&fib->nodes);
-	rib_fini(&fib->rib[ROOT6]);
-	rib_fini(&fib->rib[ROOT4]);
+	for (unsigned i = 0; i < 2; i++)
+		table_clear(fib, &fib->tables[i]);
+	palette_fini(&fib->palette, &fib->arena->blocks);
+	blocks_seal(&fib->arena->blocks);
 	free(fib);
 }
 
-static uint32_t root_of(unsigned family)
+static unsigned table_of(unsigned family)
 {
-	return family == 4 ? ROOT4 : ROOT6;
+	return family == 4 ? 0 : 1;
 }
 
 static bool prefix_ok(unsigned family, const uint8_t *addr, unsigned len)
@@ -74,153 +76,234 @@ static bool prefix_ok(unsigned family, const uint8_t *addr, unsigned len)
 	return true;
 }
 
-static int add(struct fib *fib, uint32_t root, const uint8_t *addr, unsigned len, uint32_t value)
+/* The node in which the prefix ends; NULL: none. */
+static struct rib_node *node_find(const struct table *t, const uint8_t *addr, unsigned len)
 {
+	struct rib_node *n = t->rib;
+
+	for (unsigned level = 0; n && level < rib_level(len); level++) {
+		struct rib_kid *kid = rib_kid_find(n, addr[level]);
+
+		n = kid ? kid->node : NULL;
+	}
+	return n;
+}
+
+static struct rib_node *kid_make(struct changes *c, struct rib_node *parent, unsigned slot)
+{
+	struct rib_node *kid = rib_node_create(parent, slot);
+	uint64_t before = rib_node_bytes(parent);
+
+	if (!kid)
+		return NULL;
+	/* To readers its slot is one leaf so far; a page of a flat array has no word. */
+	if (rib_kid_add(parent, kid,
+			leaf_of(c->table->flat && !parent->level ? COLOR_MISS : kid->inherited))) {
+		rib_node_destroy(kid);
+		return NULL;
+	}
+	c->fib->bytes_rib += rib_node_bytes(kid) + rib_node_bytes(parent) - before;
+	changes_note(c, kid, CHANGED_BELOW);
+	return kid;
+}
+
+static struct rib_node *node_make(struct changes *c, const uint8_t *addr, unsigned len)
+{
+	struct rib_node *n = c->table->rib;
+
+	for (unsigned level = 0; n && level < rib_level(len); level++) {
+		struct rib_kid *kid = rib_kid_find(n, addr[level]);
+
+		n = kid ? kid->node : kid_make(c, n, addr[level]);
+	}
+	return n;
+}
+
+static int edit_add(struct changes *c, const struct fib_change *ch, uint32_t color)
+{
+	struct rib_node *n = node_make(c, ch->addr, ch->len);
+	uint64_t before;
 	int r;
 
-	if (fib->rib[ROOT4].count + fib->rib[ROOT6].count >= fib->max_routes)
-		return -ENOSPC;
-	r = rib_reserve(&fib->rib[root]);
-	if (r < 0)
+	if (!n)
+		return -ENOMEM;
+	before = rib_node_bytes(n);
+	r = rib_route_add(n, rib_position(ch->addr, ch->len), color);
+	c->fib->bytes_rib += rib_node_bytes(n) - before;
+	if (r)
 		return r;
-	r = nodes_reserve(&fib->nodes, trie_missing(&fib->nodes, root, addr, len));
-	if (r < 0)
-		return r;
-	rib_add(&fib->rib[root], addr, len, value);
-	trie_add(&fib->nodes, root, addr, len, value);
+	c->table->routes++;
+	changes_note(c, n, CHANGED_ROUTES);
 	return 0;
+}
+
+static void edit_del(struct changes *c, struct rib_node *n, const struct fib_change *ch)
+{
+	rib_route_del(n, rib_position(ch->addr, ch->len));
+	c->table->routes--;
+	changes_note(c, n, CHANGED_ROUTES);
+}
+
+static uint32_t *route_color(const struct table *t, const uint8_t *addr, unsigned len,
+			     struct rib_node **n)
+{
+	*n = node_find(t, addr, len);
+	return *n ? rib_route_find(*n, rib_position(addr, len)) : NULL;
+}
+
+/* Changes the rib; ch->old becomes the color that was there, with its mark. */
+static int edit(struct changes *c, struct fib_change *ch)
+{
+	struct fib *fib = c->fib;
+	struct rib_node *n;
+	uint32_t *place = route_color(c->table, ch->addr, ch->len, &n), color;
+	int r;
+
+	ch->old = place ? *place : COLOR_MISS;
+	if (ch->value == FIB_MISS) {
+		if (place)
+			edit_del(c, n, ch);
+		return 0;
+	}
+	if (!place && fib->tables[0].routes + fib->tables[1].routes >= fib->max_routes)
+		return -ENOSPC;
+	r = palette_get(&fib->palette, &fib->arena->blocks, ch->value, &color);
+	if (r)
+		return r;
+	if (place) {
+		*place = color;
+		if (color != (ch->old & ~RIB_MARKED))
+			changes_note(c, n, CHANGED_ROUTES);
+		return 0;
+	}
+	r = edit_add(c, ch, color);
+	if (r)
+		palette_put(&fib->palette, &fib->arena->blocks, color);
+	return r;
+}
+
+static void unedit(struct changes *c, const struct fib_change *ch)
+{
+	struct rib_node *n;
+	uint32_t *place = route_color(c->table, ch->addr, ch->len, &n), color;
+
+	if (!place) {
+		/* Deleted, so that there is room for it; or it never was. */
+		if (ch->old != COLOR_MISS)
+			edit_add(c, ch, ch->old);
+		return;
+	}
+	color = *place;
+	if (ch->old == COLOR_MISS)
+		edit_del(c, n, ch);
+	else
+		*place = ch->old;
+	palette_put(&c->fib->palette, &c->fib->arena->blocks, color);
+}
+
+/* The colors that went are not used any more, and become the values they were. */
+static void settle(struct fib *fib, struct fib_change *changes, size_t n)
+{
+	struct blocks *b = &fib->arena->blocks;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t color = changes[i].old & ~RIB_MARKED;
+
+		changes[i].old = palette_value(&fib->palette, b, color);
+		palette_put(&fib->palette, b, color);
+	}
+}
+
+static int prepare(struct changes c[2])
+{
+	int r = changes_prepare(&c[0]);
+
+	if (r)
+		return r;
+	r = changes_prepare(&c[1]);
+	if (r)
+		changes_drop(&c[0]);
+	return r;
+}
+
+int fib_apply(struct fib *fib, struct fib_change *changes, size_t n, size_t *bad)
+{
+	struct changes c[2] = { { .fib = fib, .table = &fib->tables[0] },
+				{ .fib = fib, .table = &fib->tables[1] } };
+	size_t done;
+	int r = 0;
+
+	for (done = 0; done < n && !r; done += !r) {
+		struct fib_change *ch = &changes[done];
+
+		if (!prefix_ok(ch->family, ch->addr, ch->len) ||
+		    (ch->value > FIB_VALUE_MAX && ch->value != FIB_MISS))
+			r = -EINVAL;
+		else
+			r = edit(&c[table_of(ch->family)], ch);
+	}
+	if (bad)
+		*bad = done;
+	if (!r)
+		r = prepare(c);
+	if (r) {
+		while (done-- > 0)
+			unedit(&c[table_of(changes[done].family)], &changes[done]);
+		for (unsigned i = 0; i < 2; i++)
+			changes_forget(&c[i]);
+	} else {
+		for (unsigned i = 0; i < 2; i++)
+			changes_show(&c[i]);
+		settle(fib, changes, n);
+	}
+	blocks_seal(&fib->arena->blocks);
+	return r;
+}
+
+static int apply_one(struct fib *fib, unsigned family, const uint8_t *addr, unsigned len,
+		     uint32_t value, uint32_t *old)
+{
+	struct fib_change change = { .family = (uint8_t)family, .len = (uint8_t)len,
+				     .value = value };
+	int r;
+
+	if (!prefix_ok(family, addr, len))
+		return -EINVAL;
+	memcpy(change.addr, addr, family == 4 ? 4 : 16);
+	r = fib_apply(fib, &change, 1, NULL);
+	if (!r && old)
+		*old = change.old;
+	return r;
 }
 
 int fib_route_set(struct fib *fib, unsigned family, const uint8_t *addr, unsigned len,
 		  uint32_t value, uint32_t *old)
 {
-	uint32_t root = root_of(family), was = FIB_MISS;
-	struct rib_entry *e;
-
-	if (!prefix_ok(family, addr, len) || value > FIB_VALUE_MAX)
+	if (value > FIB_VALUE_MAX)
 		return -EINVAL;
-	e = rib_find(&fib->rib[root], addr, len);
-	if (!e) {
-		int r = add(fib, root, addr, len, value);
-
-		if (r < 0)
-			return r;
-	} else {
-		was = e->value;
-		e->value = value;
-		e->marked = false;
-		if (value != was)
-			trie_change(&fib->nodes, root, addr, len, value);
-	}
-	if (old)
-		*old = was;
-	return 0;
-}
-
-static void del(struct fib *fib, uint32_t root, struct rib_entry *e)
-{
-	struct rib *rib = &fib->rib[root];
-	unsigned len = e->len;
-	uint8_t addr[16];
-
-	memcpy(addr, e->addr, rib->addr_len);
-	rib_del(rib, e);
-	trie_del(&fib->nodes, root, addr, len, rib_cover(rib, addr, len));
+	return apply_one(fib, family, addr, len, value, old);
 }
 
 int fib_route_del(struct fib *fib, unsigned family, const uint8_t *addr, unsigned len,
 		  uint32_t *old)
 {
-	struct rib_entry *e;
+	uint32_t value;
+	int r = fib_route_find(fib, family, addr, len, &value);
 
-	if (!prefix_ok(family, addr, len))
-		return -EINVAL;
-	e = rib_find(&fib->rib[root_of(family)], addr, len);
-	if (!e)
-		return -ENOENT;
-	if (old)
-		*old = e->value;
-	del(fib, root_of(family), e);
-	return 0;
+	return r ? r : apply_one(fib, family, addr, len, FIB_MISS, old);
 }
 
 int fib_route_find(const struct fib *fib, unsigned family, const uint8_t *addr, unsigned len,
 		   uint32_t *value)
 {
-	const struct rib_entry *e;
+	struct rib_node *n;
+	uint32_t *color;
 
 	if (!prefix_ok(family, addr, len))
 		return -EINVAL;
-	e = rib_find(&fib->rib[root_of(family)], addr, len);
-	if (!e)
+	color = route_color(&fib->tables[table_of(family)], addr, len, &n);
+	if (!color)
 		return -ENOENT;
-	*value = e->value;
+	*value = palette_value(&fib->palette, &fib->arena->blocks, *color & ~RIB_MARKED);
 	return 0;
-}
-
-static struct fib_route route_of(const struct rib *rib, const struct rib_entry *e)
-{
-	struct fib_route route = { .family = rib->addr_len == 4 ? 4 : 6,
-				   .len = e->len,
-				   .value = e->value };
-
-	memcpy(route.addr, e->addr, rib->addr_len);
-	return route;
-}
-
-void fib_each_route(const struct fib *fib, unsigned family, fib_route_fn *fn, void *arg)
-{
-	const struct rib *rib = &fib->rib[root_of(family)];
-
-	for (uint32_t i = 0; i < rib->cap; i++) {
-		struct fib_route route;
-
-		if (!rib_at(rib, i)->used)
-			continue;
-		route = route_of(rib, rib_at(rib, i));
-		fn(&route, arg);
-	}
-}
-
-void fib_mark(struct fib *fib)
-{
-	for (unsigned root = ROOT4; root <= ROOT6; root++)
-		for (uint32_t i = 0; i < fib->rib[root].cap; i++)
-			rib_at(&fib->rib[root], i)->marked = true;
-}
-
-static uint32_t sweep(struct fib *fib, uint32_t root, fib_route_fn *fn, void *arg)
-{
-	const struct rib *rib = &fib->rib[root];
-	uint32_t swept = 0;
-
-	for (uint32_t i = 0; i < rib->cap;) {
-		struct rib_entry *e = rib_at(rib, i);
-		struct fib_route route;
-
-		if (!e->used || !e->marked) {
-			i++;
-			continue;
-		}
-		route = route_of(rib, e);
-		del(fib, root, e); /* may move the next one here: look at i again */
-		swept++;
-		if (fn)
-			fn(&route, arg);
-	}
-	return swept;
-}
-
-uint32_t fib_sweep(struct fib *fib, fib_route_fn *fn, void *arg)
-{
-	return sweep(fib, ROOT4, fn, arg) + sweep(fib, ROOT6, fn, arg);
-}
-
-void fib_stats(const struct fib *fib, struct fib_stats *stats)
-{
-	*stats = (struct fib_stats){ .routes4 = fib->rib[ROOT4].count,
-				     .routes6 = fib->rib[ROOT6].count,
-				     .bytes = sizeof(*fib) + nodes_bytes(&fib->nodes) };
-	for (unsigned root = ROOT4; root <= ROOT6; root++)
-		stats->bytes += (uint64_t)fib->rib[root].cap * fib->rib[root].entry_len;
 }

@@ -2,120 +2,269 @@
 #ifndef FIB_FIB_PRIV_H
 #define FIB_FIB_PRIV_H
 
+/*
+ * A table is a tree of nodes of 8 address bits each. A word stands for a node's slot: a leaf (a
+ * color, which the table's palette turns into the value) or a reference to the node that looks at
+ * the next 8 bits. Readers walk words and nodes; the writer keeps the routes in a tree of its own
+ * (rib.c) that holds a reference to each node it had made.
+ */
+
 #include "fib/fib.h"
 
 #include <assert.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-enum { STRIDE = 4, FANOUT = 1 << STRIDE, LEVELS_MAX = 128 / STRIDE };
+/* Words: the offset of a node in the arena with the code of its form in the low bits, or a color
+ * and LEAF. Offsets are multiples of 32; a root may be FLAT. */
+#define CODE_MASK  0x0fu
+#define FLAT       0x10u
+#define WORD_SHIFT 5
+#define NODE_MASK  0xffffffe0u
 
-static_assert(8 % STRIDE == 0, "an index never crosses a byte");
+enum code {
+	HALF8,    /* 32 bytes: up to 16 runs of slots with the same leaf, of 8-bit colors */
+	HALF16,   /* up to 10 runs of 16-bit colors */
+	HALF32,   /* up to 4 islands of any words in a sea of one word */
+	FULL8,    /* 64 bytes: up to 32 runs */
+	FULL8_2,  /* two of them, each for a half of the slots */
+	FULL16,   /* 64 bytes: up to 21 runs */
+	FULL16_2,
+	FULL16_4,
+	FULL32,   /* 64 bytes: up to 10 islands */
+	FULL32_2,
+	FULL32_4,
+	FULL32_8,
+	DIRECT8,  /* a color a slot */
+	DIRECT16,
+	DIRECT32, /* a word a slot */
+	LEAF,     /* no node */
+	CODES,
+};
+
+enum { SLOTS = 256, NODE_BYTES_MAX = SLOTS * 4, LEVELS = 16, COLOR_MISS = 0 };
 
 /*
- * A slot is a leaf (a value or FIB_MISS) or, with the top bit set, the index of a child node.
- * FIB_MISS has the top bit too: no node has the index 0x7fffffff.
+ * The form of a node, by code. A node is lines of 1 << (8 - shift) each; slot b is in the line at
+ * (b >> shift) << stride. A line begins with the first slots of its runs but the lowest, from high
+ * to low, zeroes behind them; how many of those `starts` bytes are above b is the run that b is in.
+ * The values follow at `values`, 1 << width bytes each, from the highest run to the lowest; where
+ * `islands`, the first is the sea and run 2i - 1 is island i. (By field, since vectors of codes
+ * look fields up 16 at a time.)
  */
-#define SLOT_CHILD 0x80000000u
-
-struct node {
-	uint32_t slots[FANOUT];
+struct forms {
+	uint16_t bytes[CODES];
+	uint8_t shift[CODES], stride[CODES], starts[CODES], values[CODES], width[CODES];
+	uint8_t islands[CODES];
 };
 
-static inline bool slot_is_child(uint32_t slot)
+extern const struct forms forms;
+
+static inline uint32_t leaf_of(uint32_t color)
 {
-	return slot - SLOT_CHILD < FIB_MISS - SLOT_CHILD;
+	return color << WORD_SHIFT | LEAF;
 }
 
-static inline uint32_t slot_load(const uint32_t *slot)
+static inline bool is_leaf(uint32_t word)
 {
-	return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	return (word & CODE_MASK) == LEAF;
 }
 
-/* The index into a node of the given level, 0 at the root. */
-static inline unsigned addr_index(const uint8_t *addr, unsigned level)
+static inline uint32_t color_of(uint32_t leaf)
 {
-	unsigned bit = level * STRIDE;
-
-	return (unsigned)addr[bit / 8] >> (8 - STRIDE - bit % 8) & (FANOUT - 1);
+	return leaf >> WORD_SHIFT;
 }
 
-/* nodes.c: the memory that readers walk, and what the writer knows of each node. */
+/* node.c: slots to node and back. node has room for NODE_BYTES_MAX and is written as far as the
+ * form goes; all slots alike and a leaf: LEAF, and nothing is written. */
+enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node);
+void node_decode(enum code code, const uint8_t *node, uint32_t slots[SLOTS]);
 
-struct node_note {
-	uint64_t token;         /* retired: reusable when the readers have passed this */
-	uint32_t uses;          /* routes that end in this node + children */
-	uint32_t next;          /* in the free or the retired list */
-	uint8_t owner[FANOUT];  /* of each leaf: length + 1 of the route it is from, 0: none */
+/*
+ * arena.c: blocks of 32 << class bytes, aligned to their size, in one stretch of address space that
+ * never moves. Offset 0 is no block but 64 bytes of zeroes, where readers look for want of better.
+ */
+enum { BLOCK_SHIFT = 5, BLOCK_CLASSES = 20 };
+
+struct retired {
+	uint64_t token;
+	uint32_t offset, class;
 };
 
-struct node_list {
-	uint32_t head, tail, count;
-};
-
-struct nodes {
-	struct node *base; /* never moves: address space is reserved once, for the limit */
-	struct node_note *notes;
-	uint32_t limit;  /* nodes of address space */
-	uint32_t mapped; /* nodes of usable memory */
-	uint32_t used;   /* nodes handed out at least once */
-	struct node_list free, retired;
+struct blocks {
+	uint8_t *base;
+	uint64_t max_bytes, reserved, mapped, top;
+	uint64_t used, waiting; /* bytes in blocks that are taken; retired */
+	uint32_t free[BLOCK_CLASSES]; /* offset of the first, which holds that of the next; 0: none */
 	struct rte_rcu_qsbr *qsbr;
+	/* Retired blocks, oldest first: a ring with room for every block there is, so that giving
+	 * one back never fails. Those from `sealed` on have no token yet. */
+	struct retired *ring;
+	uint32_t ring_cap, ring_head, ring_count, ring_sealed, taken;
 };
 
-int nodes_init(struct nodes *n, uint32_t limit, struct rte_rcu_qsbr *qsbr);
-void nodes_fini(struct nodes *n);
-int nodes_reserve(struct nodes *n, uint32_t count); /* the next count takes succeed; -ENOMEM */
-uint32_t nodes_take(struct nodes *n, uint32_t leaf, uint8_t owner); /* all slots that leaf */
-void nodes_retire(struct nodes *n, uint32_t node); /* already unlinked; readers may be in it */
-uint64_t nodes_bytes(const struct nodes *n);
+int blocks_init(struct blocks *b, const struct fib_arena_conf *conf);
+void blocks_fini(struct blocks *b);
+unsigned block_class(uint64_t bytes);
+/* -ENOSPC: the arena's limit. -ENOMEM. */
+int block_take(struct blocks *b, unsigned class, uint32_t *offset);
+void block_retire(struct blocks *b, uint32_t offset, unsigned class);
+/* What was retired until now is out of every reader's reach when each has been quiescent once. */
+void blocks_seal(struct blocks *b);
 
-/* rib.c: the routes of one family as they were set, hashed by prefix. Writer only. */
-
-struct rib_entry {
-	uint32_t value;
-	uint8_t len;
-	bool used, marked;
-	uint8_t addr[]; /* addr_len bytes */
+/* intern.c: each distinct node once, counted. */
+struct interned {
+	uint32_t word, refs; /* refs 0: an empty place */
+	uint32_t hash;
+	uint32_t seen; /* mark of the last walk that met it */
 };
 
-struct rib {
-	uint8_t *table; /* cap entries of entry_len bytes, linear probing */
+struct fib_arena {
+	struct blocks blocks;
+	struct interned *table; /* cap entries, linear probing */
 	uint32_t cap, count;
-	uint32_t addr_len, entry_len;
-	uint64_t seed[2];       /* secret: a guest chooses its prefixes, but not its collisions */
-	uint32_t per_len[129];  /* routes of each length */
+	uint32_t walk; /* the newest mark */
+	uint64_t seed[4]; /* secret: guests choose what is hashed */
 };
 
-int rib_init(struct rib *rib, uint32_t addr_len);
-void rib_fini(struct rib *rib);
-struct rib_entry *rib_at(const struct rib *rib, uint32_t i); /* i < cap; may be unused */
-struct rib_entry *rib_find(const struct rib *rib, const uint8_t *addr, unsigned len);
-/* The longest route that is shorter than len and covers addr. */
-struct rib_entry *rib_cover(const struct rib *rib, const uint8_t *addr, unsigned len);
-int rib_reserve(struct rib *rib); /* room for one more; -ENOMEM */
-void rib_add(struct rib *rib, const uint8_t *addr, unsigned len, uint32_t value); /* absent */
-/* Entries behind it may move to it: look at its place again when iterating. */
-void rib_del(struct rib *rib, struct rib_entry *entry);
+static inline const uint8_t *word_node(const struct fib_arena *a, uint32_t word)
+{
+	return a->blocks.base + (word & NODE_MASK);
+}
 
-/* trie.c: the lookup structure. root is a node; the caller reserved trie_missing() nodes. */
+/* *word: a node with these slots, or the leaf that they are; the caller holds a reference. */
+int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *word);
+void intern_ref(struct fib_arena *a, uint32_t word);
+void intern_unref(struct fib_arena *a, uint32_t word); /* leaf allowed */
+struct interned *intern_find(const struct fib_arena *a, uint32_t word);
 
-uint32_t trie_missing(const struct nodes *n, uint32_t root, const uint8_t *addr, unsigned len);
-void trie_add(struct nodes *n, uint32_t root, const uint8_t *addr, unsigned len, uint32_t value);
-void trie_change(struct nodes *n, uint32_t root, const uint8_t *addr, unsigned len,
-		 uint32_t value);
-/* cover: what uncovers, NULL: nothing. */
-void trie_del(struct nodes *n, uint32_t root, const uint8_t *addr, unsigned len,
-	      const struct rib_entry *cover);
+/* palette.c: the colors of one table. */
+struct palette {
+	uint32_t offset; /* of the values by color, in the arena: what readers use */
+	uint32_t cap;
+	uint32_t count;  /* colors in use, COLOR_MISS too */
+	uint32_t *refs;  /* by color */
+	uint32_t *hash;  /* 2 * cap places: color by value; 0: empty */
+	uint64_t *free;  /* bitmap of cap colors */
+	struct retired *waiting; /* colors no route has any more: a ring of cap */
+	uint32_t waiting_head, waiting_count;
+};
+
+int palette_init(struct palette *p, struct blocks *b);
+void palette_fini(struct palette *p, struct blocks *b);
+/* Counts one more use. *color: 1 or more. */
+int palette_get(struct palette *p, struct blocks *b, uint32_t value, uint32_t *color);
+void palette_put(struct palette *p, struct blocks *b, uint32_t color); /* COLOR_MISS allowed */
+uint32_t palette_value(const struct palette *p, const struct blocks *b, uint32_t color);
+uint64_t palette_bytes_rib(const struct palette *p);
+
+/*
+ * rib.c: the routes as they were set. A rib_node has those whose prefixes end in its 8 bits, by
+ * position: 1 << bits | the bits, so that longer ones come later.
+ */
+struct rib_kid {
+	struct rib_node *node;
+	uint32_t word; /* held: what readers find there */
+	uint8_t slot;
+};
+
+struct rib_node {
+	struct rib_node *parent, *next; /* next: in a list of changed ones */
+	struct rib_kid *kids;           /* by slot */
+	uint32_t *colors;               /* by position, RIB_MARKED may be set */
+	uint16_t *positions;
+	uint16_t route_count, route_cap, kid_count, kid_cap;
+	uint32_t inherited; /* the color of shorter routes */
+	uint32_t before;    /* CHANGED_WORD: the word until the change is published */
+	uint8_t level, slot, changed;
+};
+
+enum { CHANGED_ROUTES = 1, CHANGED_BELOW = 2, CHANGED_WORD = 4 };
+#define RIB_MARKED 0x80000000u
+
+struct rib_node *rib_node_create(struct rib_node *parent, unsigned slot);
+void rib_node_destroy(struct rib_node *node); /* and all below; the words are given back before */
+uint64_t rib_node_bytes(const struct rib_node *node);
+struct rib_kid *rib_kid_find(const struct rib_node *node, unsigned slot);
+int rib_kid_add(struct rib_node *node, struct rib_node *kid, uint32_t word);
+void rib_kid_del(struct rib_node *node, unsigned slot);
+uint32_t *rib_route_find(const struct rib_node *node, unsigned position);
+int rib_route_add(struct rib_node *node, unsigned position, uint32_t color);
+void rib_route_del(struct rib_node *node, unsigned position);
+/* Which color each slot has of the node's own and of shorter routes. */
+void rib_paint(const struct rib_node *node, uint32_t colors[SLOTS]);
+/* That of one slot. */
+uint32_t rib_slot_color(const struct rib_node *node, unsigned slot);
+
+/* The level at which a prefix of this length ends, and its position there. */
+static inline unsigned rib_level(unsigned len)
+{
+	return len ? (len - 1) / 8 : 0;
+}
+
+static inline unsigned rib_position(const uint8_t *addr, unsigned len)
+{
+	unsigned level = rib_level(len), bits = len - level * 8;
+
+	return 1u << bits | (unsigned)addr[level] >> (8 - bits);
+}
 
 /* fib.c */
 
-enum { ROOT4, ROOT6 }; /* the nodes that are always there */
+/* One family of a table, as the writer has it. */
+struct table {
+	struct rib_node *rib;
+	uint32_t routes;
+	uint32_t flat;    /* offset of the array by the first 16 bits; 0: the root is a node */
+	uint64_t charged; /* bytes of nodes, as if each place had its own */
+};
 
 struct fib {
-	struct nodes nodes; /* first: the only thing readers touch */
+	/* What readers touch: one cache line. */
+	uint32_t root[2]; /* of IPv4, of IPv6: a word, or offset | FLAT */
+	const uint8_t *base;
+	struct palette palette; /* begins with its offset */
+
+	struct fib_arena *arena;
+	struct table tables[2];
 	uint32_t max_routes;
-	struct rib rib[2]; /* by root */
+	uint64_t max_bytes, bytes_rib;
+	enum fib_root root_kind;
 };
+
+/* What max_bytes limits. */
+static inline uint64_t fib_bytes(const struct fib *fib)
+{
+	return sizeof(*fib) + fib->bytes_rib + palette_bytes_rib(&fib->palette) +
+	       fib->palette.cap * sizeof(uint32_t) + fib->tables[0].charged +
+	       fib->tables[1].charged;
+}
+
+static_assert(offsetof(struct fib, palette.offset) + sizeof(uint32_t) <= 64, "readers' line");
+
+/* publish.c: what changed in the rib reaches the readers. */
+struct changes {
+	struct fib *fib;
+	struct table *table;
+	struct rib_node *changed[LEVELS]; /* by level */
+	uint32_t root, flat; /* the table's after the change */
+};
+
+void changes_note(struct changes *c, struct rib_node *node, unsigned how);
+/* Makes all that readers will see, out of their sight. On error it is as if it had not been called;
+ * otherwise changes_show() or changes_drop() follows. */
+int changes_prepare(struct changes *c);
+void changes_drop(struct changes *c);
+void changes_show(struct changes *c);
+/* The caller has set the rib back: so does what was derived in it. */
+void changes_forget(struct changes *c);
+void table_clear(struct fib *fib, struct table *t); /* no reader has it any more */
+
+/* Lookup bodies. Words and what is left of the addresses, 4 bytes in memory order each; count is
+ * up to LANES, the arrays are padded with leaves to a multiple of 16. Takes each word that is a
+ * node one step, by byte `byte` of its address; returns how many are nodes still. */
+enum { LANES = 64 };
+typedef unsigned fib_step_fn(const uint8_t *base, uint32_t *words, const uint32_t *addrs,
+			     unsigned byte, unsigned count);
+fib_step_fn step_scalar, step_avx2, step_avx512;
 
 #endif

@@ -4,140 +4,184 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-enum { CAP_FIRST = 32 };
-
-int rib_init(struct rib *rib, uint32_t addr_len)
+struct rib_node *rib_node_create(struct rib_node *parent, unsigned slot)
 {
-	*rib = (struct rib){ .addr_len = addr_len,
-			     .entry_len = (uint32_t)offsetof(struct rib_entry, addr) + addr_len };
-	rib->entry_len = (rib->entry_len + 3u) & ~3u;
-	if (getrandom(rib->seed, sizeof(rib->seed), 0) != sizeof(rib->seed))
-		return -EIO;
-	return 0;
-}
+	struct rib_node *n = calloc(1, sizeof(*n));
 
-void rib_fini(struct rib *rib)
-{
-	free(rib->table);
-}
-
-struct rib_entry *rib_at(const struct rib *rib, uint32_t i)
-{
-	return (struct rib_entry *)(rib->table + (size_t)i * rib->entry_len);
-}
-
-/* The two halves of the 128-bit product, folded. */
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 p = (unsigned __int128)a * b;
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
-}
-
-static uint32_t home(const struct rib *rib, const uint8_t *addr, unsigned len)
-{
-	uint64_t w[2] = { 0 };
-
-	memcpy(w, addr, rib->addr_len);
-	w[0] = fold(w[0] ^ rib->seed[0], rib->seed[1] | 1);
-	w[1] = fold(w[1] ^ w[0] ^ rib->seed[1], (rib->seed[0] | 1) + 2 * len);
-	return (uint32_t)w[1] & (rib->cap - 1);
-}
-
-static bool same(const struct rib *rib, const struct rib_entry *e, const uint8_t *addr,
-		 unsigned len)
-{
-	return e->len == len && !memcmp(e->addr, addr, rib->addr_len);
-}
-
-struct rib_entry *rib_find(const struct rib *rib, const uint8_t *addr, unsigned len)
-{
-	if (!rib->per_len[len])
+	if (!n)
 		return NULL;
-	for (uint32_t i = home(rib, addr, len);; i = (i + 1) & (rib->cap - 1)) {
-		struct rib_entry *e = rib_at(rib, i);
-
-		if (!e->used)
-			return NULL;
-		if (same(rib, e, addr, len))
-			return e;
+	n->parent = parent;
+	n->slot = (uint8_t)slot;
+	if (parent) {
+		n->level = (uint8_t)(parent->level + 1);
+		n->inherited = rib_slot_color(parent, slot);
 	}
+	return n;
 }
 
-struct rib_entry *rib_cover(const struct rib *rib, const uint8_t *addr, unsigned len)
+void rib_node_destroy(struct rib_node *n)
 {
-	uint8_t masked[16];
-
-	memcpy(masked, addr, rib->addr_len);
-	while (len-- > 0) {
-		struct rib_entry *e;
-
-		masked[len / 8] &= (uint8_t)(0xff00u >> len % 8);
-		e = rib_find(rib, masked, len);
-		if (e)
-			return e;
-	}
-	return NULL;
+	if (!n)
+		return;
+	for (unsigned i = 0; i < n->kid_count; i++)
+		rib_node_destroy(n->kids[i].node);
+	free(n->kids);
+	free(n->colors);
+	free(n->positions);
+	free(n);
 }
 
-static void insert(struct rib *rib, const struct rib_entry *entry)
+uint64_t rib_node_bytes(const struct rib_node *n)
 {
-	uint32_t i = home(rib, entry->addr, entry->len);
-
-	while (rib_at(rib, i)->used)
-		i = (i + 1) & (rib->cap - 1);
-	memcpy(rib_at(rib, i), entry, rib->entry_len);
+	return sizeof(*n) + n->kid_cap * sizeof(*n->kids) +
+	       n->route_cap * (sizeof(*n->colors) + sizeof(*n->positions));
 }
 
-int rib_reserve(struct rib *rib)
+/* The first kid whose slot is not below. */
+static unsigned kid_index(const struct rib_node *n, unsigned slot)
 {
-	struct rib old = *rib;
+	unsigned low = 0, high = n->kid_count;
 
-	if (rib->count < rib->cap - rib->cap / 4)
-		return 0;
-	rib->cap = old.cap ? old.cap * 2 : CAP_FIRST;
-	rib->table = calloc(rib->cap, rib->entry_len);
-	if (!rib->table) {
-		*rib = old;
-		return -ENOMEM;
+	if (high == SLOTS)
+		return slot;
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
+
+		if (n->kids[mid].slot < slot)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	for (uint32_t i = 0; i < old.cap; i++)
-		if (rib_at(&old, i)->used)
-			insert(rib, rib_at(&old, i));
-	free(old.table);
+	return low;
+}
+
+struct rib_kid *rib_kid_find(const struct rib_node *n, unsigned slot)
+{
+	unsigned i = kid_index(n, slot);
+
+	return i < n->kid_count && n->kids[i].slot == slot ? &n->kids[i] : NULL;
+}
+
+static unsigned bigger(unsigned cap)
+{
+	return cap < 4 ? cap + 2 : cap + cap / 2;
+}
+
+int rib_kid_add(struct rib_node *n, struct rib_node *kid, uint32_t word)
+{
+	unsigned i = kid_index(n, kid->slot);
+
+	if (n->kid_count == n->kid_cap) {
+		unsigned cap = bigger(n->kid_cap);
+		struct rib_kid *kids = realloc(n->kids, cap * sizeof(*kids));
+
+		if (!kids)
+			return -ENOMEM;
+		n->kids = kids;
+		n->kid_cap = (uint16_t)cap;
+	}
+	memmove(&n->kids[i + 1], &n->kids[i], (n->kid_count - i) * sizeof(*n->kids));
+	n->kids[i] = (struct rib_kid){ .node = kid, .word = word, .slot = kid->slot };
+	n->kid_count++;
 	return 0;
 }
 
-void rib_add(struct rib *rib, const uint8_t *addr, unsigned len, uint32_t value)
+void rib_kid_del(struct rib_node *n, unsigned slot)
 {
-	union {
-		struct rib_entry entry;
-		uint8_t room[offsetof(struct rib_entry, addr) + 17];
-	} u = { .entry = { .value = value, .len = (uint8_t)len, .used = true } };
+	unsigned i = kid_index(n, slot);
 
-	memcpy(u.room + offsetof(struct rib_entry, addr), addr, rib->addr_len);
-	insert(rib, &u.entry);
-	rib->count++;
-	rib->per_len[len]++;
+	n->kid_count--;
+	memmove(&n->kids[i], &n->kids[i + 1], (n->kid_count - i) * sizeof(*n->kids));
 }
 
-void rib_del(struct rib *rib, struct rib_entry *entry)
+static unsigned route_index(const struct rib_node *n, unsigned position)
 {
-	uint32_t mask = rib->cap - 1;
-	uint32_t hole = (uint32_t)(((uint8_t *)entry - rib->table) / rib->entry_len);
+	unsigned low = 0, high = n->route_count;
 
-	rib->count--;
-	rib->per_len[entry->len]--;
-	/* Close the gap: whatever may live in the hole without passing its home moves up. */
-	for (uint32_t i = (hole + 1) & mask; rib_at(rib, i)->used; i = (i + 1) & mask) {
-		uint32_t from = home(rib, rib_at(rib, i)->addr, rib_at(rib, i)->len);
+	while (low < high) {
+		unsigned mid = (low + high) / 2;
 
-		if (((i - from) & mask) < ((i - hole) & mask))
-			continue;
-		memcpy(rib_at(rib, hole), rib_at(rib, i), rib->entry_len);
-		hole = i;
+		if (n->positions[mid] < position)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	memset(rib_at(rib, hole), 0, rib->entry_len);
+	return low;
+}
+
+uint32_t *rib_route_find(const struct rib_node *n, unsigned position)
+{
+	unsigned i = route_index(n, position);
+
+	return i < n->route_count && n->positions[i] == position ? &n->colors[i] : NULL;
+}
+
+static int route_room(struct rib_node *n)
+{
+	unsigned cap = bigger(n->route_cap);
+	uint16_t *positions;
+	uint32_t *colors;
+
+	if (n->route_count < n->route_cap)
+		return 0;
+	positions = realloc(n->positions, cap * sizeof(*positions));
+	if (!positions)
+		return -ENOMEM;
+	n->positions = positions;
+	colors = realloc(n->colors, cap * sizeof(*colors));
+	if (!colors)
+		return -ENOMEM;
+	n->colors = colors;
+	n->route_cap = (uint16_t)cap;
+	return 0;
+}
+
+int rib_route_add(struct rib_node *n, unsigned position, uint32_t color)
+{
+	unsigned i = route_index(n, position), behind = n->route_count - i;
+	int r = route_room(n);
+
+	if (r)
+		return r;
+	memmove(&n->positions[i + 1], &n->positions[i], behind * sizeof(*n->positions));
+	memmove(&n->colors[i + 1], &n->colors[i], behind * sizeof(*n->colors));
+	n->positions[i] = (uint16_t)position;
+	n->colors[i] = color;
+	n->route_count++;
+	return 0;
+}
+
+void rib_route_del(struct rib_node *n, unsigned position)
+{
+	unsigned i = route_index(n, position), behind;
+
+	behind = --n->route_count - i;
+	memmove(&n->positions[i], &n->positions[i + 1], behind * sizeof(*n->positions));
+	memmove(&n->colors[i], &n->colors[i + 1], behind * sizeof(*n->colors));
+}
+
+void rib_paint(const struct rib_node *n, uint32_t colors[SLOTS])
+{
+	for (unsigned i = 0; i < SLOTS; i++)
+		colors[i] = n->inherited;
+	for (unsigned i = 0; i < n->route_count; i++) {
+		unsigned bits = 31 - (unsigned)__builtin_clz(n->positions[i]);
+		unsigned first = (n->positions[i] & ~(1u << bits)) << (8 - bits);
+		uint32_t color = n->colors[i] & ~RIB_MARKED;
+
+		for (unsigned slot = first; slot < first + (256u >> bits); slot++)
+			colors[slot] = color;
+	}
+}
+
+uint32_t rib_slot_color(const struct rib_node *n, unsigned slot)
+{
+	for (unsigned position = SLOTS | slot; n->route_count && position; position >>= 1) {
+		const uint32_t *color = rib_route_find(n, position);
+
+		if (color)
+			return *color & ~RIB_MARKED;
+	}
+	return n->inherited;
 }

@@ -46,7 +46,7 @@ static void change(struct fib *fib, struct oracle *o, unsigned op, unsigned fami
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct oracle o;
-	struct fib_conf conf = { .max_routes = ROUTES };
+	struct fib_conf conf = { .arena = test_arena(), .max_routes = ROUTES };
 	struct rd r = rd_of(data, size);
 	struct fib_stats stats;
 	struct fib *fib;
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fib_stats(fib, &stats);
 	CHECK(stats.routes4 + stats.routes6 == o.count);
 	fib_mark(fib);
-	CHECK(fib_sweep(fib, NULL, NULL) == o.count);
+	CHECK(fib_sweep(fib, NULL, NULL) == (int)o.count);
 	CHECK(fib_lookup_one(fib, 4, (const uint8_t[16]){ 10 }) == FIB_MISS);
 	fib_destroy(fib);
 	return 0;

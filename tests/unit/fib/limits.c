@@ -7,7 +7,7 @@
 
 static struct fib *create(uint32_t max_routes)
 {
-	struct fib_conf conf = { .max_routes = max_routes };
+	struct fib_conf conf = { .arena = test_arena(), .max_routes = max_routes };
 	struct fib *fib;
 
 	assert_int_equal(fib_create(&conf, &fib), 0);
@@ -16,7 +16,7 @@ static struct fib *create(uint32_t max_routes)
 
 static void bad_configuration(void **state)
 {
-	struct fib_conf conf = { .max_routes = 0 };
+	struct fib_conf conf = { .arena = test_arena() };
 	struct fib *fib = NULL;
 
 	assert_int_equal(fib_create(&conf, &fib), -EINVAL);

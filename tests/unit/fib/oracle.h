@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ORACLE_MAX = 2048 };
@@ -75,6 +76,16 @@ static inline uint32_t oracle_lookup(const struct oracle *o, unsigned family, co
 			best = r;
 	}
 	return best ? best->value : FIB_MISS;
+}
+
+/* The arena of a test's tables, without readers. */
+static inline struct fib_arena *test_arena(void)
+{
+	static struct fib_arena *arena;
+
+	if (!arena && fib_arena_create(&(struct fib_arena_conf){ 0 }, &arena) < 0)
+		abort();
+	return arena;
 }
 
 /* One address through the bulk call. */

@@ -97,7 +97,7 @@ static void is_in_oracle(const struct fib_route *route, void *arg)
 
 static void setup(void)
 {
-	struct fib_conf conf = { .max_routes = ORACLE_MAX };
+	struct fib_conf conf = { .arena = test_arena(), .max_routes = ORACLE_MAX };
 
 	srandom(1);
 	memset(oracles, 0, sizeof(oracles));

@@ -119,7 +119,7 @@ static void check(const struct fib *fib, unsigned stride)
 
 static void one_table(unsigned family)
 {
-	struct fib_conf conf = { .max_routes = ROUTES_MAX };
+	struct fib_conf conf = { .arena = test_arena(), .max_routes = ROUTES_MAX };
 	struct fib_stats stats;
 	struct fib *fib;
 	double start, set, best = 1e9;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For CPUs without the vectors, and the one that others are compared with. */
+#include "fib/fib_priv.h"
+
+#include <string.h>
+
+static uint32_t step_one(const uint8_t *base, uint32_t word, unsigned b)
+{
+	enum code code = word & CODE_MASK;
+	const uint8_t *line = base + (word & NODE_MASK) +
+			      ((b >> forms.shift[code]) << forms.stride[code]);
+	unsigned run = 0;
+	uint32_t value;
+
+	for (unsigned i = 0; i < forms.starts[code]; i++)
+		run += line[i] > b;
+	if (forms.islands[code])
+		run = run % 2 ? run / 2 + 1 : 0;
+	memcpy(&value, line + forms.values[code] + (run << forms.width[code]), sizeof(value));
+	if (forms.width[code] == 2)
+		return value;
+	return leaf_of(value & (forms.width[code] ? 0xffff : 0xff));
+}
+
+unsigned step_scalar(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
+		     unsigned count)
+{
+	unsigned live = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (is_leaf(words[i]))
+			continue;
+		words[i] = step_one(base, words[i], addrs[i] >> 8 * byte & 0xff);
+		live += !is_leaf(words[i]);
+	}
+	return live;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * 256 slots become the smallest node that can hold them. Full tables have ten to twenty runs of
+ * equal slots in a node, and next to no two neighbours that are both children: hence lines with
+ * runs of colors, and islands of children in a sea of one leaf. Looking up a line is one compare
+ * of its first bytes and one load behind them, all in the same cache line. The form is a function
+ * of the slots alone, so equal slots are equal bytes.
+ */
+#include "fib/fib_priv.h"
+
+#include <string.h>
+
+#define FORMS(X)                                      \
+	/* bytes shift stride starts values width islands */ \
+	X(HALF8,     32, 8, 6, 16, 16, 0, 0) \
+	X(HALF16,    32, 8, 6, 10, 12, 1, 0) \
+	X(HALF32,    32, 8, 6,  8, 12, 2, 1) \
+	X(FULL8,     64, 8, 6, 32, 32, 0, 0) \
+	X(FULL8_2,  128, 7, 6, 32, 32, 0, 0) \
+	X(FULL16,    64, 8, 6, 20, 22, 1, 0) \
+	X(FULL16_2,  128, 7, 6, 20, 22, 1, 0) \
+	X(FULL16_4,  256, 6, 6, 20, 22, 1, 0) \
+	X(FULL32,    64, 8, 6, 20, 20, 2, 1) \
+	X(FULL32_2,  128, 7, 6, 20, 20, 2, 1) \
+	X(FULL32_4,  256, 6, 6, 20, 20, 2, 1) \
+	X(FULL32_8,  512, 5, 6, 20, 20, 2, 1) \
+	X(DIRECT8,  256, 0, 0,  0,  0, 0, 0) \
+	X(DIRECT16,  512, 0, 1,  0,  0, 1, 0) \
+	X(DIRECT32, 1024, 0, 2,  0,  0, 2, 0) \
+	X(LEAF,       0, 8, 6,  0,  0, 2, 0)
+
+#define BYTES(c, by, sh, st, n, v, w, i)   [c] = by,
+#define SHIFT(c, by, sh, st, n, v, w, i)   [c] = sh,
+#define STRIDE(c, by, sh, st, n, v, w, i)  [c] = st,
+#define STARTS(c, by, sh, st, n, v, w, i)  [c] = n,
+#define VALUES(c, by, sh, st, n, v, w, i)  [c] = v,
+#define WIDTH(c, by, sh, st, n, v, w, i)   [c] = w,
+#define ISLANDS(c, by, sh, st, n, v, w, i) [c] = i,
+
+const struct forms forms = {
+	.bytes = { FORMS(BYTES) },   .shift = { FORMS(SHIFT) },   .stride = { FORMS(STRIDE) },
+	.starts = { FORMS(STARTS) }, .values = { FORMS(VALUES) }, .width = { FORMS(WIDTH) },
+	.islands = { FORMS(ISLANDS) },
+};
+
+/* That of one code. */
+struct form {
+	unsigned bytes, shift, stride, starts, values, width;
+	bool islands;
+};
+
+static struct form form_of(enum code c)
+{
+	return (struct form){ forms.bytes[c],  forms.shift[c], forms.stride[c], forms.starts[c],
+			      forms.values[c], forms.width[c], forms.islands[c] };
+}
+
+/* Candidates of each width, smallest first; the last holds anything. */
+static const enum code by_width[3][6] = {
+	{ HALF8, FULL8, FULL8_2, DIRECT8 },
+	{ HALF16, FULL16, FULL16_2, FULL16_4, DIRECT16 },
+	{ HALF32, FULL32, FULL32_2, FULL32_4, FULL32_8, DIRECT32 },
+};
+
+struct runs {
+	unsigned count;
+	uint8_t first[SLOTS]; /* of each run, from low to high */
+	uint32_t word[SLOTS];
+};
+
+static unsigned find_runs(const uint32_t slots[SLOTS], struct runs *r)
+{
+	uint32_t all = LEAF, most = 0;
+
+	r->count = 0;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		r->first[r->count] = (uint8_t)i;
+		r->word[r->count] = slots[i];
+		r->count += i + 1 == SLOTS || slots[i] != slots[i + 1];
+	}
+	/* The first slot of a run was overwritten by its later ones: it is behind the run before. */
+	for (unsigned i = r->count - 1; i > 0; i--)
+		r->first[i] = (uint8_t)(r->first[i - 1] + 1);
+	r->first[0] = 0;
+	for (unsigned i = 0; i < r->count; i++) {
+		all &= r->word[i];
+		most |= r->word[i];
+	}
+	if ((all & CODE_MASK) != LEAF)
+		return 2;
+	return most < leaf_of(0x100) ? 0 : most < leaf_of(0x10000) ? 1 : 2;
+}
+
+static unsigned values_max(const struct form *f)
+{
+	unsigned line = f->bytes >> (8 - f->shift);
+
+	return (line - f->values) >> f->width;
+}
+
+/* Does the line of the runs [from, to) fit? */
+static bool line_fits(const struct runs *r, unsigned from, unsigned to, const struct form *f)
+{
+	unsigned islands = 0;
+
+	if (!f->islands)
+		return to - from <= values_max(f);
+	for (unsigned i = from; i < to; i++)
+		islands += r->word[i] != r->word[to - 1];
+	return islands < values_max(f);
+}
+
+static unsigned runs_until(const struct runs *r, unsigned from, unsigned slot)
+{
+	while (from < r->count && r->first[from] < slot)
+		from++;
+	return from;
+}
+
+/* The runs of line `line`: [*from, *to). The first may begin before the line. */
+static void line_runs(const struct runs *r, const struct form *f, unsigned line, unsigned *from,
+		      unsigned *to)
+{
+	if (r->first[*from] > line << f->shift)
+		--*from;
+	*to = runs_until(r, *from, (line + 1) << f->shift);
+}
+
+static bool form_fits(const struct runs *r, enum code code)
+{
+	const struct form form = form_of(code), *f = &form;
+	unsigned from = 0, to;
+
+	for (unsigned line = 0; line < 1u << (8 - f->shift); line++, from = to) {
+		if (from == r->count)
+			from--;
+		line_runs(r, f, line, &from, &to);
+		if (!line_fits(r, from, to, f))
+			return false;
+	}
+	return true;
+}
+
+static void value_put(uint8_t *at, unsigned width, unsigned i, uint32_t word)
+{
+	uint32_t color = color_of(word);
+
+	if (width == 0)
+		at[i] = (uint8_t)color;
+	else if (width == 1)
+		memcpy(at + 2 * i, &(uint16_t){ (uint16_t)color }, 2);
+	else
+		memcpy(at + 4 * i, &word, 4);
+}
+
+static void put_line(const struct runs *r, unsigned from, unsigned to, const struct form *f,
+		     uint8_t *line)
+{
+	unsigned starts = 0, islands = 0;
+	uint32_t sea = r->word[to - 1];
+	bool on_island = false;
+
+	value_put(line + f->values, f->width, 0, sea);
+	for (unsigned i = to - 1; i-- > from;) {
+		uint8_t above = r->first[i + 1];
+
+		if (!f->islands) {
+			line[starts++] = above;
+			value_put(line + f->values, f->width, starts, r->word[i]);
+			continue;
+		}
+		line[starts++] = above;
+		if (r->word[i] == sea) {
+			on_island = false;
+			continue;
+		}
+		if (on_island) /* from one to the next, over no sea */
+			line[starts++] = above;
+		on_island = true;
+		value_put(line + f->values, f->width, ++islands, r->word[i]);
+	}
+}
+
+enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node)
+{
+	struct runs r;
+	unsigned width = find_runs(slots, &r), from = 0, to;
+	const enum code *code = by_width[width];
+	struct form form;
+	const struct form *f = &form;
+
+	if (r.count == 1 && is_leaf(slots[0]))
+		return LEAF;
+	while (forms.starts[*code] && !form_fits(&r, *code))
+		code++;
+	form = form_of(*code);
+	if (!f->starts) {
+		for (unsigned i = 0; i < SLOTS; i++)
+			value_put(node, width, i, slots[i]);
+		return *code;
+	}
+	memset(node, 0, f->bytes);
+	for (unsigned line = 0; line < 1u << (8 - f->shift); line++, from = to) {
+		if (from == r.count)
+			from--;
+		line_runs(&r, f, line, &from, &to);
+		put_line(&r, from, to, f, node + (line << f->stride));
+	}
+	return *code;
+}
+
+static uint32_t value_get(const uint8_t *at, unsigned width, unsigned i)
+{
+	uint16_t color;
+	uint32_t word;
+
+	if (width == 0)
+		return leaf_of(at[i]);
+	if (width == 1) {
+		memcpy(&color, at + 2 * i, 2);
+		return leaf_of(color);
+	}
+	memcpy(&word, at + 4 * i, 4);
+	return word;
+}
+
+void node_decode(enum code code, const uint8_t *node, uint32_t slots[SLOTS])
+{
+	const struct form form = form_of(code), *f = &form;
+
+	for (unsigned b = 0; b < SLOTS; b++) {
+		const uint8_t *line = node + ((b >> f->shift) << f->stride);
+		unsigned run = 0;
+
+		while (run < f->starts && line[run] > b)
+			run++;
+		if (f->islands)
+			run = run % 2 ? run / 2 + 1 : 0;
+		slots[b] = value_get(line + f->values, f->width, run);
+	}
+}

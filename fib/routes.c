@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes over all routes of a table. */
+#include "fib/fib_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct each {
+	const struct fib *fib;
+	void (*fn)(struct each *e, const struct fib_route *route, uint32_t *color);
+	struct fib_route route; /* the address of the node that is walked */
+	fib_route_fn *user_fn;
+	void *user_arg;
+	struct fib_change *changes;
+	size_t count;
+};
+
+static void each_in(struct each *e, struct rib_node *n)
+{
+	uint8_t *byte = &e->route.addr[n->level];
+
+	for (unsigned i = 0; i < n->route_count; i++) {
+		unsigned bits = 31 - (unsigned)__builtin_clz(n->positions[i]);
+
+		*byte = (uint8_t)(n->positions[i] << (8 - bits));
+		e->route.len = (uint8_t)(n->level * 8 + bits);
+		e->route.value = palette_value(&e->fib->palette, &e->fib->arena->blocks,
+					       n->colors[i] & ~RIB_MARKED);
+		e->fn(e, &e->route, &n->colors[i]);
+	}
+	for (unsigned i = 0; i < n->kid_count; i++) {
+		*byte = n->kids[i].slot;
+		each_in(e, n->kids[i].node);
+	}
+	*byte = 0;
+}
+
+static void each(struct each *e, unsigned table)
+{
+	e->route.family = table ? 6 : 4;
+	each_in(e, e->fib->tables[table].rib);
+}
+
+static void tell(struct each *e, const struct fib_route *route, uint32_t *color)
+{
+	e->user_fn(route, e->user_arg);
+}
+
+void fib_each_route(const struct fib *fib, unsigned family, fib_route_fn *fn, void *arg)
+{
+	struct each e = { .fib = fib, .fn = tell, .user_fn = fn, .user_arg = arg };
+
+	each(&e, family == 4 ? 0 : 1);
+}
+
+static void mark(struct each *e, const struct fib_route *route, uint32_t *color)
+{
+	*color |= RIB_MARKED;
+}
+
+void fib_mark(struct fib *fib)
+{
+	struct each e = { .fib = fib, .fn = mark };
+
+	each(&e, 0);
+	each(&e, 1);
+}
+
+static void collect(struct each *e, const struct fib_route *route, uint32_t *color)
+{
+	struct fib_change *ch = &e->changes[e->count];
+
+	if (!(*color & RIB_MARKED))
+		return;
+	e->count++;
+	*ch = (struct fib_change){ .family = route->family, .len = route->len,
+				   .value = FIB_MISS };
+	memcpy(ch->addr, route->addr, sizeof(ch->addr));
+}
+
+int fib_sweep(struct fib *fib, fib_route_fn *fn, void *arg)
+{
+	size_t most = (size_t)fib->tables[0].routes + fib->tables[1].routes;
+	struct each e = { .fib = fib, .fn = collect };
+	int r;
+
+	e.changes = malloc((most + 1) * sizeof(*e.changes));
+	if (!e.changes)
+		return -ENOMEM;
+	each(&e, 0);
+	each(&e, 1);
+	r = fib_apply(fib, e.changes, e.count, NULL);
+	for (size_t i = 0; i < e.count && !r && fn; i++) {
+		const struct fib_change *ch = &e.changes[i];
+		struct fib_route route = { .family = ch->family, .len = ch->len, .value = ch->old };
+
+		memcpy(route.addr, ch->addr, sizeof(route.addr));
+		fn(&route, arg);
+	}
+	free(e.changes);
+	return r ? r : (int)e.count;
+}
+
+/* Counts nodes below a word that no walk with this mark has met. own: who refers to the node if no
+ * other table and no other place of this one does. */
+static void walk(struct fib_arena *a, uint32_t word, uint32_t own, struct fib_stats *stats)
+{
+	uint32_t slots[SLOTS], last = 0;
+	struct interned *n;
+
+	if (is_leaf(word))
+		return;
+	n = intern_find(a, word);
+	if (n->seen == a->walk)
+		return;
+	n->seen = a->walk;
+	stats->bytes_lookup += forms.bytes[word & CODE_MASK];
+	if (n->refs > own)
+		stats->bytes_shared += forms.bytes[word & CODE_MASK];
+	if (forms.width[word & CODE_MASK] != 2)
+		return;
+	node_decode(word & CODE_MASK, word_node(a, word), slots);
+	for (unsigned i = 0; i < SLOTS; last = slots[i++])
+		if (slots[i] != last)
+			walk(a, slots[i], 2, stats); /* this node and the rib */
+}
+
+static void walk_flat(const struct fib *fib, const struct table *t, struct fib_stats *stats)
+{
+	const uint32_t *flat = (const uint32_t *)(fib->base + t->flat);
+
+	stats->bytes_lookup += (1 << 16) * sizeof(*flat);
+	for (unsigned i = 0; i < 1 << 16; i++)
+		walk(fib->arena, flat[i], 1, stats);
+}
+
+void fib_stats(const struct fib *fib, struct fib_stats *stats)
+{
+	uint64_t palette = fib->palette.cap * sizeof(uint32_t);
+
+	*stats = (struct fib_stats){ .routes4 = fib->tables[0].routes,
+				     .routes6 = fib->tables[1].routes,
+				     .bytes_rib = sizeof(*fib) + fib->bytes_rib +
+						  palette_bytes_rib(&fib->palette),
+				     .bytes_lookup = palette,
+				     .bytes = fib_bytes(fib) };
+	fib->arena->walk++;
+	for (unsigned i = 0; i < 2; i++)
+		if (fib->tables[i].flat)
+			walk_flat(fib, &fib->tables[i], stats);
+		else
+			walk(fib->arena, fib->root[i], 1, stats);
+}
