@@ -21,6 +21,31 @@
 
 enum { RING_FIRST = 1024, RECLAIM_MOST = 64 };
 
+/* Notes are 8 bytes for each 32 of blocks. */
+static size_t notes_bytes(uint64_t block_bytes)
+{
+	return (block_bytes >> BLOCK_SHIFT) * sizeof(struct block_note);
+}
+
+static void *reserve(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Makes [mapped, end) usable, both blocks and notes. */
+static int map(struct blocks *b, uint64_t end)
+{
+	size_t from = notes_bytes(b->mapped), to = notes_bytes(end);
+
+	if (mprotect((uint8_t *)b->notes + from, to - from, PROT_READ | PROT_WRITE) < 0 ||
+	    mprotect(b->base + b->mapped, end - b->mapped, PROT_READ | PROT_WRITE) < 0)
+		return -ENOMEM;
+	b->mapped = end;
+	return 0;
+}
+
 int blocks_init(struct blocks *b, const struct fib_arena_conf *conf)
 {
 	uint64_t max = conf->max_bytes ? conf->max_bytes : FIB_ARENA_BYTES_MAX;
@@ -30,9 +55,8 @@ int blocks_init(struct blocks *b, const struct fib_arena_conf *conf)
 	*b = (struct blocks){ .max_bytes = max,
 			      .reserved = RTE_MIN(2 * max + STEP, FIB_ARENA_BYTES_MAX),
 			      .qsbr = conf->qsbr };
-	p = mmap(NULL, b->reserved + STEP, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
+	p = reserve(b->reserved + STEP);
+	if (!p)
 		return -ENOMEM;
 	b->base = RTE_PTR_ALIGN_CEIL(p, STEP);
 	if (b->base > p)
@@ -41,11 +65,11 @@ int blocks_init(struct blocks *b, const struct fib_arena_conf *conf)
 		munmap(b->base + b->reserved, (size_t)(p + STEP - b->base));
 	/* Only the usable part can become huge pages. */
 	madvise(b->base, b->reserved, MADV_HUGEPAGE);
-	if (mprotect(b->base, STEP_FIRST, PROT_READ | PROT_WRITE) < 0) {
-		munmap(b->base, b->reserved);
+	b->notes = reserve(notes_bytes(b->reserved));
+	if (!b->notes || map(b, STEP_FIRST) < 0) {
+		blocks_fini(b);
 		return -ENOMEM;
 	}
-	b->mapped = STEP_FIRST;
 	b->top = 1024; /* offset 0 is no block */
 	return 0;
 }
@@ -53,6 +77,8 @@ int blocks_init(struct blocks *b, const struct fib_arena_conf *conf)
 void blocks_fini(struct blocks *b)
 {
 	free(b->ring);
+	if (b->notes)
+		munmap(b->notes, notes_bytes(b->reserved));
 	munmap(b->base, b->reserved);
 }
 
@@ -104,12 +130,7 @@ static int map_until(struct blocks *b, uint64_t end)
 
 	if (mapped > b->reserved)
 		return -ENOSPC;
-	if (mapped <= b->mapped)
-		return 0;
-	if (mprotect(b->base + b->mapped, mapped - b->mapped, PROT_READ | PROT_WRITE) < 0)
-		return -ENOMEM;
-	b->mapped = mapped;
-	return 0;
+	return mapped <= b->mapped ? 0 : map(b, mapped);
 }
 
 /* Beyond what was ever used; the gap before an aligned block is free for smaller ones. */

@@ -15,7 +15,8 @@
 #include <stdbool.h>
 
 /* Words: the offset of a node in the arena with the code of its form in the low bits, or a color
- * and LEAF. Offsets are multiples of 32; a root may be FLAT. */
+ * and LEAF. Offsets are multiples of 32. FLAT: it belongs to a flat root, is no other table's, and
+ * is written in place. */
 #define CODE_MASK  0x0fu
 #define FLAT       0x10u
 #define WORD_SHIFT 5
@@ -78,6 +79,9 @@ static inline uint32_t color_of(uint32_t leaf)
  * form goes; all slots alike and a leaf: LEAF, and nothing is written. */
 enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node);
 void node_decode(enum code code, const uint8_t *node, uint32_t slots[SLOTS]);
+/* Another word for one slot, if that is all there is to it: the node is then as node_encode() would
+ * make it. False: it is not, and the node is as before. */
+bool node_patch(enum code code, uint8_t *node, unsigned slot, uint32_t word);
 
 /*
  * arena.c: blocks of 32 << class bytes, aligned to their size, in one stretch of address space that
@@ -90,8 +94,14 @@ struct retired {
 	uint32_t offset, class;
 };
 
+/* Of a block that is a node, the writer's. */
+struct block_note {
+	uint32_t refs, hash;
+};
+
 struct blocks {
 	uint8_t *base;
+	struct block_note *notes; /* by offset >> BLOCK_SHIFT */
 	uint64_t max_bytes, reserved, mapped, top;
 	uint64_t used, waiting; /* bytes in blocks that are taken; retired */
 	uint32_t free[BLOCK_CLASSES]; /* offset of the first, which holds that of the next; 0: none */
@@ -112,17 +122,10 @@ void block_retire(struct blocks *b, uint32_t offset, unsigned class);
 void blocks_seal(struct blocks *b);
 
 /* intern.c: each distinct node once, counted. */
-struct interned {
-	uint32_t word, refs; /* refs 0: an empty place */
-	uint32_t hash;
-	uint32_t seen; /* mark of the last walk that met it */
-};
-
 struct fib_arena {
 	struct blocks blocks;
-	struct interned *table; /* cap entries, linear probing */
+	uint32_t *table; /* words of the nodes by hash: cap places, linear probing; 0: empty */
 	uint32_t cap, count;
-	uint32_t walk; /* the newest mark */
 	uint64_t seed[4]; /* secret: guests choose what is hashed */
 };
 
@@ -131,16 +134,26 @@ static inline const uint8_t *word_node(const struct fib_arena *a, uint32_t word)
 	return a->blocks.base + (word & NODE_MASK);
 }
 
+static inline struct block_note *word_note(const struct fib_arena *a, uint32_t word)
+{
+	return &a->blocks.notes[word >> BLOCK_SHIFT];
+}
+
 /* *word: a node with these slots, or the leaf that they are; the caller holds a reference. */
 int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *word);
+/* The same with the slots of a node that is there, and another word for one of them. -EAGAIN: that
+ * takes another form, or other runs. */
+int intern_patched(struct fib_arena *a, uint32_t known, unsigned slot, uint32_t slot_word,
+		   uint32_t *word);
 void intern_ref(struct fib_arena *a, uint32_t word);
 void intern_unref(struct fib_arena *a, uint32_t word); /* leaf allowed */
-struct interned *intern_find(const struct fib_arena *a, uint32_t word);
 
-/* palette.c: the colors of one table. */
+/* palette.c: the colors of one table. The first values are PALETTE_SMALL: few enough for registers. */
+enum { PALETTE_SMALL = 64 };
+
 struct palette {
 	uint32_t offset; /* of the values by color, in the arena: what readers use */
-	uint32_t cap;
+	uint32_t cap;    /* for readers, too */
 	uint32_t count;  /* colors in use, COLOR_MISS too */
 	uint32_t *refs;  /* by color */
 	uint32_t *hash;  /* 2 * cap places: color by value; 0: empty */
@@ -175,10 +188,12 @@ struct rib_node {
 	uint16_t route_count, route_cap, kid_count, kid_cap;
 	uint32_t inherited; /* the color of shorter routes */
 	uint32_t before;    /* CHANGED_WORD: the word until the change is published */
+	uint16_t place;     /* CHANGED_WORD: which of the parent's kids it is */
+	uint8_t below;      /* CHANGED_BELOW, not CHANGED_MANY: the slot whose word changed */
 	uint8_t level, slot, changed;
 };
 
-enum { CHANGED_ROUTES = 1, CHANGED_BELOW = 2, CHANGED_WORD = 4 };
+enum { CHANGED_ROUTES = 1, CHANGED_BELOW = 2, CHANGED_MANY = 4, CHANGED_WORD = 8 };
 #define RIB_MARKED 0x80000000u
 
 struct rib_node *rib_node_create(struct rib_node *parent, unsigned slot);
@@ -191,7 +206,7 @@ uint32_t *rib_route_find(const struct rib_node *node, unsigned position);
 int rib_route_add(struct rib_node *node, unsigned position, uint32_t color);
 void rib_route_del(struct rib_node *node, unsigned position);
 /* Which color each slot has of the node's own and of shorter routes. */
-void rib_paint(const struct rib_node *node, uint32_t colors[SLOTS]);
+void rib_paint(const struct rib_node *node, uint32_t *restrict colors);
 /* That of one slot. */
 uint32_t rib_slot_color(const struct rib_node *node, unsigned slot);
 
@@ -259,12 +274,16 @@ void changes_show(struct changes *c);
 void changes_forget(struct changes *c);
 void table_clear(struct fib *fib, struct table *t); /* no reader has it any more */
 
-/* Lookup bodies. Words and what is left of the addresses, 4 bytes in memory order each; count is
- * up to LANES, the arrays are padded with leaves to a multiple of 16. Takes each word that is a
- * node one step, by byte `byte` of its address; returns how many are nodes still. */
+/* lookup_body.h, compiled for a kind of vectors: bursts of up to LANES. */
 enum { LANES = 64 };
-typedef unsigned fib_step_fn(const uint8_t *base, uint32_t *words, const uint32_t *addrs,
-			     unsigned byte, unsigned count);
-fib_step_fn step_scalar, step_avx2, step_avx512;
+
+typedef void lookup_fn(const struct fib *const *fibs, const uint8_t *dst, uint32_t *values,
+		       unsigned n);
+
+struct lookup_body {
+	lookup_fn *lookup4, *lookup6;
+};
+
+extern const struct lookup_body lookup_scalar, lookup_avx2, lookup_avx512;
 
 #endif

@@ -33,28 +33,31 @@ static uint32_t hash_of(const struct fib_arena *a, enum code code, const uint8_t
 	return (uint32_t)(h[0] ^ h[0] >> 32);
 }
 
+static void place(struct fib_arena *a, uint32_t word)
+{
+	uint32_t at = word_note(a, word)->hash & (a->cap - 1);
+
+	while (a->table[at])
+		at = (at + 1) & (a->cap - 1);
+	a->table[at] = word;
+}
+
 static int grow(struct fib_arena *a)
 {
-	uint32_t cap = a->cap ? 2 * a->cap : CAP_FIRST;
-	struct interned *table;
+	uint32_t *old = a->table, old_cap = a->cap, cap = old_cap ? 2 * old_cap : CAP_FIRST;
+	uint32_t *table;
 
-	if (a->count < a->cap - a->cap / 4)
+	if (a->count < old_cap - old_cap / 4)
 		return 0;
 	table = calloc(cap, sizeof(*table));
 	if (!table)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < a->cap; i++) {
-		uint32_t at = a->table[i].hash & (cap - 1);
-
-		if (!a->table[i].refs)
-			continue;
-		while (table[at].refs)
-			at = (at + 1) & (cap - 1);
-		table[at] = a->table[i];
-	}
-	free(a->table);
 	a->table = table;
 	a->cap = cap;
+	for (uint32_t i = 0; i < old_cap; i++)
+		if (old[i])
+			place(a, old[i]);
+	free(old);
 	return 0;
 }
 
@@ -63,7 +66,8 @@ static void each_child(struct fib_arena *a, uint32_t word,
 {
 	enum code code = word & CODE_MASK;
 	const uint8_t *node = word_node(a, word);
-	unsigned lines = 1u << (8 - forms.shift[code]), line_bytes = forms.bytes[code] / lines;
+	unsigned lines = forms.starts[code] ? 1u << (8 - forms.shift[code]) : 1;
+	unsigned line_bytes = forms.bytes[code] / lines;
 
 	if (forms.width[code] != 2)
 		return;
@@ -81,13 +85,13 @@ static void each_child(struct fib_arena *a, uint32_t word,
 void intern_ref(struct fib_arena *a, uint32_t word)
 {
 	if (!is_leaf(word))
-		intern_find(a, word)->refs++;
+		word_note(a, word)->refs++;
 }
 
 static int add(struct fib_arena *a, uint32_t hash, enum code code, const uint8_t *node,
 	       uint32_t *word)
 {
-	uint32_t at, offset;
+	uint32_t offset;
 	int r = grow(a);
 
 	if (!r)
@@ -96,73 +100,78 @@ static int add(struct fib_arena *a, uint32_t hash, enum code code, const uint8_t
 		return r;
 	memcpy(a->blocks.base + offset, node, forms.bytes[code]);
 	*word = offset | code;
-	for (at = hash & (a->cap - 1); a->table[at].refs;)
-		at = (at + 1) & (a->cap - 1);
-	a->table[at] = (struct interned){ .word = *word, .refs = 1, .hash = hash };
+	*word_note(a, *word) = (struct block_note){ .refs = 1, .hash = hash };
+	place(a, *word);
 	a->count++;
 	each_child(a, *word, intern_ref);
 	return 0;
+}
+
+static int intern(struct fib_arena *a, enum code code, const uint8_t *node, uint32_t *word)
+{
+	uint32_t hash = hash_of(a, code, node);
+
+	for (uint32_t at = hash & (a->cap - 1); a->cap && a->table[at];
+	     at = (at + 1) & (a->cap - 1)) {
+		uint32_t known = a->table[at];
+
+		if (word_note(a, known)->hash != hash || (known & CODE_MASK) != code ||
+		    memcmp(word_node(a, known), node, forms.bytes[code]) != 0)
+			continue;
+		word_note(a, known)->refs++;
+		*word = known;
+		return 0;
+	}
+	return add(a, hash, code, node, word);
 }
 
 int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *word)
 {
 	uint8_t node[NODE_BYTES_MAX];
 	enum code code = node_encode(slots, node);
-	uint32_t hash;
 
-	if (code == LEAF) {
-		*word = slots[0];
-		return 0;
-	}
-	hash = hash_of(a, code, node);
-	for (uint32_t at = hash & (a->cap - 1); a->cap && a->table[at].refs;
-	     at = (at + 1) & (a->cap - 1)) {
-		struct interned *n = &a->table[at];
-
-		if (n->hash != hash || (n->word & CODE_MASK) != code ||
-		    memcmp(word_node(a, n->word), node, forms.bytes[code]) != 0)
-			continue;
-		n->refs++;
-		*word = n->word;
-		return 0;
-	}
-	return add(a, hash, code, node, word);
+	if (code != LEAF)
+		return intern(a, code, node, word);
+	*word = slots[0];
+	return 0;
 }
 
-struct interned *intern_find(const struct fib_arena *a, uint32_t word)
+int intern_patched(struct fib_arena *a, uint32_t known, unsigned slot, uint32_t slot_word,
+		   uint32_t *word)
 {
-	uint32_t at = hash_of(a, word & CODE_MASK, word_node(a, word)) & (a->cap - 1);
+	enum code code = known & CODE_MASK;
+	uint8_t node[NODE_BYTES_MAX];
 
-	while (a->table[at].word != word)
-		at = (at + 1) & (a->cap - 1);
-	return &a->table[at];
+	memcpy(node, word_node(a, known), forms.bytes[code]);
+	if (!node_patch(code, node, slot, slot_word))
+		return -EAGAIN;
+	return intern(a, code, node, word);
 }
 
 /* Closes the gap: whatever may live in the hole without passing its home moves up. */
-static void forget(struct fib_arena *a, struct interned *n)
+static void forget(struct fib_arena *a, uint32_t word)
 {
-	uint32_t mask = a->cap - 1, hole = (uint32_t)(n - a->table);
+	uint32_t mask = a->cap - 1, hole = word_note(a, word)->hash & mask;
 
-	for (uint32_t i = (hole + 1) & mask; a->table[i].refs; i = (i + 1) & mask) {
-		if (((i - a->table[i].hash) & mask) < ((i - hole) & mask))
+	while (a->table[hole] != word)
+		hole = (hole + 1) & mask;
+	for (uint32_t i = (hole + 1) & mask; a->table[i]; i = (i + 1) & mask) {
+		uint32_t home = word_note(a, a->table[i])->hash;
+
+		if (((i - home) & mask) < ((i - hole) & mask))
 			continue;
 		a->table[hole] = a->table[i];
 		hole = i;
 	}
-	a->table[hole] = (struct interned){ 0 };
+	a->table[hole] = 0;
 	a->count--;
 }
 
 void intern_unref(struct fib_arena *a, uint32_t word)
 {
-	struct interned *n;
-
-	if (is_leaf(word))
+	if (is_leaf(word) || --word_note(a, word)->refs)
 		return;
-	n = intern_find(a, word);
-	if (--n->refs)
-		return;
-	forget(a, n);
+	forget(a, word);
 	block_retire(&a->blocks, word & NODE_MASK, block_class(forms.bytes[word & CODE_MASK]));
 	each_child(a, word, intern_unref);
 }

@@ -85,6 +85,16 @@ static inline __m256i bytes_of(const uint32_t *addrs, unsigned byte)
 				_mm256_set1_epi32(0xff));
 }
 
+static uint64_t nodes_among(const uint32_t *words, unsigned count)
+{
+	uint64_t leaves = ~0ull;
+
+	for (unsigned i = 0; i < count; i += 8)
+		leaves ^= (uint64_t)(0xff & ~_mm256_movemask_ps(_mm256_castsi256_ps(leaves_of(
+				  _mm256_loadu_si256((const __m256i *)(words + i)))))) << i;
+	return ~leaves;
+}
+
 static inline uint32_t compare(__m256i starts, uint8_t byte)
 {
 	__m256i b = _mm256_set1_epi8((char)byte);
@@ -94,13 +104,12 @@ static inline uint32_t compare(__m256i starts, uint8_t byte)
 	return ~(uint32_t)_mm256_movemask_epi8(at_most);
 }
 
-unsigned step_avx2(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
-		   unsigned count)
+static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
+		     unsigned count)
 {
 	uint32_t lines[LANES] __attribute__((aligned(32)));
 	uint32_t loads[LANES] __attribute__((aligned(32)));
 	const uint8_t *bytes = (const uint8_t *)addrs + byte;
-	unsigned leaves = 0, padded = (count + 7) & ~7u;
 
 	for (unsigned i = 0; i < count; i += 8) {
 		__m256i line = lines_of(_mm256_loadu_si256((const __m256i *)(words + i)),
@@ -126,8 +135,17 @@ unsigned step_avx2(const uint8_t *base, uint32_t *words, const uint32_t *addrs, 
 					_mm256_load_si256((const __m256i *)(loads + i)));
 
 		_mm256_storeu_si256((__m256i *)(words + i), next);
-		leaves += (unsigned)__builtin_popcount((unsigned)_mm256_movemask_ps(
-			_mm256_castsi256_ps(leaves_of(next))));
 	}
-	return padded - leaves;
+	return nodes_among(words, count);
 }
+
+static void values_one(const uint32_t *palette, uint32_t cap, const uint32_t *words,
+		       uint32_t *values, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		values[i] = __atomic_load_n(&palette[color_of(words[i])], __ATOMIC_RELAXED);
+}
+
+#include "fib/lookup_body.h"
+
+const struct lookup_body lookup_avx2 = { lookup4, lookup6 };

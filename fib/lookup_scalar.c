@@ -22,16 +22,36 @@ static uint32_t step_one(const uint8_t *base, uint32_t word, unsigned b)
 	return leaf_of(value & (forms.width[code] ? 0xffff : 0xff));
 }
 
-unsigned step_scalar(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
+static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
 		     unsigned count)
 {
-	unsigned live = 0;
+	uint64_t live = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		if (is_leaf(words[i]))
 			continue;
 		words[i] = step_one(base, words[i], addrs[i] >> 8 * byte & 0xff);
-		live += !is_leaf(words[i]);
+		live |= (uint64_t)!is_leaf(words[i]) << i;
 	}
 	return live;
 }
+
+static uint64_t nodes_among(const uint32_t *words, unsigned count)
+{
+	uint64_t nodes = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		nodes |= (uint64_t)!is_leaf(words[i]) << i;
+	return nodes;
+}
+
+static void values_one(const uint32_t *palette, uint32_t cap, const uint32_t *words,
+		       uint32_t *values, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		values[i] = __atomic_load_n(&palette[color_of(words[i])], __ATOMIC_RELAXED);
+}
+
+#include "fib/lookup_body.h"
+
+const struct lookup_body lookup_scalar = { lookup4, lookup6 };

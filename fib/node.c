@@ -10,6 +10,10 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define FORMS(X)                                      \
 	/* bytes shift stride starts values width islands */ \
 	X(HALF8,     32, 8, 6, 16, 16, 0, 0) \
@@ -68,20 +72,44 @@ struct runs {
 	uint32_t word[SLOTS];
 };
 
+/* A bit for each of the 16 slots from i on that begins a run. */
+static unsigned begins_among(const uint32_t slots[SLOTS], unsigned i)
+{
+	unsigned begins = 0;
+
+#ifdef __SSE2__
+	__m128i same[4];
+
+	for (unsigned k = 0; k < 4; k++) {
+		__m128i slot = _mm_loadu_si128((const __m128i *)(slots + i + 4 * k));
+		__m128i left = i + k ? _mm_loadu_si128((const __m128i *)(slots + i + 4 * k - 1)) :
+				       _mm_slli_si128(slot, 4);
+
+		same[k] = _mm_cmpeq_epi32(slot, left);
+	}
+	begins = 0xffff & ~(unsigned)_mm_movemask_epi8(
+				 _mm_packs_epi16(_mm_packs_epi32(same[0], same[1]),
+						 _mm_packs_epi32(same[2], same[3])));
+#else
+	for (unsigned k = 1; k < 16; k++)
+		begins |= (unsigned)(slots[i + k] != slots[i + k - 1]) << k;
+	begins |= i && slots[i] != slots[i - 1];
+#endif
+	return begins | !i;
+}
+
 static unsigned find_runs(const uint32_t slots[SLOTS], struct runs *r)
 {
 	uint32_t all = LEAF, most = 0;
 
 	r->count = 0;
-	for (unsigned i = 0; i < SLOTS; i++) {
-		r->first[r->count] = (uint8_t)i;
-		r->word[r->count] = slots[i];
-		r->count += i + 1 == SLOTS || slots[i] != slots[i + 1];
-	}
-	/* The first slot of a run was overwritten by its later ones: it is behind the run before. */
-	for (unsigned i = r->count - 1; i > 0; i--)
-		r->first[i] = (uint8_t)(r->first[i - 1] + 1);
-	r->first[0] = 0;
+	for (unsigned i = 0; i < SLOTS; i += 16)
+		for (unsigned some = begins_among(slots, i); some; some &= some - 1) {
+			unsigned first = i + (unsigned)__builtin_ctz(some);
+
+			r->first[r->count] = (uint8_t)first;
+			r->word[r->count++] = slots[first];
+		}
 	for (unsigned i = 0; i < r->count; i++) {
 		all &= r->word[i];
 		most |= r->word[i];
@@ -224,18 +252,56 @@ static uint32_t value_get(const uint8_t *at, unsigned width, unsigned i)
 	return word;
 }
 
+/* The word of the run that slot is in, and which value of its line that is. */
+static uint32_t word_at(const struct form *f, const uint8_t *node, unsigned slot, unsigned *value)
+{
+	const uint8_t *line = node + ((slot >> f->shift) << f->stride);
+	unsigned run = 0;
+
+	while (run < f->starts && line[run] > slot)
+		run++;
+	*value = !f->islands ? run : run % 2 ? run / 2 + 1 : 0;
+	return value_get(line + f->values, f->width, *value);
+}
+
 void node_decode(enum code code, const uint8_t *node, uint32_t slots[SLOTS])
 {
-	const struct form form = form_of(code), *f = &form;
+	const struct form form = form_of(code);
+	unsigned value;
 
-	for (unsigned b = 0; b < SLOTS; b++) {
-		const uint8_t *line = node + ((b >> f->shift) << f->stride);
-		unsigned run = 0;
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		slots[slot] = word_at(&form, node, slot, &value);
+}
 
-		while (run < f->starts && line[run] > b)
-			run++;
-		if (f->islands)
-			run = run % 2 ? run / 2 + 1 : 0;
-		slots[b] = value_get(line + f->values, f->width, run);
+bool node_patch(enum code code, uint8_t *node, unsigned slot, uint32_t word)
+{
+	const struct form form = form_of(code);
+	unsigned line = slot >> form.shift, first = line << form.shift;
+	unsigned last = first + (1u << form.shift) - 1, value, other;
+	uint32_t old = word_at(&form, node, slot, &value);
+
+	/* The last slot of a line is sea; and a leaf may make the last child of a node go. */
+	if (!form.islands || slot == last || is_leaf(word) || is_leaf(old))
+		return false;
+	/* An island of one slot, which is none of its neighbours before and after. */
+	for (unsigned next = slot + 1; next <= last && next <= slot + 1; next++) {
+		uint32_t beside = word_at(&form, node, next, &other);
+
+		if (beside == old || beside == word)
+			return false;
 	}
+	if (slot > 0) {
+		uint32_t beside = word_at(&form, node, slot - 1, &other);
+
+		if (beside == old || beside == word)
+			return false;
+	}
+	/* Nor the sea, of which another line may have none. */
+	for (unsigned l = 0; l < 1u << (8 - form.shift); l++)
+		if (value_get(node + (l << form.stride) + form.values, form.width, 0) == word)
+			return false;
+	if (!value)
+		return false;
+	value_put(node + (line << form.stride) + form.values, form.width, value, word);
+	return true;
 }

@@ -12,7 +12,7 @@
 
 #include <rte_rcu_qsbr.h>
 
-enum { CAP_FIRST = 16 };
+enum { CAP_FIRST = PALETTE_SMALL };
 
 static uint32_t *values(const struct palette *p, const struct blocks *b)
 {
@@ -123,8 +123,8 @@ static int grow(struct palette *p, struct blocks *b)
 	p->free = to.free;
 	p->waiting = to.waiting;
 	p->waiting_head = 0;
-	p->cap = cap;
 	/* Readers look here after they have found a color: before it is published, this is. */
+	__atomic_store_n(&p->cap, cap, __ATOMIC_RELEASE);
 	__atomic_store_n(&p->offset, to.offset, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -5,10 +5,12 @@
  *   inherit   top-down: a changed route colors the slots it has, and nodes below inherit that;
  *   encode    bottom-up: each changed node is made anew, and the word for it goes to its parent,
  *             which keeps the old one; it may fail, and then all words are put back;
- *   show      one store for the root, or one for each place of the flat array;
+ *   show      one store for the root, or one for each place of a flat root;
  *   settle    old words are given back, empty rib nodes go.
  *
- * A flat array stands for the nodes of levels 0 and 1: those are not made then.
+ * A flat root is an array by the first 16 bits, as they lie in memory, instead of nodes of levels 0
+ * and 1. For IPv6, where all that is routed is in a few of its places, these have pages by the next
+ * 8 bits, instead of nodes of level 2. Both are written in place.
  */
 #include "fib/fib_priv.h"
 
@@ -19,11 +21,31 @@
 /* Routes of a family from which, and below which, FIB_ROOT_AUTO changes its mind. */
 enum { FLAT_FROM = 32768, FLAT_UNTIL = 16384 };
 
-enum { FLAT_BYTES = (1 << 16) * 4, FLAT_LEVELS = 2 };
+enum { FLAT_BYTES = (1 << 16) * 4, PAGE_LEVEL = 2 };
 
 static uint64_t charge(uint32_t word)
 {
 	return is_leaf(word) ? 0 : forms.bytes[word & CODE_MASK];
+}
+
+static bool has_pages(const struct changes *c)
+{
+	return c->flat && c->table == &c->fib->tables[1];
+}
+
+/* The first level of nodes: above is what is flat. */
+static unsigned first_level(const struct changes *c)
+{
+	return has_pages(c) ? PAGE_LEVEL + 1 : c->flat ? PAGE_LEVEL : 0;
+}
+
+static void word_drop(struct fib_arena *a, uint32_t word)
+{
+	if (word & FLAT && !is_leaf(word))
+		block_retire(&a->blocks, word & NODE_MASK,
+			     block_class(forms.bytes[word & CODE_MASK]));
+	else
+		intern_unref(a, word);
 }
 
 void changes_note(struct changes *c, struct rib_node *n, unsigned how)
@@ -65,46 +87,93 @@ static void slots_of(const struct rib_node *n, uint32_t slots[SLOTS])
 		slots[n->kids[i].slot] = n->kids[i].word;
 }
 
-/* Where the word for a node is kept, from encode() on. */
-static uint32_t *word_of(struct changes *c, struct rib_node *n)
+/* Where the word for a node is kept, from encode_one() on. */
+static uint32_t *word_of(struct changes *c, const struct rib_node *n)
 {
-	if (!n->parent)
-		return &c->root;
-	return &rib_kid_find(n->parent, n->slot)->word;
+	return n->parent ? &n->parent->kids[n->place].word : &c->root;
 }
 
-static int encode_one(struct changes *c, struct rib_node *n)
+static void find_place(struct rib_node *n)
 {
-	uint32_t slots[SLOTS], *at = word_of(c, n), word;
-	int r;
+	if (n->parent)
+		n->place = (uint16_t)(rib_kid_find(n->parent, n->slot) - n->parent->kids);
+}
 
-	slots_of(n, slots);
-	r = intern_slots(c->fib->arena, slots, &word);
-	if (r)
-		return r;
-	if (word == *at) {
-		intern_unref(c->fib->arena, word);
-		return 0;
-	}
+static void word_change(struct changes *c, struct rib_node *n, uint32_t word)
+{
+	uint32_t *at = word_of(c, n);
+
 	n->before = *at;
 	n->changed |= CHANGED_WORD;
 	*at = word;
 	c->table->charged += charge(word) - charge(n->before);
-	if (n->parent)
-		changes_note(c, n->parent, CHANGED_BELOW);
+}
+
+/* The node that n's routes and the words below make. */
+static int make_node(struct changes *c, struct rib_node *n, uint32_t *word)
+{
+	uint32_t slots[SLOTS], known = *word_of(c, n);
+	int r;
+
+	if (n->changed == CHANGED_BELOW && !is_leaf(known) && !(known & FLAT)) {
+		r = intern_patched(c->fib->arena, known, n->below,
+				   rib_kid_find(n, n->below)->word, word);
+		if (r != -EAGAIN)
+			return r;
+	}
+	slots_of(n, slots);
+	return intern_slots(c->fib->arena, slots, word);
+}
+
+static int encode_one(struct changes *c, struct rib_node *n)
+{
+	uint32_t word;
+	int r;
+
+	find_place(n);
+	r = make_node(c, n, &word);
+	if (r)
+		return r;
+	if (word == *word_of(c, n)) {
+		intern_unref(c->fib->arena, word);
+		return 0;
+	}
+	word_change(c, n, word);
+	if (n->parent) {
+		changes_note(c, n->parent, n->parent->changed & CHANGED_BELOW ? CHANGED_MANY :
+									       CHANGED_BELOW);
+		n->parent->below = n->slot;
+	}
+	return 0;
+}
+
+static int make_page(struct changes *c, struct rib_node *n)
+{
+	uint32_t offset;
+	int r;
+
+	find_place(n);
+	if (*word_of(c, n) & FLAT)
+		return 0;
+	r = block_take(&c->fib->arena->blocks, block_class(forms.bytes[DIRECT32]), &offset);
+	if (r)
+		return r;
+	word_change(c, n, offset | FLAT | DIRECT32);
 	return 0;
 }
 
 static int encode(struct changes *c)
 {
-	for (unsigned level = LEVELS; level-- > (c->flat ? FLAT_LEVELS : 0u);)
-		for (struct rib_node *n = c->changed[level]; n; n = n->next) {
-			int r = encode_one(c, n);
+	unsigned first = first_level(c);
+	int r = 0;
 
-			if (r)
-				return r;
-		}
-	return 0;
+	for (unsigned level = LEVELS; level-- > first;)
+		for (struct rib_node *n = c->changed[level]; n && !r; n = n->next)
+			r = encode_one(c, n);
+	if (has_pages(c))
+		for (struct rib_node *n = c->changed[PAGE_LEVEL]; n && !r; n = n->next)
+			r = make_page(c, n);
+	return r;
 }
 
 /* Every changed word: put back and the new one given up, or the old one given up. */
@@ -125,7 +194,7 @@ static void settle_words(struct changes *c, bool back)
 				*at = n->before;
 			}
 			n->changed &= (uint8_t)~CHANGED_WORD;
-			intern_unref(a, word);
+			word_drop(a, word);
 		}
 }
 
@@ -135,19 +204,20 @@ static void store(uint32_t *at, uint32_t word)
 		__atomic_store_n(at, word, __ATOMIC_RELEASE);
 }
 
-/* The flat array is by the first two bytes as they lie in memory. */
-static void show_page(const struct changes *c, const struct rib_node *n)
+static uint32_t *array_at(const struct changes *c, uint32_t word)
 {
-	uint32_t *flat = (uint32_t *)(c->fib->arena->blocks.base + c->flat), slots[SLOTS];
+	return (uint32_t *)(c->fib->arena->blocks.base + (word & NODE_MASK));
+}
 
-	slots_of(n, slots);
-	for (unsigned i = 0; i < SLOTS; i++)
-		store(&flat[i << 8 | n->slot], slots[i]);
+/* Where the flat root has a level-2 node's word. */
+static uint32_t *flat_at(const struct changes *c, const struct rib_node *n)
+{
+	return &array_at(c, c->flat)[n->slot << 8 | n->parent->slot];
 }
 
 static void show_top(const struct changes *c, const struct rib_node *n)
 {
-	uint32_t *flat = (uint32_t *)(c->fib->arena->blocks.base + c->flat), colors[SLOTS];
+	uint32_t *flat = array_at(c, c->flat), colors[SLOTS];
 	unsigned kid = 0;
 
 	rib_paint(n, colors);
@@ -161,20 +231,46 @@ static void show_top(const struct changes *c, const struct rib_node *n)
 	}
 }
 
-static void show_flat(const struct changes *c)
+static void show_second(const struct changes *c, const struct rib_node *n)
 {
-	uint32_t *flat = (uint32_t *)(c->fib->arena->blocks.base + c->flat);
+	uint32_t *flat = array_at(c, c->flat), slots[SLOTS];
 
+	slots_of(n, slots);
+	for (unsigned i = 0; i < SLOTS; i++)
+		store(&flat[i << 8 | n->slot], slots[i]);
+}
+
+static void show_page(struct changes *c, const struct rib_node *n)
+{
+	uint32_t *page = array_at(c, *word_of(c, n)), slots[SLOTS];
+
+	slots_of(n, slots);
+	for (unsigned i = 0; i < SLOTS; i++)
+		store(&page[i], slots[i]);
+}
+
+/* What is reached by a word is there before the word is. */
+static void show_flat(struct changes *c)
+{
+	if (has_pages(c)) {
+		for (struct rib_node *n = c->changed[PAGE_LEVEL]; n; n = n->next)
+			if (n->changed & (CHANGED_ROUTES | CHANGED_WORD))
+				show_page(c, n);
+		for (struct rib_node *n = c->changed[PAGE_LEVEL + 1]; n; n = n->next)
+			if (n->changed & CHANGED_WORD)
+				store(&array_at(c, rib_kid_find(n->parent->parent,
+								n->parent->slot)->word)[n->slot],
+				      *word_of(c, n));
+	}
+	for (struct rib_node *n = c->changed[PAGE_LEVEL]; n; n = n->next)
+		if (n->changed & CHANGED_WORD)
+			store(flat_at(c, n), *word_of(c, n));
+	for (struct rib_node *n = c->changed[1]; n; n = n->next)
+		if (n->changed & CHANGED_ROUTES)
+			show_second(c, n);
 	for (struct rib_node *n = c->changed[0]; n; n = n->next)
 		if (n->changed & CHANGED_ROUTES)
 			show_top(c, n);
-	for (struct rib_node *n = c->changed[1]; n; n = n->next)
-		if (n->changed & CHANGED_ROUTES)
-			show_page(c, n);
-	for (struct rib_node *n = c->changed[2]; n; n = n->next)
-		if (n->changed & CHANGED_WORD)
-			store(&flat[n->slot << 8 | n->parent->slot],
-			      rib_kid_find(n->parent, n->slot)->word);
 }
 
 static bool wants_flat(const struct changes *c)
@@ -189,16 +285,16 @@ static bool wants_flat(const struct changes *c)
 	}
 }
 
-/* All of levels 0 and 1 are to be made, or shown. */
-static void note_top(struct changes *c)
+/* All that can be flat is to be made, or shown. */
+static void note_top(struct changes *c, struct rib_node *n)
 {
-	changes_note(c, c->table->rib, CHANGED_ROUTES);
-	for (unsigned i = 0; i < c->table->rib->kid_count; i++)
-		changes_note(c, c->table->rib->kids[i].node, CHANGED_ROUTES);
+	changes_note(c, n, CHANGED_ROUTES);
+	for (unsigned i = 0; i < n->kid_count && n->level < PAGE_LEVEL; i++)
+		note_top(c, n->kids[i].node);
 }
 
 /* Level 1 has no nodes under a flat array. */
-static void drop_pages(struct changes *c)
+static void drop_second(struct changes *c)
 {
 	for (unsigned i = 0; i < c->table->rib->kid_count; i++) {
 		struct rib_kid *kid = &c->table->rib->kids[i];
@@ -220,8 +316,19 @@ static void settle_flat(struct changes *c, uint32_t was, uint32_t root_was)
 	} else {
 		t->charged += FLAT_BYTES - charge(root_was);
 		intern_unref(c->fib->arena, root_was);
-		drop_pages(c);
+		drop_second(c);
 	}
+}
+
+static void drop_page(struct changes *c, struct rib_node *n)
+{
+	uint32_t page = rib_kid_find(n->parent, n->slot)->word;
+
+	if (is_leaf(page)) /* it was not made, the change having failed */
+		return;
+	store(flat_at(c, n), leaf_of(n->inherited));
+	c->table->charged -= charge(page);
+	word_drop(c->fib->arena, page);
 }
 
 static void prune(struct changes *c)
@@ -234,11 +341,13 @@ static void prune(struct changes *c)
 			n->changed = 0;
 			if (n->route_count || n->kid_count)
 				continue;
-			/* Its word is a leaf by now. */
+			/* Its word is a leaf by now; a page is one all over. */
+			if (level == PAGE_LEVEL && has_pages(c))
+				drop_page(c, n);
 			c->fib->bytes_rib -= rib_node_bytes(n);
 			rib_kid_del(parent, n->slot);
 			rib_node_destroy(n);
-			changes_note(c, parent, CHANGED_BELOW);
+			changes_note(c, parent, CHANGED_MANY);
 		}
 	if (c->changed[0])
 		c->changed[0]->changed = 0;
@@ -254,7 +363,7 @@ static int make_flat(struct changes *c)
 	c->flat = wanted ? c->table->flat : 0;
 	if (wanted == !!c->table->flat)
 		return 0;
-	note_top(c);
+	note_top(c, c->table->rib);
 	if (!wanted)
 		return 0;
 	r = block_take(b, block_class(FLAT_BYTES), &c->flat);
@@ -297,6 +406,7 @@ void changes_drop(struct changes *c)
 	settle_words(c, true);
 	if (c->flat && !c->table->flat)
 		block_retire(&c->fib->arena->blocks, c->flat, block_class(FLAT_BYTES));
+	c->flat = c->table->flat;
 }
 
 void changes_show(struct changes *c)
@@ -323,7 +433,7 @@ void changes_forget(struct changes *c)
 static void unref_words(struct fib_arena *a, struct rib_node *n)
 {
 	for (unsigned i = 0; i < n->kid_count; i++) {
-		intern_unref(a, n->kids[i].word);
+		word_drop(a, n->kids[i].word);
 		unref_words(a, n->kids[i].node);
 	}
 }

@@ -161,17 +161,24 @@ void rib_route_del(struct rib_node *n, unsigned position)
 	memmove(&n->colors[i], &n->colors[i + 1], behind * sizeof(*n->colors));
 }
 
-void rib_paint(const struct rib_node *n, uint32_t colors[SLOTS])
+void rib_paint(const struct rib_node *n, uint32_t *restrict colors)
 {
-	for (unsigned i = 0; i < SLOTS; i++)
-		colors[i] = n->inherited;
-	for (unsigned i = 0; i < n->route_count; i++) {
-		unsigned bits = 31 - (unsigned)__builtin_clz(n->positions[i]);
-		unsigned first = (n->positions[i] & ~(1u << bits)) << (8 - bits);
-		uint32_t color = n->colors[i] & ~RIB_MARKED;
+	const uint16_t *positions = n->positions;
+	const uint32_t *route_colors = n->colors, inherited = n->inherited;
+	unsigned count = n->route_count;
 
-		for (unsigned slot = first; slot < first + (256u >> bits); slot++)
-			colors[slot] = color;
+	for (unsigned i = 0; i < SLOTS; i++)
+		colors[i] = inherited;
+	for (unsigned i = 0; i < count; i++) {
+		unsigned bits = 31 - (unsigned)__builtin_clz(positions[i]);
+		uint32_t *to = &colors[(positions[i] & ~(1u << bits)) << (8 - bits)];
+		uint32_t color = route_colors[i] & ~RIB_MARKED;
+
+		if (bits == 8)
+			*to = color;
+		else
+			for (uint32_t *end = to + (256u >> bits); to < end; to += 2)
+				to[0] = to[1] = color;
 	}
 }
 

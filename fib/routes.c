@@ -102,42 +102,58 @@ int fib_sweep(struct fib *fib, fib_route_fn *fn, void *arg)
 	return r ? r : (int)e.count;
 }
 
-/* Counts nodes below a word that no walk with this mark has met. own: who refers to the node if no
- * other table and no other place of this one does. */
-static void walk(struct fib_arena *a, uint32_t word, uint32_t own, struct fib_stats *stats)
-{
-	uint32_t slots[SLOTS], last = 0;
-	struct interned *n;
+/* Which nodes were met, a bit each; NULL when memory is short: they count each time. */
+struct met {
+	const struct fib_arena *arena;
+	uint64_t *bits;
+};
 
-	if (is_leaf(word))
+static bool met_before(struct met *met, uint32_t word)
+{
+	uint32_t i = word >> BLOCK_SHIFT;
+	bool before;
+
+	if (!met->bits)
+		return false;
+	before = met->bits[i / 64] >> i % 64 & 1;
+	met->bits[i / 64] |= 1ull << i % 64;
+	return before;
+}
+
+/* Counts the nodes below a word. own: who refers to the node if no other table and no other place
+ * of this one does. */
+static void walk(struct met *met, uint32_t word, uint32_t own, struct fib_stats *stats)
+{
+	const struct fib_arena *a = met->arena;
+	uint32_t slots[SLOTS], last = 0;
+
+	if (is_leaf(word) || met_before(met, word))
 		return;
-	n = intern_find(a, word);
-	if (n->seen == a->walk)
-		return;
-	n->seen = a->walk;
 	stats->bytes_lookup += forms.bytes[word & CODE_MASK];
-	if (n->refs > own)
+	if (!(word & FLAT) && word_note(a, word)->refs > own)
 		stats->bytes_shared += forms.bytes[word & CODE_MASK];
 	if (forms.width[word & CODE_MASK] != 2)
 		return;
 	node_decode(word & CODE_MASK, word_node(a, word), slots);
 	for (unsigned i = 0; i < SLOTS; last = slots[i++])
 		if (slots[i] != last)
-			walk(a, slots[i], 2, stats); /* this node and the rib */
+			walk(met, slots[i], word & FLAT ? 1 : 2, stats); /* this node and the rib */
 }
 
-static void walk_flat(const struct fib *fib, const struct table *t, struct fib_stats *stats)
+static void walk_flat(struct met *met, const struct fib *fib, const struct table *t,
+		      struct fib_stats *stats)
 {
 	const uint32_t *flat = (const uint32_t *)(fib->base + t->flat);
 
 	stats->bytes_lookup += (1 << 16) * sizeof(*flat);
 	for (unsigned i = 0; i < 1 << 16; i++)
-		walk(fib->arena, flat[i], 1, stats);
+		walk(met, flat[i], 1, stats);
 }
 
 void fib_stats(const struct fib *fib, struct fib_stats *stats)
 {
 	uint64_t palette = fib->palette.cap * sizeof(uint32_t);
+	struct met met = { .arena = fib->arena };
 
 	*stats = (struct fib_stats){ .routes4 = fib->tables[0].routes,
 				     .routes6 = fib->tables[1].routes,
@@ -145,10 +161,11 @@ void fib_stats(const struct fib *fib, struct fib_stats *stats)
 						  palette_bytes_rib(&fib->palette),
 				     .bytes_lookup = palette,
 				     .bytes = fib_bytes(fib) };
-	fib->arena->walk++;
+	met.bits = calloc((fib->arena->blocks.top >> BLOCK_SHIFT) / 64 + 1, sizeof(*met.bits));
 	for (unsigned i = 0; i < 2; i++)
 		if (fib->tables[i].flat)
-			walk_flat(fib, &fib->tables[i], stats);
+			walk_flat(&met, fib, &fib->tables[i], stats);
 		else
-			walk(fib->arena, fib->root[i], 1, stats);
+			walk(&met, fib->root[i], 1, stats);
+	free(met.bits);
 }
