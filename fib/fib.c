@@ -103,7 +103,8 @@ static struct rib_node *kid_make(struct changes *c, struct rib_node *parent, uns
 		return NULL;
 	}
 	c->fib->bytes_rib += rib_node_bytes(kid) + rib_node_bytes(parent) - before;
-	changes_note(c, kid, CHANGED_MANY);
+	/* A shorter route may have changed before, what it colors is shown with its kids. */
+	changes_note(c, kid, CHANGED_ROUTES);
 	return kid;
 }
 
