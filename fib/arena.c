@@ -14,7 +14,8 @@
 
 #include <rte_rcu_qsbr.h>
 
-/* The first step is small, so that small arenas are; then whole huge pages. */
+/* The first step is small, so that small arenas are; then whole huge pages, which is why the first
+ * ends where one begins. */
 #define STEP_FIRST (64u << 10)
 #define STEP       (2u << 20)
 #define SLACK      64 /* readers load 4 bytes where only 1 is theirs */
@@ -55,16 +56,17 @@ int blocks_init(struct blocks *b, const struct fib_arena_conf *conf)
 	*b = (struct blocks){ .max_bytes = max,
 			      .reserved = RTE_MIN(2 * max + STEP, FIB_ARENA_BYTES_MAX),
 			      .qsbr = conf->qsbr };
+	b->reserved -= STEP - STEP_FIRST; /* a first step and whole ones */
 	p = reserve(b->reserved + STEP);
 	if (!p)
 		return -ENOMEM;
-	b->base = RTE_PTR_ALIGN_CEIL(p, STEP);
+	b->base = (uint8_t *)RTE_PTR_ALIGN_CEIL(p + STEP_FIRST, STEP) - STEP_FIRST;
 	if (b->base > p)
 		munmap(p, (size_t)(b->base - p));
 	if (b->base < p + STEP)
 		munmap(b->base + b->reserved, (size_t)(p + STEP - b->base));
 	/* Only the usable part can become huge pages. */
-	madvise(b->base, b->reserved, MADV_HUGEPAGE);
+	madvise(b->base + STEP_FIRST, b->reserved - STEP_FIRST, MADV_HUGEPAGE);
 	b->notes = reserve(notes_bytes(b->reserved));
 	if (!b->notes || map(b, STEP_FIRST) < 0) {
 		blocks_fini(b);
@@ -125,8 +127,8 @@ static void reclaim(struct blocks *b, uint32_t most)
 
 static int map_until(struct blocks *b, uint64_t end)
 {
-	uint64_t mapped = end + SLACK <= STEP_FIRST ? STEP_FIRST :
-						      RTE_ALIGN_CEIL(end + SLACK, (uint64_t)STEP);
+	uint64_t beyond = end + SLACK > STEP_FIRST ? end + SLACK - STEP_FIRST : 0;
+	uint64_t mapped = STEP_FIRST + RTE_ALIGN_CEIL(beyond, (uint64_t)STEP);
 
 	if (mapped > b->reserved)
 		return -ENOSPC;

@@ -215,6 +215,81 @@ static void settle(struct fib *fib, struct fib_change *changes, size_t n)
 	}
 }
 
+/* New values of a batch, each with a use of its own until the batch is done. */
+struct fresh {
+	uint32_t *values;
+	size_t count, cap;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void fresh_unique(struct fresh *f)
+{
+	size_t kept = 0;
+
+	qsort(f->values, f->count, sizeof(*f->values), by_value);
+	for (size_t i = 0; i < f->count; i++)
+		if (!i || f->values[i] != f->values[i - 1])
+			f->values[kept++] = f->values[i];
+	f->count = kept;
+}
+
+static int fresh_add(struct fresh *f, uint32_t value)
+{
+	if (f->count == f->cap)
+		fresh_unique(f);
+	if (2 * f->count >= f->cap) {
+		size_t cap = f->cap ? 2 * f->cap : 1024;
+		uint32_t *values = realloc(f->values, cap * sizeof(*values));
+
+		if (!values)
+			return -ENOMEM;
+		f->values = values;
+		f->cap = cap;
+	}
+	f->values[f->count++] = value;
+	return 0;
+}
+
+/* Colors for the new values, by value and not by who is first: see palette.c. */
+static int fresh_take(struct fresh *f, struct fib *fib, const struct fib_change *changes, size_t n)
+{
+	struct blocks *b = &fib->arena->blocks;
+	uint32_t color;
+	int r = 0;
+
+	*f = (struct fresh){ 0 };
+	for (size_t i = 0; i < n && !r && n > 1; i++)
+		if (changes[i].value <= FIB_VALUE_MAX &&
+		    palette_color(&fib->palette, b, changes[i].value) == COLOR_MISS)
+			r = fresh_add(f, changes[i].value);
+	if (!r)
+		fresh_unique(f);
+	for (size_t i = 0; i < f->count; i++) {
+		if (!r)
+			r = palette_get(&fib->palette, b, f->values[i], &color);
+		if (r) {
+			f->count = i;
+			break;
+		}
+	}
+	return r;
+}
+
+static void fresh_put(struct fresh *f, struct fib *fib)
+{
+	struct blocks *b = &fib->arena->blocks;
+
+	for (size_t i = 0; i < f->count; i++)
+		palette_put(&fib->palette, b, palette_color(&fib->palette, b, f->values[i]));
+	free(f->values);
+}
+
 static int prepare(struct changes c[2])
 {
 	int r = changes_prepare(&c[0]);
@@ -231,8 +306,9 @@ int fib_apply(struct fib *fib, struct fib_change *changes, size_t n, size_t *bad
 {
 	struct changes c[2] = { { .fib = fib, .table = &fib->tables[0] },
 				{ .fib = fib, .table = &fib->tables[1] } };
+	struct fresh fresh;
 	size_t done;
-	int r = 0;
+	int r = fresh_take(&fresh, fib, changes, n);
 
 	for (done = 0; done < n && !r; done += !r) {
 		struct fib_change *ch = &changes[done];
@@ -257,6 +333,7 @@ int fib_apply(struct fib *fib, struct fib_change *changes, size_t n, size_t *bad
 			changes_show(&c[i]);
 		settle(fib, changes, n);
 	}
+	fresh_put(&fresh, fib);
 	blocks_seal(&fib->arena->blocks);
 	return r;
 }

@@ -166,6 +166,8 @@ int palette_init(struct palette *p, struct blocks *b);
 void palette_fini(struct palette *p, struct blocks *b);
 /* Counts one more use. *color: 1 or more. */
 int palette_get(struct palette *p, struct blocks *b, uint32_t value, uint32_t *color);
+/* COLOR_MISS: no route has it. */
+uint32_t palette_color(const struct palette *p, const struct blocks *b, uint32_t value);
 void palette_put(struct palette *p, struct blocks *b, uint32_t color); /* COLOR_MISS allowed */
 uint32_t palette_value(const struct palette *p, const struct blocks *b, uint32_t color);
 uint64_t palette_bytes_rib(const struct palette *p);
@@ -273,6 +275,9 @@ void changes_show(struct changes *c);
 /* The caller has set the rib back: so does what was derived in it. */
 void changes_forget(struct changes *c);
 void table_clear(struct fib *fib, struct table *t); /* no reader has it any more */
+
+/* A value of any width is loaded as 4 bytes, from where it is. */
+typedef uint32_t loose_u32 __attribute__((aligned(1), may_alias));
 
 /* lookup_body.h, compiled for a kind of vectors: bursts of up to LANES. */
 enum { LANES = 64 };

@@ -129,7 +129,7 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 					     _mm256_load_si256((const __m256i *)(loads + i))));
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
-		loads[i] = *(const uint32_t *)(base + loads[i]);
+		loads[i] = *(const loose_u32 *)(base + loads[i]);
 	for (unsigned i = 0; i < count; i += 8) {
 		__m256i next = words_of(_mm256_loadu_si256((const __m256i *)(words + i)),
 					_mm256_load_si256((const __m256i *)(loads + i)));

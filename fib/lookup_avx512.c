@@ -148,7 +148,7 @@ static inline uint64_t finish(const uint8_t *base, uint32_t *words, const uint32
 					     _mm512_load_si512(loads + i), narrow));
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
-		loads[i] = *(const uint32_t *)(base + loads[i]);
+		loads[i] = *(const loose_u32 *)(base + loads[i]);
 	for (unsigned i = 0; i < count; i += 16) {
 		__m512i next = words_of(_mm512_loadu_si512(words + i),
 					_mm512_load_si512(loads + i), narrow);

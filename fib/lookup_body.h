@@ -25,26 +25,21 @@
 /* A burst on its way. addrs are 4 bytes of each address, in memory order: those of the levels
  * 4 i to 4 i + 3. lane[k]: whose word k is, once `packed`. */
 struct burst {
+	uint32_t words[LANES] __attribute__((aligned(64)));
+	uint32_t addrs[LANES] __attribute__((aligned(64)));
+	uint32_t found[LANES] __attribute__((aligned(64)));
+	uint8_t lane[LANES];
 	const uint8_t *base;
 	const uint8_t *dst;
 	unsigned addr_len;
 	unsigned count;
 	uint64_t live; /* a bit for each word that is a node */
 	bool packed;
-	uint32_t words[LANES], addrs[LANES], found[LANES];
-	uint8_t lane[LANES];
 };
 
 static inline uint32_t word_load(const uint32_t *at)
 {
 	return __atomic_load_n(at, __ATOMIC_ACQUIRE);
-}
-
-static inline uint32_t flat_load(const uint8_t *base, uint32_t root, uint32_t addr)
-{
-	const uint32_t *flat = (const uint32_t *)(base + (root & NODE_MASK));
-
-	return word_load(&flat[addr & 0xffff]);
 }
 
 static inline void load_addrs(struct burst *b, unsigned level)
@@ -95,16 +90,26 @@ static void walk(struct burst *b, unsigned level)
 		keep(b);
 }
 
+static inline const uint32_t *flat_of(const uint8_t *base, uint32_t root)
+{
+	return (const uint32_t *)(base + (root & NODE_MASK));
+}
+
 /* All of one table: the root is read once. */
 static unsigned start_one(struct burst *b, uint32_t root)
 {
+	const uint32_t *flat = flat_of(b->base, root), *addrs = b->addrs;
+	uint32_t *words = b->words;
+	unsigned count = b->count;
+
 	if (!(root & FLAT)) {
-		for (unsigned i = 0; i < b->count; i++)
-			b->words[i] = root;
+		for (unsigned i = 0; i < count; i++)
+			words[i] = root;
 		return 0;
 	}
-	for (unsigned i = 0; i < b->count; i++)
-		b->words[i] = flat_load(b->base, root, b->addrs[i]);
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < count; i++)
+		words[i] = word_load(&flat[addrs[i] & 0xffff]);
 	return 2;
 }
 
@@ -118,7 +123,7 @@ static unsigned start_mixed(struct burst *b, const struct fib *const *fibs, unsi
 	for (unsigned i = 0; i < b->count; i++) {
 		uint32_t root = word_load(&fibs[i]->root[table]);
 
-		b->words[i] = root & FLAT ? flat_load(b->base, root, b->addrs[i]) : root;
+		b->words[i] = root & FLAT ? word_load(&flat_of(b->base, root)[b->addrs[i] & 0xffff]) : root;
 		words[nodes] = root;
 		addrs[nodes] = b->addrs[i];
 		lane[nodes] = (uint8_t)i;
@@ -188,7 +193,8 @@ static inline void lookup_burst(const struct fib *const *fibs, const uint8_t *ds
 	burst_init(&b, fibs[0]->base, dst, addr_len, n);
 	level = one ? start_one(&b, word_load(&fibs[0]->root[table])) :
 		      start_mixed(&b, fibs, table);
-	b.live = nodes_among(b.words, n);
+	/* Of IPv6, most may end at the root; of IPv4 few, and the first step tells. */
+	b.live = addr_len == 4 ? ~0ull >> (LANES - n) : nodes_among(b.words, n);
 	walk(&b, level);
 	found = b.packed ? b.found : b.words;
 	if (!one) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values become colors, numbered from 1 in the order in which the table first uses them: tables
- * that differ only in values have the same colors, and most tables so few that 8 bits hold one. A
+ * Values become colors, numbered from 1 in the order in which the table first uses them, those of a
+ * batch by value: so tables have the same colors that differ only in what their values are, or in
+ * which routes have which, and most have so few that 8 bits hold one. A
  * color whose last route went is not used again before every reader has been quiescent.
  */
 #include "fib/fib_priv.h"
@@ -158,6 +159,11 @@ static void reclaim(struct palette *p, struct blocks *b)
 		p->count--;
 		set_free(p, r->offset);
 	}
+}
+
+uint32_t palette_color(const struct palette *p, const struct blocks *b, uint32_t value)
+{
+	return *hash_find(p, b, value);
 }
 
 static uint32_t take_lowest(struct palette *p)
