@@ -5,7 +5,7 @@ import time
 
 from perf import proc
 from perf.api import ApiError, all_ready, is_clone
-from perf.lab import SRC, LabError, say
+from perf.lab import SRC, Lab, LabError, say
 from perf.rows import row
 
 ROUNDS = 5
@@ -125,5 +125,6 @@ def image_rows(lab, image, accel):
     return found + of("memory", "MB", memory["clone"], memory["cold"], *targets)
 
 
-def run(lab, accel):
-    return [r for image in IMAGES for r in image_rows(lab, image, accel)]
+def run(accel):
+    with Lab() as lab:
+        return [r for image in IMAGES for r in image_rows(lab, image, accel)]

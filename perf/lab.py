@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An instance of Weft of its own to measure: built first, and gone afterwards, whatever happens."""
+"""What is measured: a build, and an instance of Weft of its own that is gone afterwards, whatever
+happens."""
 import os
 import pathlib
 import shutil

@@ -5,7 +5,7 @@ import statistics
 import time
 
 from perf import grid, vnets
-from perf.lab import LabError, say
+from perf.lab import Lab, LabError, say
 from perf.rows import row
 
 ROWS = COLUMNS = 10
@@ -55,6 +55,7 @@ def vnet_rows(lab, accel):
             row(case, "frames that crossed", f"of {sent}", 0, target="weft <= 0")]
 
 
-def run(lab, accel):
-    lab.images("frr")
-    return grid_rows(lab, accel) + vnet_rows(lab, accel)
+def run(accel):
+    with Lab() as lab:
+        lab.images("frr")
+        return grid_rows(lab, accel) + vnet_rows(lab, accel)
