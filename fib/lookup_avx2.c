@@ -105,7 +105,7 @@ static inline uint32_t compare(__m256i starts, uint8_t byte)
 }
 
 static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
-		     unsigned count)
+		     unsigned count, bool far)
 {
 	uint32_t lines[LANES] __attribute__((aligned(32)));
 	uint32_t loads[LANES] __attribute__((aligned(32)));
@@ -119,6 +119,8 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 		_mm256_store_si256((__m256i *)(loads + i),
 				   _mm256_and_si256(line, _mm256_set1_epi32((int)NODE_MASK)));
 	}
+	for (unsigned i = 0; i < count && far; i++)
+		_mm_prefetch((const char *)(base + loads[i]), _MM_HINT_T0);
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
 		loads[i] = compare(*(const __m256i *)(base + loads[i]), bytes[4 * i]);

@@ -161,13 +161,15 @@ static inline uint64_t finish(const uint8_t *base, uint32_t *words, const uint32
 }
 
 static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
-		     unsigned count)
+		     unsigned count, bool far)
 {
 	uint32_t lines[LANES] __attribute__((aligned(64)));
 	uint32_t keys[LANES] __attribute__((aligned(64)));
 	uint32_t loads[LANES] __attribute__((aligned(64)));
 	struct burst_forms have = begin(words, addrs, byte, count, lines, keys, loads);
 
+	for (unsigned i = 0; i < count && far; i++)
+		_mm_prefetch((const char *)(base + loads[i]), _MM_HINT_T0);
 	if (have.lines)
 		compare(base, keys, loads, count);
 	return have.wide ? finish(base, words, lines, loads, count, false) :

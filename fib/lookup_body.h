@@ -4,9 +4,10 @@
  * defined before
  *
  *   static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs,
- *                        unsigned byte, unsigned count)
+ *                        unsigned byte, unsigned count, bool far)
  *     takes each of `count` words that is a node one step, by the byte of its address; the arrays
- *     are padded with leaves to a multiple of 16; returns a bit for each that is a node still
+ *     are padded with leaves to a multiple of 16; returns a bit for each that is a node still;
+ *     far: nodes are expected to be in no cache near
  *   static uint64_t nodes_among(const uint32_t *words, unsigned count)
  *     that, without a step
  *   static void values_one(const uint32_t *palette, uint32_t cap, const uint32_t *words,
@@ -35,6 +36,7 @@ struct burst {
 	unsigned count;
 	uint64_t live; /* a bit for each word that is a node */
 	bool packed;
+	bool far; /* of many tables */
 };
 
 static inline uint32_t word_load(const uint32_t *at)
@@ -84,7 +86,7 @@ static void walk(struct burst *b, unsigned level)
 			pack(b);
 		if (level % 4 == 0 && level)
 			load_addrs(b, level);
-		b->live = step(b->base, b->words, b->addrs, level % 4, b->count);
+		b->live = step(b->base, b->words, b->addrs, level % 4, b->count, b->far);
 	}
 	if (b->packed)
 		keep(b);
@@ -134,7 +136,7 @@ static unsigned start_mixed(struct burst *b, const struct fib *const *fibs, unsi
 	for (unsigned i = nodes; i % 16; i++)
 		words[i] = leaf_of(COLOR_MISS);
 	for (unsigned level = 0; level < 2 && nodes; level++)
-		step(b->base, words, addrs, level, nodes);
+		step(b->base, words, addrs, level, nodes, true);
 	for (unsigned k = 0; k < nodes; k++)
 		b->words[lane[k]] = words[k];
 	return 2;
@@ -191,6 +193,7 @@ static inline void lookup_burst(const struct fib *const *fibs, const uint8_t *ds
 	struct burst b;
 
 	burst_init(&b, fibs[0]->base, dst, addr_len, n);
+	b.far = !one;
 	level = one ? start_one(&b, word_load(&fibs[0]->root[table])) :
 		      start_mixed(&b, fibs, table);
 	/* Of IPv6, most may end at the root; of IPv4 few, and the first step tells. */

@@ -23,7 +23,7 @@ static uint32_t step_one(const uint8_t *base, uint32_t word, unsigned b)
 }
 
 static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
-		     unsigned count)
+		     unsigned count, bool far)
 {
 	uint64_t live = 0;
 
