@@ -159,6 +159,8 @@ static bool form_fits(const struct runs *r, enum code code)
 	const struct form form = form_of(code), *f = &form;
 	unsigned from = 0, to;
 
+	if (!f->islands && f->shift == 8)
+		return r->count <= values_max(f);
 	for (unsigned line = 0; line < 1u << (8 - f->shift); line++, from = to) {
 		if (from == r->count)
 			from--;
@@ -169,7 +171,7 @@ static bool form_fits(const struct runs *r, enum code code)
 	return true;
 }
 
-static void value_put(uint8_t *at, unsigned width, unsigned i, uint32_t word)
+static inline void value_put(uint8_t *at, unsigned width, unsigned i, uint32_t word)
 {
 	uint32_t color = color_of(word);
 
@@ -209,6 +211,19 @@ static void put_line(const struct runs *r, unsigned from, unsigned to, const str
 	}
 }
 
+/* A loop for each width, for the compiler to vectorise. */
+static void put_direct(const uint32_t slots[SLOTS], unsigned width, uint8_t *node)
+{
+	if (width == 0)
+		for (unsigned i = 0; i < SLOTS; i++)
+			value_put(node, 0, i, slots[i]);
+	else if (width == 1)
+		for (unsigned i = 0; i < SLOTS; i++)
+			value_put(node, 1, i, slots[i]);
+	else
+		memcpy(node, slots, SLOTS * sizeof(*slots));
+}
+
 enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node)
 {
 	struct runs r;
@@ -223,8 +238,7 @@ enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node)
 		code++;
 	form = form_of(*code);
 	if (!f->starts) {
-		for (unsigned i = 0; i < SLOTS; i++)
-			value_put(node, width, i, slots[i]);
+		put_direct(slots, width, node);
 		return *code;
 	}
 	memset(node, 0, f->bytes);
