@@ -97,6 +97,11 @@ static inline const uint32_t *flat_of(const uint8_t *base, uint32_t root)
 	return (const uint32_t *)(base + (root & NODE_MASK));
 }
 
+static inline uint32_t flat_load(const uint32_t *flat, uint32_t addr)
+{
+	return word_load(&flat[addr & 0xffff]);
+}
+
 /* All of one table: the root is read once. */
 static unsigned start_one(struct burst *b, uint32_t root)
 {
@@ -111,7 +116,7 @@ static unsigned start_one(struct burst *b, uint32_t root)
 	}
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
-		words[i] = word_load(&flat[addrs[i] & 0xffff]);
+		words[i] = flat_load(flat, addrs[i]);
 	return 2;
 }
 
@@ -125,7 +130,7 @@ static unsigned start_mixed(struct burst *b, const struct fib *const *fibs, unsi
 	for (unsigned i = 0; i < b->count; i++) {
 		uint32_t root = word_load(&fibs[i]->root[table]);
 
-		b->words[i] = root & FLAT ? word_load(&flat_of(b->base, root)[b->addrs[i] & 0xffff]) : root;
+		b->words[i] = root & FLAT ? flat_load(flat_of(b->base, root), b->addrs[i]) : root;
 		words[nodes] = root;
 		addrs[nodes] = b->addrs[i];
 		lane[nodes] = (uint8_t)i;

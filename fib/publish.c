@@ -8,38 +8,26 @@
  *   show      one store for the root, or one for each place of a flat root;
  *   settle    old words are given back, empty rib nodes go.
  *
- * A flat root is an array by the first 16 bits, as they lie in memory, instead of nodes of levels 0
- * and 1. For IPv6, where all that is routed is in a few of its places, these have pages by the next
- * 8 bits, instead of nodes of level 2. Both are written in place.
+ * flat.c has what is different under a flat root.
  */
-#include "fib/fib_priv.h"
+#include "fib/publish_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Routes of a family from which, and below which, FIB_ROOT_AUTO changes its mind. */
-enum { FLAT_FROM = 32768, FLAT_UNTIL = 16384 };
-
-enum { FLAT_BYTES = (1 << 16) * 4, PAGE_LEVEL = 2 };
-
-static uint64_t charge(uint32_t word)
+uint64_t word_charge(uint32_t word)
 {
 	return is_leaf(word) ? 0 : forms.bytes[word & CODE_MASK];
-}
-
-static bool has_pages(const struct changes *c)
-{
-	return c->flat && c->table == &c->fib->tables[1];
 }
 
 /* The first level of nodes: above is what is flat. */
 static unsigned first_level(const struct changes *c)
 {
-	return has_pages(c) ? PAGE_LEVEL + 1 : c->flat ? PAGE_LEVEL : 0;
+	return flat_has_pages(c) ? PAGE_LEVEL + 1 : c->flat ? PAGE_LEVEL : 0;
 }
 
-static void word_drop(struct fib_arena *a, uint32_t word)
+void word_drop(struct fib_arena *a, uint32_t word)
 {
 	if (word & FLAT && !is_leaf(word))
 		block_retire(&a->blocks, word & NODE_MASK,
@@ -78,7 +66,7 @@ static void inherit(struct changes *c)
 }
 
 /* The words of the node's slots: its routes', and those of its kids. */
-static void slots_of(const struct rib_node *n, uint32_t slots[SLOTS])
+void slots_of(const struct rib_node *n, uint32_t slots[SLOTS])
 {
 	rib_paint(n, slots);
 	for (unsigned i = 0; i < SLOTS; i++)
@@ -88,25 +76,25 @@ static void slots_of(const struct rib_node *n, uint32_t slots[SLOTS])
 }
 
 /* Where the word for a node is kept, from encode_one() on. */
-static uint32_t *word_of(struct changes *c, const struct rib_node *n)
+uint32_t *word_of(struct changes *c, const struct rib_node *n)
 {
 	return n->parent ? &n->parent->kids[n->place].word : &c->root;
 }
 
-static void find_place(struct rib_node *n)
+void rib_place_find(struct rib_node *n)
 {
 	if (n->parent)
 		n->place = (uint16_t)(rib_kid_find(n->parent, n->slot) - n->parent->kids);
 }
 
-static void word_change(struct changes *c, struct rib_node *n, uint32_t word)
+void word_change(struct changes *c, struct rib_node *n, uint32_t word)
 {
 	uint32_t *at = word_of(c, n);
 
 	n->before = *at;
 	n->changed |= CHANGED_WORD;
 	*at = word;
-	c->table->charged += charge(word) - charge(n->before);
+	c->table->charged += word_charge(word) - word_charge(n->before);
 }
 
 /* The node that n's routes and the words below make. */
@@ -130,7 +118,7 @@ static int encode_one(struct changes *c, struct rib_node *n)
 	uint32_t word;
 	int r;
 
-	find_place(n);
+	rib_place_find(n);
 	r = make_node(c, n, &word);
 	if (r)
 		return r;
@@ -147,21 +135,6 @@ static int encode_one(struct changes *c, struct rib_node *n)
 	return 0;
 }
 
-static int make_page(struct changes *c, struct rib_node *n)
-{
-	uint32_t offset;
-	int r;
-
-	find_place(n);
-	if (*word_of(c, n) & FLAT)
-		return 0;
-	r = block_take(&c->fib->arena->blocks, block_class(forms.bytes[DIRECT32]), &offset);
-	if (r)
-		return r;
-	word_change(c, n, offset | FLAT | DIRECT32);
-	return 0;
-}
-
 static int encode(struct changes *c)
 {
 	unsigned first = first_level(c);
@@ -170,9 +143,9 @@ static int encode(struct changes *c)
 	for (unsigned level = LEVELS; level-- > first;)
 		for (struct rib_node *n = c->changed[level]; n && !r; n = n->next)
 			r = encode_one(c, n);
-	if (has_pages(c))
+	if (flat_has_pages(c))
 		for (struct rib_node *n = c->changed[PAGE_LEVEL]; n && !r; n = n->next)
-			r = make_page(c, n);
+			r = flat_make_page(c, n);
 	return r;
 }
 
@@ -190,145 +163,12 @@ static void settle_words(struct changes *c, bool back)
 			at = word_of(c, n);
 			word = back ? *at : n->before;
 			if (back) {
-				c->table->charged += charge(n->before) - charge(*at);
+				c->table->charged += word_charge(n->before) - word_charge(*at);
 				*at = n->before;
 			}
 			n->changed &= (uint8_t)~CHANGED_WORD;
 			word_drop(a, word);
 		}
-}
-
-static void store(uint32_t *at, uint32_t word)
-{
-	if (*at != word)
-		__atomic_store_n(at, word, __ATOMIC_RELEASE);
-}
-
-static uint32_t *array_at(const struct changes *c, uint32_t word)
-{
-	return (uint32_t *)(c->fib->arena->blocks.base + (word & NODE_MASK));
-}
-
-/* Where the flat root has a level-2 node's word. */
-static uint32_t *flat_at(const struct changes *c, const struct rib_node *n)
-{
-	return &array_at(c, c->flat)[n->slot << 8 | n->parent->slot];
-}
-
-static void show_top(const struct changes *c, const struct rib_node *n)
-{
-	uint32_t *flat = array_at(c, c->flat), colors[SLOTS];
-	unsigned kid = 0;
-
-	rib_paint(n, colors);
-	for (unsigned slot = 0; slot < SLOTS; slot++) {
-		if (kid < n->kid_count && n->kids[kid].slot == slot) {
-			kid++;
-			continue;
-		}
-		for (unsigned i = 0; i < SLOTS; i++)
-			store(&flat[i << 8 | slot], leaf_of(colors[slot]));
-	}
-}
-
-static void show_second(const struct changes *c, const struct rib_node *n)
-{
-	uint32_t *flat = array_at(c, c->flat), slots[SLOTS];
-
-	slots_of(n, slots);
-	for (unsigned i = 0; i < SLOTS; i++)
-		store(&flat[i << 8 | n->slot], slots[i]);
-}
-
-static void show_page(struct changes *c, const struct rib_node *n)
-{
-	uint32_t *page = array_at(c, *word_of(c, n)), slots[SLOTS];
-
-	slots_of(n, slots);
-	for (unsigned i = 0; i < SLOTS; i++)
-		store(&page[i], slots[i]);
-}
-
-/* What is reached by a word is there before the word is. */
-static void show_flat(struct changes *c)
-{
-	if (has_pages(c)) {
-		for (struct rib_node *n = c->changed[PAGE_LEVEL]; n; n = n->next)
-			if (n->changed & (CHANGED_ROUTES | CHANGED_WORD))
-				show_page(c, n);
-		for (struct rib_node *n = c->changed[PAGE_LEVEL + 1]; n; n = n->next)
-			if (n->changed & CHANGED_WORD)
-				store(&array_at(c, rib_kid_find(n->parent->parent,
-								n->parent->slot)->word)[n->slot],
-				      *word_of(c, n));
-	}
-	for (struct rib_node *n = c->changed[PAGE_LEVEL]; n; n = n->next)
-		if (n->changed & CHANGED_WORD)
-			store(flat_at(c, n), *word_of(c, n));
-	for (struct rib_node *n = c->changed[1]; n; n = n->next)
-		if (n->changed & CHANGED_ROUTES)
-			show_second(c, n);
-	for (struct rib_node *n = c->changed[0]; n; n = n->next)
-		if (n->changed & CHANGED_ROUTES)
-			show_top(c, n);
-}
-
-static bool wants_flat(const struct changes *c)
-{
-	switch (c->fib->root_kind) {
-	case FIB_ROOT_SHARED:
-		return false;
-	case FIB_ROOT_FLAT:
-		return c->table->routes > 0;
-	default:
-		return c->table->routes >= (c->table->flat ? FLAT_UNTIL : FLAT_FROM);
-	}
-}
-
-/* All that can be flat is to be made, or shown. */
-static void note_top(struct changes *c, struct rib_node *n)
-{
-	changes_note(c, n, CHANGED_ROUTES);
-	for (unsigned i = 0; i < n->kid_count && n->level < PAGE_LEVEL; i++)
-		note_top(c, n->kids[i].node);
-}
-
-/* Level 1 has no nodes under a flat array. */
-static void drop_second(struct changes *c)
-{
-	for (unsigned i = 0; i < c->table->rib->kid_count; i++) {
-		struct rib_kid *kid = &c->table->rib->kids[i];
-
-		c->table->charged -= charge(kid->word);
-		intern_unref(c->fib->arena, kid->word);
-		kid->word = leaf_of(COLOR_MISS);
-	}
-}
-
-/* A flat array came or went: what it stands for instead of, or what stands instead of it. */
-static void settle_flat(struct changes *c, uint32_t was, uint32_t root_was)
-{
-	struct table *t = c->table;
-
-	if (was) {
-		block_retire(&c->fib->arena->blocks, was, block_class(FLAT_BYTES));
-		t->charged -= FLAT_BYTES;
-	} else {
-		t->charged += FLAT_BYTES - charge(root_was);
-		intern_unref(c->fib->arena, root_was);
-		drop_second(c);
-	}
-}
-
-static void drop_page(struct changes *c, struct rib_node *n)
-{
-	uint32_t page = rib_kid_find(n->parent, n->slot)->word;
-
-	if (is_leaf(page)) /* it was not made, the change having failed */
-		return;
-	store(flat_at(c, n), leaf_of(n->inherited));
-	c->table->charged -= charge(page);
-	word_drop(c->fib->arena, page);
 }
 
 static void prune(struct changes *c)
@@ -342,8 +182,8 @@ static void prune(struct changes *c)
 			if (n->route_count || n->kid_count)
 				continue;
 			/* Its word is a leaf by now; a page is one all over. */
-			if (level == PAGE_LEVEL && has_pages(c))
-				drop_page(c, n);
+			if (level == PAGE_LEVEL && flat_has_pages(c))
+				flat_drop_page(c, n);
 			c->fib->bytes_rib -= rib_node_bytes(n);
 			rib_kid_del(parent, n->slot);
 			rib_node_destroy(n);
@@ -352,25 +192,6 @@ static void prune(struct changes *c)
 	if (c->changed[0])
 		c->changed[0]->changed = 0;
 	memset(c->changed, 0, sizeof(c->changed));
-}
-
-static int make_flat(struct changes *c)
-{
-	struct blocks *b = &c->fib->arena->blocks;
-	bool wanted = wants_flat(c);
-	int r;
-
-	c->flat = wanted ? c->table->flat : 0;
-	if (wanted == !!c->table->flat)
-		return 0;
-	note_top(c, c->table->rib);
-	if (!wanted)
-		return 0;
-	r = block_take(b, block_class(FLAT_BYTES), &c->flat);
-	if (r)
-		return c->fib->root_kind == FIB_ROOT_AUTO ? 0 : r;
-	memset(b->base + c->flat, 0, FLAT_BYTES);
-	return 0;
 }
 
 static bool too_big(const struct changes *c)
@@ -389,7 +210,7 @@ int changes_prepare(struct changes *c)
 	int r;
 
 	inherit(c);
-	r = make_flat(c);
+	r = flat_prepare(c);
 	if (r)
 		return r;
 	c->root = root & FLAT ? leaf_of(COLOR_MISS) : root;
@@ -415,11 +236,11 @@ void changes_show(struct changes *c)
 	uint32_t was = c->table->flat;
 
 	if (c->flat)
-		show_flat(c);
-	store(root, c->flat ? c->flat | FLAT : c->root);
+		flat_show(c);
+	word_show(root, c->flat ? c->flat | FLAT : c->root);
 	c->table->flat = c->flat;
 	if (was != c->flat)
-		settle_flat(c, was, root_was);
+		flat_settle(c, was, root_was);
 	settle_words(c, false);
 	prune(c);
 }
