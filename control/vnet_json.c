@@ -145,10 +145,12 @@ static json_t *fibs_json(const struct node *n, const struct buf *stats)
 	while (next_record(&r, DP_FIB_GET, 0, &s, sizeof(s)))
 		if (s.node == n->id)
 			json_array_append_new(
-				fibs, json_pack("{s:I, s:I, s:I, s:I}", "table",
+				fibs, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "table",
 						(json_int_t)router_table(n->router, s.id), "ipv4",
 						(json_int_t)s.routes4, "ipv6", (json_int_t)s.routes6, "bytes",
-						(json_int_t)s.bytes));
+						(json_int_t)s.bytes, "lookup_bytes",
+						(json_int_t)s.lookup, "shared_bytes",
+						(json_int_t)s.shared));
 	return fibs;
 }
 

@@ -280,7 +280,9 @@ struct dp_fib_stats {
 	uint32_t id;
 	uint32_t node;
 	uint32_t routes4, routes6;
-	uint64_t bytes;
+	uint64_t bytes;  /* that it would take if it shared nothing */
+	uint64_t lookup; /* of them, what packets look at; each part once */
+	uint64_t shared; /* of that, what other FIBs have too */
 };
 
 #endif

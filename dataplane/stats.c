@@ -78,4 +78,6 @@ void stats_fib(const struct vfib *fib, struct dp_fib_stats *out)
 	out->routes4 = s.routes4;
 	out->routes6 = s.routes6;
 	out->bytes = s.bytes;
+	out->lookup = s.bytes_lookup;
+	out->shared = s.bytes_shared;
 }
