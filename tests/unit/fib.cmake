@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-weft_unit(fib random DEPS fib)
-weft_unit(fib limits DEPS fib)
-weft_unit(fib readers DEPS fib)
+foreach(test limits random readers)
+  weft_unit(fib ${test} DEPS fib)
+endforeach()
 
 if(DEFINED ENV{WEFT_DATA})
   set(data "$ENV{WEFT_DATA}")
