@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(test limits random readers)
+foreach(test edges exhaustive limits random readers)
   weft_unit(fib ${test} DEPS fib)
 endforeach()
 
