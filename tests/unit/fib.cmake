@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(test edges exhaustive lanes limits random readers runs sharing widths)
+foreach(test edges exhaustive lanes limits memory random readers retire runs sharing widths)
   weft_unit(fib ${test} DEPS fib)
 endforeach()
 
