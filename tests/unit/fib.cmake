@@ -3,6 +3,13 @@ foreach(test edges exhaustive lanes limits memory random readers retire runs sha
   weft_unit(fib ${test} DEPS fib)
 endforeach()
 
+# The calls of the library go to functions of the test.
+set(wraps "")
+foreach(function malloc calloc realloc aligned_alloc mmap mprotect)
+  list(APPEND wraps "-Wl,--wrap=${function}")
+endforeach()
+weft_unit(fib nomem DEPS fib LINK ${wraps})
+
 if(DEFINED ENV{WEFT_DATA})
   set(data "$ENV{WEFT_DATA}")
 else()
