@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Full real tables, against binary searches per length; prints speed and memory. */
-#include "tests/unit/fib/oracle.h"
-#include "tests/unit/test.h"
+/*
+ * Full real tables, against DPDK's: at both ends of every route and next to them, and at random;
+ * then after many changes. Prints speed and memory, which decide nothing.
+ */
+#include "tests/unit/fib/peer.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUTES_MAX = 2000000, LOOKUPS = 1 << 20, BURST = 64, SKIP = 77 };
+enum { ROUTES_MAX = 1 << 20, RANDOM = 1 << 20, CHANGES = 100000, BATCH = 500, BURST = 64 };
 
-static struct fib_route *routes;
-static unsigned count, addr_len;
+enum { SKIP = 77 };
 
-static int by_len_addr(const void *a, const void *b)
-{
-	const struct fib_route *x = a, *y = b;
+enum { SHARED, FLAT, TABLES }; /* with shared nodes and with a flat root, in one arena */
 
-	return x->len != y->len ? x->len - y->len : memcmp(x->addr, y->addr, 16);
-}
+static unsigned family;
+static struct oracle o; /* what is in all of them */
+static struct fib_arena *arena;
+static struct fib *tables[TABLES];
+static struct peer peer;
 
-static void path_of(unsigned family, char *path, size_t size)
+static void path_of(unsigned fam, char *path, size_t size)
 {
 	const char *dir = getenv("WEFT_DATA");
 
-	snprintf(path, size, "%s/bgp%u-full.txt.xz", dir ? dir : ".", family);
+	snprintf(path, size, "%s/bgp%u-full.txt.xz", dir ? dir : ".", fam);
 }
 
-static void load(unsigned family)
+static void read_routes(void)
 {
 	char path[4096], command[4200], prefix[64];
 	unsigned len, value;
@@ -39,34 +38,15 @@ static void load(unsigned family)
 	snprintf(command, sizeof(command), "xz -dc '%s'", path);
 	f = popen(command, "r");
 	assert_non_null(f);
-	for (count = 0; fscanf(f, " %63[^/]/%u %*u %u %*u", prefix, &len, &value) == 3; count++) {
-		struct fib_route *r = &routes[count];
+	while (fscanf(f, " %63[^/]/%u %*u %u %*u", prefix, &len, &value) == 3) {
+		uint8_t addr[16] = { 0 };
 
-		assert_true(count < ROUTES_MAX);
-		*r = (struct fib_route){ .family = (uint8_t)family, .len = (uint8_t)len,
-					 .value = value };
-		assert_int_equal(inet_pton(family == 4 ? AF_INET : AF_INET6, prefix, r->addr), 1);
+		assert_true(o.count < ROUTES_MAX);
+		assert_int_equal(inet_pton(family == 4 ? AF_INET : AF_INET6, prefix, addr), 1);
+		oracle_set(&o, family, addr, len, value);
 	}
 	assert_int_equal(pclose(f), 0);
-	addr_len = family == 4 ? 4 : 16;
-	qsort(routes, count, sizeof(*routes), by_len_addr);
-}
-
-static uint32_t expect(const uint8_t *addr)
-{
-	struct fib_route key = { 0 };
-
-	memcpy(key.addr, addr, addr_len);
-	for (unsigned len = addr_len * 8 + 1; len-- > 0;) {
-		const struct fib_route *r;
-
-		oracle_mask(key.addr, addr_len, len);
-		key.len = (uint8_t)len;
-		r = bsearch(&key, routes, count, sizeof(*routes), by_len_addr);
-		if (r)
-			return r->value;
-	}
-	return FIB_MISS;
+	assert_true(o.count > 100000);
 }
 
 static double now(void)
@@ -77,102 +57,225 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* A random address of a random route. */
-static void random_dst(uint8_t dst[16])
+static void compare(uint8_t (*dst)[16], unsigned n)
 {
-	const struct fib_route *r = &routes[(unsigned)random() % count];
+	uint32_t want[LOOKUP_MAX], is[LOOKUP_MAX];
 
-	for (unsigned i = 0; i < addr_len; i++)
-		dst[i] = (uint8_t)random();
-	for (unsigned bit = 0; bit < r->len; bit++) {
-		uint8_t mask = (uint8_t)(0x80u >> bit % 8);
-
-		dst[bit / 8] = (uint8_t)((dst[bit / 8] & ~mask) | (r->addr[bit / 8] & mask));
+	peer_lookup(&peer, dst, want, n);
+	for (unsigned t = 0; t < TABLES; t++) {
+		lookup_in(tables[t], family, (const uint8_t(*)[16])dst, is, n);
+		for (unsigned i = 0; i < n; i++)
+			if (is[i] != want[i])
+				fail_msg("table %u, %s: is %u, the peer says %u, the oracle %u", t,
+					 addr_name(dst[i], family), is[i], want[i],
+					 oracle_lookup(&o, family, dst[i]));
 	}
 }
 
-static uint8_t dst6[LOOKUPS][16];
-static uint32_t dst4[LOOKUPS], values[LOOKUPS];
+/* The four addresses at the ends of each route, on both sides. */
+static void compare_ends(void)
+{
+	uint8_t dst[LOOKUP_MAX][16];
+	unsigned n = 0;
 
-static double lookup_all(const struct fib *fib)
+	for (uint32_t i = 0; i < o.count; i++) {
+		const struct fib_route *r = &o.routes[i];
+
+		for (unsigned k = 0; k < 4; k++, n++) {
+			memcpy(dst[n], r->addr, 16);
+			if (k & 1)
+				addr_last(dst[n], family, r->len);
+			if (k & 2)
+				addr_step(dst[n], family, k & 1);
+		}
+		if (n == LOOKUP_MAX || i + 1 == o.count) {
+			compare(dst, n);
+			n = 0;
+		}
+	}
+}
+
+/* An address anywhere, or in a route. */
+static void random_dst(uint8_t dst[16], bool anywhere)
+{
+	const struct fib_route *r = &o.routes[rnd(o.count ? o.count : 1)];
+
+	for (unsigned b = 0; b < 16; b++)
+		dst[b] = (uint8_t)rnd(256);
+	if (family == 6)
+		dst[0] = (uint8_t)(0x20 | (dst[0] & 0x1f)); /* global unicast */
+	if (anywhere || !o.count)
+		return;
+	for (unsigned bit = 0; bit < r->len; bit++)
+		if (addr_bit(dst, bit) != addr_bit(r->addr, bit))
+			addr_flip(dst, bit);
+}
+
+static void compare_random(void)
+{
+	uint8_t dst[LOOKUP_MAX][16];
+
+	for (unsigned i = 0; i < 2 * RANDOM; i += LOOKUP_MAX) {
+		for (unsigned k = 0; k < LOOKUP_MAX; k++)
+			random_dst(dst[k], k % 2);
+		compare(dst, LOOKUP_MAX);
+	}
+}
+
+static void change_all(struct fib_change *c, unsigned n)
+{
+	for (unsigned t = 0; t < TABLES; t++)
+		assert_int_equal(fib_apply(tables[t], c, n, NULL), 0);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t old = c[i].value == FIB_MISS ?
+				       oracle_del(&o, family, c[i].addr, c[i].len) :
+				       oracle_set(&o, family, c[i].addr, c[i].len, c[i].value);
+
+		assert_int_equal(c[i].old, old);
+		if (c[i].value != FIB_MISS || old != FIB_MISS)
+			peer_change(&peer, &c[i]);
+	}
+}
+
+/* As routers do it: routes go, come back, change their next hop; and more specific ones come. */
+static void churn(void)
+{
+	struct fib_change c[BATCH];
+
+	for (unsigned made = 0, n; made < CHANGES; made += n) {
+		n = 1 + rnd(BATCH);
+		for (unsigned i = 0; i < n; i++) {
+			c[i] = change_of(&o.routes[rnd(o.count)]);
+			switch (rnd(4)) {
+			case 0:
+				c[i].value = FIB_MISS;
+				break;
+			case 1:
+				c[i].value = rnd(60);
+				break;
+			default:
+				c[i].len += (uint8_t)rnd(addr_bits(family) - c[i].len + 1);
+				if (c[i].len > 64 && rnd(16)) /* the peer's take many MB */
+					c[i].len = 64;
+				random_dst(c[i].addr, false);
+				addr_mask(c[i].addr, c[i].len);
+				c[i].value = rnd(60);
+			}
+		}
+		change_all(c, n);
+	}
+}
+
+static double lookups_per_second(const struct fib *fib)
 {
 	const struct fib *fibs[BURST];
-	double start;
+	static uint8_t dst[1 << 16][16];
+	uint32_t values[BURST];
+	double best = 1e9;
 
 	for (unsigned i = 0; i < BURST; i++)
 		fibs[i] = fib;
-	start = now();
-	for (unsigned i = 0; i < LOOKUPS; i += BURST)
-		if (addr_len == 4)
-			fib_lookup4_bulk(fibs, dst4 + i, values + i, BURST);
-		else
-			fib_lookup6_bulk(fibs, (const uint8_t(*)[16])dst6 + i, values + i, BURST);
-	return now() - start;
+	for (unsigned i = 0; i < 1 << 16; i++)
+		random_dst(dst[i], false);
+	for (unsigned round = 0; round < 5; round++) {
+		double start = now();
+
+		for (unsigned i = 0; i < 1 << 16; i += BURST)
+			lookup_as_is(fibs, family, (const uint8_t(*)[16])dst + i, values, BURST);
+		start = now() - start;
+		best = start < best ? start : best;
+	}
+	return (1 << 16) / best;
 }
 
-static void check(const struct fib *fib, unsigned stride)
+static void load_all(void)
 {
-	lookup_all(fib);
-	for (unsigned i = 0; i < LOOKUPS; i += stride)
-		assert_int_equal(values[i], expect(dst6[i]));
+	static const char *const names[] = { "shared", "flat" };
+
+	arena = arena_new(NULL);
+	for (unsigned t = 0; t < TABLES; t++) {
+		uint64_t before = arena_stats(arena).bytes_used;
+		struct fib_stats stats;
+		double start;
+
+		tables[t] = fib_new(arena, t == FLAT ? FIB_ROOT_FLAT : FIB_ROOT_SHARED);
+		start = now();
+		load(tables[t], o.routes, o.count);
+		start = now() - start;
+		stats = table_stats(tables[t]);
+		assert_int_equal(stats.routes4 + stats.routes6, o.count);
+		print_message("IPv%u, %u routes, root %s: lookup %.2f MB (%.2f more), rib %.1f MB, "
+			      "%.2f M routes/s, %.0f M lookups/s\n",
+			      family, o.count, names[t], (double)stats.bytes_lookup / 1e6,
+			      (double)(arena_stats(arena).bytes_used - before) / 1e6,
+			      (double)stats.bytes_rib / 1e6, o.count / start / 1e6,
+			      lookups_per_second(tables[t]) / 1e6);
+	}
+	peer_open(&peer, family);
+	for (uint32_t i = 0; i < o.count; i++) {
+		struct fib_change c = change_of(&o.routes[i]);
+
+		peer_change(&peer, &c);
+	}
 }
 
-static void one_table(unsigned family)
+/* Every second route goes, in batches. */
+static void delete_half(void)
 {
-	struct fib_conf conf = { .arena = test_arena(), .max_routes = ROUTES_MAX };
-	struct fib_stats stats;
-	struct fib *fib;
-	double start, set, best = 1e9;
-	unsigned all;
+	struct fib_change c[BATCH];
+	unsigned n = 0;
 
-	load(family);
-	assert_true(count > 100000);
-	assert_int_equal(fib_create(&conf, &fib), 0);
-	start = now();
-	for (unsigned i = 0; i < count; i++)
-		assert_int_equal(fib_route_set(fib, family, routes[i].addr, routes[i].len,
-					       routes[i].value, NULL), 0);
-	set = now() - start;
-	fib_stats(fib, &stats);
-	assert_int_equal(family == 4 ? stats.routes4 : stats.routes6, count);
-	for (unsigned i = 0; i < LOOKUPS; i++) {
-		random_dst(dst6[i]);
-		memcpy(&dst4[i], dst6[i], 4);
+	for (uint32_t i = o.count; i > 0; i -= i > 1 ? 2 : 1) {
+		c[n] = change_of(&o.routes[i - 1]);
+		c[n++].value = FIB_MISS;
+		if (n < BATCH && i > 2)
+			continue;
+		change_all(c, n);
+		n = 0;
 	}
-	check(fib, 16);
-	for (unsigned i = 0; i < 5; i++) {
-		double t = lookup_all(fib);
+}
 
-		best = t < best ? t : best;
+static void one_family(unsigned fam)
+{
+	uint8_t dst[LOOKUP_MAX][16];
+
+	family = fam;
+	oracle_free(&o);
+	rnd_seed(family);
+	read_routes();
+	load_all();
+	compare_ends();
+	compare_random();
+	churn();
+	compare_ends();
+	compare_random();
+	delete_half();
+	compare_random();
+	for (unsigned t = 0; t < TABLES; t++) {
+		expect_routes(tables[t], &o);
+		wipe(tables[t]);
 	}
-	print_message("IPv%u: %u routes, %.1f MB, %.2f M sets/s, %.1f M lookups/s\n", family, count,
-		      (double)stats.bytes / 1e6, count / set / 1e6, LOOKUPS / best / 1e6);
-
-	/* Every second route goes; what it covered falls back to what is left. */
-	all = count;
-	count = 0;
-	for (unsigned i = 0; i < all; i++)
-		if (i % 2)
-			assert_int_equal(fib_route_del(fib, family, routes[i].addr, routes[i].len,
-						       NULL), 0);
-		else
-			routes[count++] = routes[i];
-	check(fib, 16);
-	fib_mark(fib);
-	assert_int_equal(fib_sweep(fib, NULL, NULL), count);
-	count = 0;
-	check(fib, 1);
-	fib_destroy(fib);
+	oracle_free(&o);
+	for (unsigned i = 0; i < LOOKUP_MAX; i++)
+		random_dst(dst[i], true);
+	for (unsigned t = 0; t < TABLES; t++) {
+		expect(tables[t], &o, family, (const uint8_t(*)[16])dst, LOOKUP_MAX);
+		fib_destroy(tables[t]);
+	}
+	assert_int_equal(arena_stats(arena).bytes_used, 0);
+	assert_int_equal(arena_stats(arena).nodes, 0);
+	fib_arena_destroy(arena);
+	peer_close(&peer);
 }
 
 static void full_ip4(void **state)
 {
-	one_table(4);
+	one_family(4);
 }
 
 static void full_ip6(void **state)
 {
-	one_table(6);
+	one_family(6);
 }
 
 int main(void)
@@ -182,20 +285,17 @@ int main(void)
 		cmocka_unit_test(full_ip6),
 	};
 	char path[4096];
-	int r;
 
-	for (unsigned family = 4; family <= 6; family += 2) {
-		path_of(family, path, sizeof(path));
+	for (unsigned fam = 4; fam <= 6; fam += 2) {
+		path_of(fam, path, sizeof(path));
 		if (access(path, R_OK) < 0) {
 			printf("skipped: no data: %s\n", path);
 			return SKIP;
 		}
 	}
-	srandom(1);
-	routes = calloc(ROUTES_MAX, sizeof(*routes));
-	if (!routes)
+	if (!peer_init()) {
+		printf("DPDK does not start\n");
 		return 1;
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	free(routes);
-	return r;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
