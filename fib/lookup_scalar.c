@@ -16,9 +16,11 @@ static uint32_t step_one(const uint8_t *base, uint32_t word, unsigned b)
 		run += line[i] > b;
 	if (forms.islands[code])
 		run = run % 2 ? run / 2 + 1 : 0;
-	memcpy(&value, line + forms.values[code] + (run << forms.width[code]), sizeof(value));
+	line += forms.values[code] + (run << forms.width[code]);
+	/* A word may be of a page, which is written in place. */
 	if (forms.width[code] == 2)
-		return value;
+		return __atomic_load_n((const uint32_t *)line, __ATOMIC_ACQUIRE);
+	memcpy(&value, line, sizeof(value));
 	return leaf_of(value & (forms.width[code] ? 0xffff : 0xff));
 }
 

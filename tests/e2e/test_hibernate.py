@@ -209,8 +209,7 @@ def test_the_engine_is_killed_while_hibernated(weft):
     weft.run("hibernate", "red")
     old = weft.engine_pid()
     kill(old)
-    await_true("another engine", 30, lambda: weft.json("version")["weftd"]["engine"] and
-               weft.engine_pid() != old)
+    await_true("another engine", 30, lambda: weft.engine_pid() not in (None, old))
     flush_neighbours("red")
     weft.await_ping("red", "h1", H2, seconds=10)
     weft.run("resume", "red")

@@ -91,7 +91,9 @@ class Weft:
         return self.json("version")["weftd"]["pid"]
 
     def engine_pid(self):
-        return self.json("version")["weftd"]["engine"]["pid"]
+        """None: there is none at the moment."""
+        engine = self.json("version")["weftd"]["engine"]
+        return engine and engine["pid"]
 
 
 def alive(pid):
