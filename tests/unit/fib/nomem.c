@@ -3,6 +3,7 @@
  * Every allocation fails once, or from then on for good: what fails says -ENOMEM and has changed
  * nothing, and goes well when there is memory again.
  */
+#include "tests/unit/fib/check.h"
 #include "tests/unit/fib/image.h"
 #include "tests/unit/fib/wrap.h"
 
@@ -171,9 +172,11 @@ static unsigned every_failure(plan_fn *fn, enum fib_root root, unsigned seed, un
 			assert_true(hit);
 			assert_int_equal(r, -ENOMEM);
 			image_expect(&before);
+			check_arena(w.arena, &w.fib, 1);
 			assert_int_equal(do_it(&w), 0);
 		}
 		expect_done(&w);
+		check_arena(w.arena, &w.fib, 1);
 		image_free(&before);
 		world_free(&w);
 	}
@@ -318,6 +321,7 @@ static void growing_each(enum fib_root root)
 		}
 	}
 	expect_done(&w);
+	check_arena(w.arena, &w.fib, 1);
 	print_message("%u failures on the way to %u routes\n", failures, w.o.count);
 	assert_true(failures > w.o.count);
 	world_free(&w);

@@ -5,7 +5,7 @@
  * the table answers like one that was built from its routes at once, and takes as much memory:
  * exactly as much, if it never had many values.
  */
-#include "tests/unit/fib/fixture.h"
+#include "tests/unit/fib/check.h"
 
 #include <errno.h>
 
@@ -269,6 +269,7 @@ static void stream(enum fib_root in, uint32_t values)
 		else
 			one_by_one(1 + rnd(12), deletes);
 		expect_routes(fib, &o);
+		check_arena(arena, &fib, 1);
 		expect_as_built_anew(1);
 		assert_int_equal(arena_stats(scratch).bytes_used, 0);
 		assert_int_equal(arena_stats(scratch).nodes, 0);
@@ -324,6 +325,7 @@ static void big_table(enum fib_root in)
 		}
 		assert_int_equal(fib_apply(fib, changes, n, NULL), 0);
 		expect_routes(fib, &o);
+		check_arena(arena, &fib, 1);
 		expect_as_built_anew(40);
 	}
 	finish();

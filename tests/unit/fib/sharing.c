@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many tables in one arena: what they have in common is there once, and none feels another. */
-#include "tests/unit/fib/fixture.h"
+#include "tests/unit/fib/check.h"
 
 enum { TABLES = 26, COMMON = 8000, PLACES = 70000 };
 
@@ -140,6 +140,54 @@ static void a_little_different_costs_little(void **state)
 	free(routes);
 }
 
+/* Of the first n routes, and of longer ones in them. */
+static void random_changes(struct fib *fib, struct oracle *o, unsigned n)
+{
+	for (unsigned k = 0; k < 60; k++) {
+		struct fib_route r = routes[rnd(n)];
+
+		if (rnd(2))
+			r.len += (uint8_t)rnd(addr_bits(r.family) - r.len + 1);
+		r.value = rnd(6);
+		if (oracle_find(o, r.family, r.addr, r.len) && rnd(4)) {
+			del(fib, r.family, r.addr, r.len);
+			oracle_del(o, r.family, r.addr, r.len);
+		} else {
+			set(fib, r.family, r.addr, r.len, r.value);
+			oracle_set(o, r.family, r.addr, r.len, r.value);
+		}
+	}
+}
+
+/* However a table came to its routes, another one of the same has all its nodes. */
+static void history_does_not_matter(void **state)
+{
+	static const uint8_t keep[16] = { 0xe0 };
+	struct fib_arena *arena = arena_new(NULL);
+	struct fib *fib = fib_new(arena, FIB_ROOT_SHARED), *anew;
+	struct oracle o = { 0 };
+
+	make_routes(COMMON);
+	for (uint32_t i = 0; i < 6; i++) /* so that values are numbered once and for all */
+		oracle_set(&o, 4, keep, 10 + i, i);
+	load(fib, o.routes, o.count);
+	for (unsigned round = 0; round < scaled(800); round++) {
+		uint32_t nodes;
+
+		random_changes(fib, &o, 40);
+		nodes = arena_stats(arena).nodes;
+		anew = fib_new(arena, FIB_ROOT_SHARED);
+		load(anew, o.routes, o.count);
+		assert_int_equal(arena_stats(arena).nodes, nodes);
+		fib_destroy(anew);
+		assert_int_equal(arena_stats(arena).nodes, nodes);
+	}
+	oracle_free(&o);
+	fib_destroy(fib);
+	fib_arena_destroy(arena);
+	free(routes);
+}
+
 static void shared_bytes(void **state)
 {
 	static const uint8_t a[16] = { 10, 1, 1 }, b[16] = { 10, 9, 1 };
@@ -235,6 +283,8 @@ static void no_table_feels_another(void **state)
 	for (unsigned round = 0; round < scaled(160); round++) {
 		change_one(rnd(TABLES));
 		expect_mixed();
+		if (round % 8 == 0)
+			check_arena(arena, tables, TABLES);
 	}
 	for (unsigned t = 0; t < TABLES; t++)
 		expect_routes(tables[t], &oracles[t]);
@@ -277,12 +327,14 @@ static void one_part_in_very_many_places(void **state)
 	load(fib, all, 2 * n);
 	for (unsigned i = 0; i < 2 * n; i++)
 		assert_int_equal(lookup_one(fib, 6, all[i].addr), all[i].value);
+	check_arena(arena, &fib, 1);
 	for (unsigned i = 0; i < 2 * n; i += 2) /* what is below is as before */
 		all[i].value = FIB_MISS;
 	load(fib, all, 2 * n);
 	for (unsigned i = 0; i < 2 * n; i++)
 		assert_int_equal(lookup_one(fib, 6, all[i].addr), i % 2 ? 5 : FIB_MISS);
 	assert_int_equal(table_stats(fib).routes6, n);
+	check_arena(arena, &fib, 1);
 	fib_destroy(fib);
 	assert_int_equal(arena_stats(arena).bytes_used, 0);
 	assert_int_equal(arena_stats(arena).nodes, 0);
@@ -295,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alike_tables_cost_nothing),
 		cmocka_unit_test(a_little_different_costs_little),
+		cmocka_unit_test(history_does_not_matter),
 		cmocka_unit_test(shared_bytes),
 		cmocka_unit_test(no_table_feels_another),
 		cmocka_unit_test(one_part_in_very_many_places),
