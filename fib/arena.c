@@ -52,11 +52,12 @@ int blocks_init(struct blocks *b, const struct fib_arena_conf *conf)
 	uint64_t max = conf->max_bytes ? conf->max_bytes : FIB_ARENA_BYTES_MAX;
 	uint8_t *p;
 
-	/* Blocks that wait for readers are not counted: space for as much again, if there is. */
+	/* A first step and whole ones. Blocks that wait for readers are not counted: space for as
+	 * much again, if there is. */
 	*b = (struct blocks){ .max_bytes = max,
-			      .reserved = RTE_MIN(2 * max + STEP, FIB_ARENA_BYTES_MAX),
+			      .reserved = RTE_MIN(RTE_ALIGN_CEIL(2 * max, (uint64_t)STEP),
+						  FIB_ARENA_BYTES_MAX - STEP) + STEP_FIRST,
 			      .qsbr = conf->qsbr };
-	b->reserved -= STEP - STEP_FIRST; /* a first step and whole ones */
 	p = reserve(b->reserved + STEP);
 	if (!p)
 		return -ENOMEM;

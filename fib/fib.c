@@ -130,9 +130,9 @@ static int edit_add(struct changes *c, const struct fib_change *ch, uint32_t col
 		return -ENOMEM;
 	before = rib_node_bytes(n);
 	r = rib_route_add(n, rib_position(ch->addr, ch->len), color);
-	c->fib->bytes_rib += rib_node_bytes(n) - before;
 	if (r)
 		return r;
+	c->fib->bytes_rib += rib_node_bytes(n) - before;
 	c->table->routes++;
 	changes_note(c, n, CHANGED_ROUTES);
 	return 0;
@@ -140,7 +140,10 @@ static int edit_add(struct changes *c, const struct fib_change *ch, uint32_t col
 
 static void edit_del(struct changes *c, struct rib_node *n, const struct fib_change *ch)
 {
+	uint64_t before = rib_node_bytes(n);
+
 	rib_route_del(n, rib_position(ch->addr, ch->len));
+	c->fib->bytes_rib -= before - rib_node_bytes(n);
 	c->table->routes--;
 	changes_note(c, n, CHANGED_ROUTES);
 }

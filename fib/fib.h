@@ -129,7 +129,9 @@ int fib_sweep(struct fib *fib, fib_route_fn *fn, void *arg);
 
 struct fib_stats {
 	uint32_t routes4, routes6;
-	uint64_t bytes;        /* what max_bytes limits: rib + lookup if nothing were shared */
+	/* What max_bytes limits: rib + lookup if nothing were shared. It follows from the routes
+	 * alone; room that arrays keep for more comes on top, at most as much again. */
+	uint64_t bytes;
 	uint64_t bytes_rib;    /* the writer's side */
 	uint64_t bytes_lookup; /* what readers walk, each part once */
 	uint64_t bytes_shared; /* of bytes_lookup: in other tables, or in several places of this one */

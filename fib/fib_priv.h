@@ -154,7 +154,8 @@ enum { PALETTE_SMALL = 64 };
 struct palette {
 	uint32_t offset; /* of the values by color, in the arena: what readers use */
 	uint32_t cap;    /* for readers, too */
-	uint32_t count;  /* colors in use, COLOR_MISS too */
+	uint32_t count;  /* colors that are not free, COLOR_MISS too */
+	uint32_t used;   /* those of routes */
 	uint32_t *refs;  /* by color */
 	uint32_t *hash;  /* 2 * cap places: color by value; 0: empty */
 	uint64_t *free;  /* bitmap of cap colors */
@@ -170,6 +171,8 @@ int palette_get(struct palette *p, struct blocks *b, uint32_t value, uint32_t *c
 uint32_t palette_color(const struct palette *p, const struct blocks *b, uint32_t value);
 void palette_put(struct palette *p, struct blocks *b, uint32_t color); /* COLOR_MISS allowed */
 uint32_t palette_value(const struct palette *p, const struct blocks *b, uint32_t color);
+/* Of the colors that routes have, readers' values or the rest; without room for more. */
+uint64_t palette_bytes_lookup(const struct palette *p);
 uint64_t palette_bytes_rib(const struct palette *p);
 
 /*
@@ -200,7 +203,8 @@ enum { CHANGED_ROUTES = 1, CHANGED_BELOW = 2, CHANGED_MANY = 4, CHANGED_WORD = 8
 
 struct rib_node *rib_node_create(struct rib_node *parent, unsigned slot);
 void rib_node_destroy(struct rib_node *node); /* and all below; the words are given back before */
-uint64_t rib_node_bytes(const struct rib_node *node);
+uint64_t rib_node_bytes(const struct rib_node *node); /* without room for more */
+void rib_node_trim(struct rib_node *node);
 struct rib_kid *rib_kid_find(const struct rib_node *node, unsigned slot);
 int rib_kid_add(struct rib_node *node, struct rib_node *kid, uint32_t word);
 void rib_kid_del(struct rib_node *node, unsigned slot);
@@ -252,7 +256,7 @@ struct fib {
 static inline uint64_t fib_bytes(const struct fib *fib)
 {
 	return sizeof(*fib) + fib->bytes_rib + palette_bytes_rib(&fib->palette) +
-	       fib->palette.cap * sizeof(uint32_t) + fib->tables[0].charged +
+	       palette_bytes_lookup(&fib->palette) + fib->tables[0].charged +
 	       fib->tables[1].charged;
 }
 

@@ -191,6 +191,7 @@ int palette_get(struct palette *p, struct blocks *b, uint32_t value, uint32_t *c
 		}
 		*color = take_lowest(p);
 		p->count++;
+		p->used++;
 		values(p, b)[*color] = value;
 		hash_add(p, b, *color);
 	} else {
@@ -204,6 +205,7 @@ void palette_put(struct palette *p, struct blocks *b, uint32_t color)
 {
 	if (color == COLOR_MISS || --p->refs[color])
 		return;
+	p->used--;
 	hash_del(p, b, color);
 	p->waiting[(p->waiting_head + p->waiting_count++) & (p->cap - 1)] = (struct retired){
 		.token = b->qsbr ? rte_rcu_qsbr_start(b->qsbr) : 0, .offset = color
@@ -215,8 +217,13 @@ uint32_t palette_value(const struct palette *p, const struct blocks *b, uint32_t
 	return values(p, b)[color];
 }
 
+uint64_t palette_bytes_lookup(const struct palette *p)
+{
+	return (uint64_t)p->used * sizeof(uint32_t);
+}
+
 uint64_t palette_bytes_rib(const struct palette *p)
 {
-	return p->cap * (uint64_t)(sizeof(*p->refs) + 2 * sizeof(*p->hash) + sizeof(*p->waiting)) +
-	       (p->cap + 63) / 64 * sizeof(*p->free);
+	return (uint64_t)p->used *
+	       (sizeof(*p->refs) + 2 * sizeof(*p->hash) + sizeof(*p->waiting));
 }

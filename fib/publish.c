@@ -179,14 +179,16 @@ static void prune(struct changes *c)
 
 			next = n->next;
 			n->changed = 0;
+			rib_node_trim(n);
 			if (n->route_count || n->kid_count)
 				continue;
 			/* Its word is a leaf by now; a page is one all over. */
 			if (level == PAGE_LEVEL && flat_has_pages(c))
 				flat_drop_page(c, n);
-			c->fib->bytes_rib -= rib_node_bytes(n);
+			c->fib->bytes_rib -= rib_node_bytes(n) + rib_node_bytes(parent);
 			rib_kid_del(parent, n->slot);
 			rib_node_destroy(n);
+			c->fib->bytes_rib += rib_node_bytes(parent);
 			changes_note(c, parent, CHANGED_MANY);
 		}
 	if (c->changed[0])

@@ -34,8 +34,8 @@ void rib_node_destroy(struct rib_node *n)
 
 uint64_t rib_node_bytes(const struct rib_node *n)
 {
-	return sizeof(*n) + n->kid_cap * sizeof(*n->kids) +
-	       n->route_cap * (sizeof(*n->colors) + sizeof(*n->positions));
+	return sizeof(*n) + n->kid_count * sizeof(*n->kids) +
+	       n->route_count * (sizeof(*n->colors) + sizeof(*n->positions));
 }
 
 /* The first kid whose slot is not below. */
@@ -115,6 +115,25 @@ uint32_t *rib_route_find(const struct rib_node *n, unsigned position)
 	unsigned i = route_index(n, position);
 
 	return i < n->route_count && n->positions[i] == position ? &n->colors[i] : NULL;
+}
+
+/* Gives room back that is more than as much again; where that fails, it stays. */
+void rib_node_trim(struct rib_node *n)
+{
+	unsigned cap = n->route_count + n->route_count / 2 + 2;
+	uint16_t *positions;
+	uint32_t *colors;
+
+	if (n->route_cap <= 2 * n->route_count + 4)
+		return;
+	colors = realloc(n->colors, cap * sizeof(*colors));
+	if (!colors)
+		return;
+	n->colors = colors;
+	n->route_cap = (uint16_t)cap;
+	positions = realloc(n->positions, cap * sizeof(*positions));
+	if (positions)
+		n->positions = positions;
 }
 
 static int route_room(struct rib_node *n)

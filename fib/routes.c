@@ -152,15 +152,14 @@ static void walk_flat(struct met *met, const struct fib *fib, const struct table
 
 void fib_stats(const struct fib *fib, struct fib_stats *stats)
 {
-	uint64_t palette = fib->palette.cap * sizeof(uint32_t);
 	struct met met = { .arena = fib->arena };
 
 	*stats = (struct fib_stats){ .routes4 = fib->tables[0].routes,
 				     .routes6 = fib->tables[1].routes,
+				     .bytes = fib_bytes(fib),
 				     .bytes_rib = sizeof(*fib) + fib->bytes_rib +
 						  palette_bytes_rib(&fib->palette),
-				     .bytes_lookup = palette,
-				     .bytes = fib_bytes(fib) };
+				     .bytes_lookup = fib->palette.cap * sizeof(uint32_t) };
 	met.bits = calloc((fib->arena->blocks.top >> BLOCK_SHIFT) / 64 + 1, sizeof(*met.bits));
 	for (unsigned i = 0; i < 2; i++)
 		if (fib->tables[i].flat)
