@@ -41,3 +41,7 @@ if(NOT WEFT_SANITIZE)
   add_test(NAME unit/fib/readers_tsan COMMAND unit_fib_readers_tsan)
   set_tests_properties(unit/fib/readers_tsan PROPERTIES LABELS unit TIMEOUT 60)
 endif()
+
+# Do these tests notice mistakes? Builds them anew for each.
+add_test(NAME unit/fib/mutation COMMAND ${PROJECT_SOURCE_DIR}/tests/tools/mutate-fib)
+set_tests_properties(unit/fib/mutation PROPERTIES LABELS scale TIMEOUT 3600 RUN_SERIAL TRUE)

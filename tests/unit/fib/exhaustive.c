@@ -171,6 +171,8 @@ static void narrow_at(unsigned family, unsigned first, enum fib_root root)
 
 	narrow(family, first, all ? 3 : 2, PREFIXES_MAX);
 	all_orders(root);
+	if (root == FIB_ROOT_FLAT)
+		return;
 	narrow(family, first, 2, 2); /* neighbours have the same value */
 	all_orders(root);
 }
