@@ -9,6 +9,8 @@ foreach(function malloc calloc realloc aligned_alloc mmap mprotect)
   list(APPEND wraps "-Wl,--wrap=${function}")
 endforeach()
 weft_unit(fib nomem DEPS fib LINK ${wraps})
+# Sanitizers take their time with so many steps.
+set_tests_properties(unit/fib/memory unit/fib/nomem PROPERTIES TIMEOUT 300)
 
 if(DEFINED ENV{WEFT_DATA})
   set(data "$ENV{WEFT_DATA}")
