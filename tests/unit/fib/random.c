@@ -192,6 +192,8 @@ static void expect_same_memory(const struct fib *anew)
 		assert_true(a.bytes_lookup <= 2 * b.bytes_lookup + 8 * values_most);
 		return;
 	}
+	assert_int_equal(a.bytes, b.bytes);
+	assert_int_equal(a.bytes_rib, b.bytes_rib);
 	assert_int_equal(a.bytes_lookup, b.bytes_lookup);
 	assert_int_equal(a.bytes_shared, b.bytes_shared);
 	assert_int_equal(x.bytes_used, y.bytes_used);
