@@ -251,6 +251,8 @@ static void back_and_forth(unsigned in, enum fib_root root)
 {
 	pthread_t threads[READERS];
 
+	if (FIXTURE_TSAN && in == 4) /* IPv6 does all that, and takes long enough */
+		return;
 	start(in, root, threads);
 	for (uint32_t i = 0; i < (FIXTURE_SANITIZED ? 1 : 3) || !all_checked(scaled(400)); i++) {
 		for (unsigned k = 0; k < 20; k++)
