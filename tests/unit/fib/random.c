@@ -48,7 +48,7 @@ static void random_addr(unsigned family, uint8_t addr[16])
 
 static unsigned random_len(unsigned family)
 {
-	static const uint8_t seams[] = { 7,  8,	 9,  15, 16, 17, 23, 24,  25, 31, 32, /* IPv4 */
+	static const uint8_t seams[] = { 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, /* IPv4: these */
 					 47, 48, 49, 63, 64, 65, 127, 128 };
 
 	if (rnd(5) == 0)
