@@ -27,7 +27,8 @@ def picture(weft):
                     "forwarded", "punted", "injected", "drops"]:
                 del port[key]
         for fib in node.get("fib", []):
-            fib.pop("bytes", None)
+            for key in ("bytes", "lookup_bytes", "shared_bytes"):
+                fib.pop(key, None)
     return vnet
 
 
