@@ -235,6 +235,8 @@ static void fresh_unique(struct fresh *f)
 {
 	size_t kept = 0;
 
+	if (!f->count)
+		return;
 	qsort(f->values, f->count, sizeof(*f->values), by_value);
 	for (size_t i = 0; i < f->count; i++)
 		if (!i || f->values[i] != f->values[i - 1])

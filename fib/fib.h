@@ -5,7 +5,7 @@
 /*
  * Longest-prefix-match tables, one a VRF, for both families: prefix -> 31-bit value. What a value
  * means (an adjacency, say) is the caller's affair. The tables of one arena share what they have
- * in common, whatever their values: memory grows with what differs between them.
+ * in common, also where other values are in the same order: memory grows with what differs.
  *
  * Threads: one writer an arena calls everything but the lookups; any number of readers call the
  * lookups at the same time, and never wait. A reader sees each route before or after a change,
@@ -130,7 +130,7 @@ int fib_sweep(struct fib *fib, fib_route_fn *fn, void *arg);
 struct fib_stats {
 	uint32_t routes4, routes6;
 	/* What max_bytes limits: rib + lookup if nothing were shared. It follows from the routes
-	 * alone; room that arrays keep for more comes on top, at most as much again. */
+	 * alone; room that arrays and the palette keep for more comes on top. */
 	uint64_t bytes;
 	uint64_t bytes_rib;    /* the writer's side */
 	uint64_t bytes_lookup; /* what readers walk, each part once */
