@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 import time
 
 BIN = pathlib.Path(os.environ["WEFT_BIN"])
@@ -110,23 +111,37 @@ def kill(pid):
 
 
 class Ping:
-    """Echoes at a steady rate in the background; says what was lost. Quiet, since nobody reads:
-    after 1100 lines its pipe would be full and it would stand still."""
+    """Echoes at a steady rate in the background, the first of which has been answered; says what was
+    lost. How many there are is the machine's to say: only that some were answered before what a test
+    does, and some after it, is sure."""
 
     def __init__(self, weft, vnet, node, address, interval=0.01):
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", f"weft-{vnet}-{node}", "ping", "-n", "-q", "-i", str(interval),
-             address], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.enough = time.monotonic() + 50 * interval
+            ["ip", "netns", "exec", f"weft-{vnet}-{node}", "ping", "-n", "-i", str(interval), address],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.answered = set()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self._await_more(1)
+
+    def _read(self):
+        for line in self.process.stdout:
+            if found := re.search(r"icmp_seq=(\d+) ttl=", line):
+                self.answered.add(int(found.group(1)))
+
+    def _await_more(self, count):
+        wanted = len(self.answered) + count
+        await_true(f"{count} more echoes are answered", 30, lambda: len(self.answered) >= wanted, pause=0.01)
 
     def stop(self):
-        """(sent, received), after some 50 echoes at least: what they are sent through may be quick."""
-        time.sleep(max(0, self.enough - time.monotonic()))
-        self.process.send_signal(signal.SIGINT)
-        out = self.process.communicate(timeout=20)[0]
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
-        assert found, out[-2000:]
-        return int(found.group(1)), int(found.group(2))
+        """(sent, received), after 20 more answers; without what was under way when it stopped."""
+        try:
+            self._await_more(20)
+        finally:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(timeout=20)
+            self.reader.join(timeout=20)
+        return max(self.answered), len(self.answered)
 
 
 def leftovers():
