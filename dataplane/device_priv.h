@@ -4,6 +4,8 @@
 
 #include "dataplane/worker_priv.h"
 
+#include <rte_ether.h>
+
 /*
  * DPDK devices, opened by devargs when the first port names them and closed with the last one,
  * and their slices by VLAN: the tag is taken off what is received and put on what is sent.
@@ -17,8 +19,68 @@ void device_watch(struct engine *e);	   /* control thread, now and then: link st
 bool device_any(const struct engine *e);
 
 /* Worker's side. */
-unsigned device_poll_all(struct worker *w); /* receives a burst of each device into the graph */
-void device_tx(struct worker *w, struct device *dev, struct rte_mbuf *m);
+unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
 void device_flush_all(struct worker *w);
+
+enum { DEVICE_VLANS = 4096 };
+
+struct device_tx {
+	unsigned count;
+	struct rte_mbuf *pkts[BURST];
+	struct port *ports[BURST]; /* who is charged */
+};
+
+struct device {
+	char devargs[128];
+	uint16_t ethdev;
+	unsigned refs;
+	uint32_t sliced;		  /* ports with a VLAN */
+	struct port *slice[DEVICE_VLANS]; /* by VLAN, 0: untagged; RCU */
+	uint32_t up;
+	uint64_t strangers, reported; /* frames of no slice, or without a buffer */
+	struct device_tx tx[WORKERS_MAX];
+};
+
+void device_flush(struct worker *w, struct device *dev);
+
+/* False: no room in front of the frame. */
+static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
+{
+	static const uint16_t tpid = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	uint16_t tci = rte_cpu_to_be_16(vlan);
+	uint8_t *to = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_vlan_hdr));
+	uint64_t macs;
+	uint32_t rest;
+
+	if (unlikely(!to))
+		return false;
+	memcpy(&macs, to + 4, sizeof(macs));
+	memcpy(&rest, to + 12, sizeof(rest));
+	memcpy(to, &macs, sizeof(macs));
+	memcpy(to + 8, &rest, sizeof(rest));
+	memcpy(to + 12, &tpid, sizeof(tpid));
+	memcpy(to + 14, &tci, sizeof(tci));
+	return true;
+}
+
+/* Sends m, which has reached port from its wire, by the device behind the port. */
+static inline void device_tx(struct worker *w, struct device *dev, struct port *port,
+			     struct rte_mbuf *m)
+{
+	struct counters *c = &port->local[w->index].count;
+	struct device_tx *tx = &dev->tx[w->index];
+	uint16_t vlan = (uint16_t)RD(port->vlan);
+
+	if (vlan && unlikely(!device_tag(m, vlan))) {
+		c->drops[DP_DROP_NO_MEMORY]++;
+		rte_pktmbuf_free(m);
+		return;
+	}
+	c->punted++; /* before the driver owns the packet; refunded when it does not take it */
+	tx->pkts[tx->count] = m;
+	tx->ports[tx->count] = port;
+	if (++tx->count == BURST)
+		device_flush(w, dev);
+}
 
 #endif

@@ -49,7 +49,8 @@ void worker_flush_relay(struct worker *w)
 static unsigned worker_poll_relay(struct worker *w)
 {
 	struct rte_mbuf *pkts[BURST];
-	unsigned n = rte_ring_sc_dequeue_burst(w->from_relay, (void **)pkts, BURST, NULL);
+	struct port *from[BURST];
+	unsigned n = rte_ring_sc_dequeue_burst(w->from_relay, (void **)pkts, BURST, NULL), known = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
@@ -58,9 +59,10 @@ static unsigned worker_poll_relay(struct worker *w)
 			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
-		pkt_enter(pkts[i], port);
-		graph_to(w, GRAPH_INJECT, pkts[i]);
+		pkts[known] = pkts[i];
+		from[known++] = port;
 	}
+	fast_run(w, pkts, from, known);
 	return n;
 }
 

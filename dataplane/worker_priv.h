@@ -2,7 +2,7 @@
 #ifndef DATAPLANE_WORKER_PRIV_H
 #define DATAPLANE_WORKER_PRIV_H
 
-#include "dataplane/dp_priv.h"
+#include "dataplane/fast_priv.h"
 
 #include <pthread.h>
 
@@ -28,6 +28,7 @@ struct graph_queue {
 
 struct worker {
 	struct graph_queue queues[GRAPH_NODES];
+	struct fast fast;
 	struct rte_mbuf *relay_tx[BURST]; /* on its way to to_relay */
 	unsigned relay_tx_count;
 	uint64_t now, hz; /* TSC */
@@ -57,5 +58,10 @@ unsigned worker_poll(struct worker *w);
 
 /* Passes relay_tx on to the relay thread; what does not fit is dropped and counted. */
 void worker_flush_relay(struct worker *w);
+
+static inline struct counters *counters_of(struct worker *w, struct port *port)
+{
+	return &port->local[w->index].count;
+}
 
 #endif
