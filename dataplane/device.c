@@ -120,6 +120,12 @@ unsigned device_poll_all(struct worker *w)
 	return n;
 }
 
+void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why)
+{
+	counters_of(w, port)->drops[why]++;
+	rte_pktmbuf_free(m);
+}
+
 void device_flush(struct worker *w, struct device *dev)
 {
 	struct device_tx *tx = &dev->tx[w->index];
@@ -127,13 +133,15 @@ void device_flush(struct worker *w, struct device *dev)
 	unsigned done = rte_eth_tx_burst(dev->ethdev, (uint16_t)w->index, tx->pkts, (uint16_t)n);
 
 	tx->count = 0;
-	for (unsigned i = done; i < n; i++) {
-		struct counters *c = counters_of(w, tx->ports[i]);
-
-		c->punted--;
-		c->drops[RD(dev->up) ? DP_DROP_BACKING_FULL : DP_DROP_NO_BACKING]++;
-		rte_pktmbuf_free(tx->pkts[i]);
+	for (unsigned i = 0, first = 0; i < done; i++) {
+		if (i + 1 < done && tx->ports[i + 1] == tx->ports[i])
+			continue;
+		counters_of(w, tx->ports[i])->punted += i + 1 - first;
+		first = i + 1;
 	}
+	for (unsigned i = done; i < n; i++)
+		device_lost(w, tx->ports[i], tx->pkts[i],
+			    RD(dev->up) ? DP_DROP_BACKING_FULL : DP_DROP_NO_BACKING);
 }
 
 void device_flush_all(struct worker *w)

@@ -42,6 +42,7 @@ struct device {
 };
 
 void device_flush(struct worker *w, struct device *dev);
+void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why);
 
 /* False: no room in front of the frame. */
 static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
@@ -67,16 +68,13 @@ static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
 static inline void device_tx(struct worker *w, struct device *dev, struct port *port,
 			     struct rte_mbuf *m)
 {
-	struct counters *c = &port->local[w->index].count;
 	struct device_tx *tx = &dev->tx[w->index];
 	uint16_t vlan = (uint16_t)RD(port->vlan);
 
 	if (vlan && unlikely(!device_tag(m, vlan))) {
-		c->drops[DP_DROP_NO_MEMORY]++;
-		rte_pktmbuf_free(m);
+		device_lost(w, port, m, DP_DROP_NO_MEMORY);
 		return;
 	}
-	c->punted++; /* before the driver owns the packet; refunded when it does not take it */
 	tx->pkts[tx->count] = m;
 	tx->ports[tx->count] = port;
 	if (++tx->count == BURST)

@@ -34,8 +34,24 @@ struct fast_batch {
 	} dst;
 };
 
+/* Frames from one backing in a row: what holds for all of them, and their counts. */
+struct fast_entry {
+	struct port *from, *in;
+	const struct fib *fib;
+	uint64_t mac, packets, bytes;
+	uint32_t mode, least, room; /* least <= length <= least + room, or it is not plain */
+};
+
+/* Packets from one router's port to another in a row. */
+struct fast_exit {
+	struct port *in, *out, *to; /* received on, sent on, at the other end of out's wire */
+	struct device *dev;	    /* of to, if that is the way */
+	uint64_t mac, packets, bytes;
+	uint32_t max; /* bytes of a frame; 0: none goes this way */
+};
+
 struct fast {
-	struct fast_lanes lanes[2]; /* this hop's, the next hop's */
+	struct fast_lanes next;
 	struct fast_batch ip4, ip6;
 };
 
