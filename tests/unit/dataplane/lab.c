@@ -25,7 +25,7 @@ struct engine *lab_engine(void)
 	if (e)
 		return e;
 	check(eal_start(&conf, &huge, &err), &err);
-	check(engine_create(1, &e, &err), &err);
+	check(engine_create(1, ENGINE_BUFFERS, &e, &err), &err);
 	return e;
 }
 
