@@ -79,14 +79,45 @@ static inline struct rte_mbuf *device_normal(struct engine *e, struct rte_mbuf *
 	return copy;
 }
 
+/* All from one port, if they are as they should be. */
+static bool device_receive_all(struct worker *w, struct device *dev, struct rte_mbuf **pkts,
+			       unsigned n)
+{
+	const struct rte_mempool *small = w->engine->small;
+	struct port *port = RD(dev->slice[0]);
+	struct fast_rx *rx = &w->fast.rx;
+	uint64_t odd = 0;
+
+	if (unlikely(!port || RD(port->mode) & PORT_DOWN))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = pkts[i];
+
+		odd |= (uint64_t)(m->nb_segs ^ 1) | (uint64_t)(rte_mbuf_refcnt_read(m) ^ 1) |
+		       m->ol_flags | ((uintptr_t)m->pool ^ (uintptr_t)small);
+		rx->m[i] = m;
+		rx->data[i] = rte_pktmbuf_mtod(m, uint8_t *);
+		rx->len[i] = m->pkt_len;
+		rx->from[i] = port;
+	}
+	if (unlikely(odd))
+		return false;
+	rx->count = n;
+	fast_run(w, true);
+	return true;
+}
+
 static unsigned device_poll(struct worker *w, struct device *dev)
 {
 	struct rte_mbuf *pkts[BURST];
-	struct port *from[BURST];
-	unsigned n = rte_eth_rx_burst(dev->ethdev, 0, pkts, BURST), known = 0;
+	unsigned n = rte_eth_rx_burst(dev->ethdev, 0, pkts, BURST);
+	bool one = !RD(dev->sliced);
 
-	for (unsigned i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void *));
+	if (!n)
+		return 0;
+	if (one && device_receive_all(w, dev, pkts, n))
+		return n;
+
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = device_normal(w->engine, pkts[i]);
 		struct port *port = m ? device_demux(dev, m) : NULL;
@@ -100,10 +131,9 @@ static unsigned device_poll(struct worker *w, struct device *dev)
 			continue;
 		}
 		m->ol_flags = 0;
-		pkts[known] = m;
-		from[known++] = port;
+		fast_receive(&w->fast.rx, m, port);
 	}
-	fast_run(w, pkts, from, known);
+	fast_run(w, one);
 	return n;
 }
 
@@ -120,28 +150,72 @@ unsigned device_poll_all(struct worker *w)
 	return n;
 }
 
-void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why)
+/* False: no room in front of the frame. */
+static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
 {
-	counters_of(w, port)->drops[why]++;
+	static const uint16_t tpid = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	uint16_t tci = rte_cpu_to_be_16(vlan);
+	uint8_t *to = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_vlan_hdr));
+	uint64_t macs;
+	uint32_t rest;
+
+	if (unlikely(!to))
+		return false;
+	memcpy(&macs, to + 4, sizeof(macs));
+	memcpy(&rest, to + 12, sizeof(rest));
+	memcpy(to, &macs, sizeof(macs));
+	memcpy(to + 8, &rest, sizeof(rest));
+	memcpy(to + 12, &tpid, sizeof(tpid));
+	memcpy(to + 14, &tci, sizeof(tci));
+	return true;
+}
+
+static void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why)
+{
+	struct counters *c = counters_of(w, port);
+
+	c->punted--;
+	c->drops[why]++;
 	rte_pktmbuf_free(m);
 }
 
-void device_flush(struct worker *w, struct device *dev)
+static void device_flush(struct worker *w, struct device *dev)
 {
 	struct device_tx *tx = &dev->tx[w->index];
-	unsigned n = tx->count;
-	unsigned done = rte_eth_tx_burst(dev->ethdev, (uint16_t)w->index, tx->pkts, (uint16_t)n);
+	unsigned n = tx->count, done = 0, more;
 
+	do { /* drivers may have a limit of their own */
+		more = rte_eth_tx_burst(dev->ethdev, (uint16_t)w->index, tx->pkts + done,
+					(uint16_t)(n - done));
+		done += more;
+	} while (more && done < n);
 	tx->count = 0;
-	for (unsigned i = 0, first = 0; i < done; i++) {
-		if (i + 1 < done && tx->ports[i + 1] == tx->ports[i])
-			continue;
-		counters_of(w, tx->ports[i])->punted += i + 1 - first;
-		first = i + 1;
-	}
 	for (unsigned i = done; i < n; i++)
 		device_lost(w, tx->ports[i], tx->pkts[i],
 			    RD(dev->up) ? DP_DROP_BACKING_FULL : DP_DROP_NO_BACKING);
+}
+
+void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,
+	       unsigned n)
+{
+	struct device_tx *tx = &dev->tx[w->index];
+	uint16_t vlan = (uint16_t)RD(port->vlan);
+	unsigned count = tx->count;
+
+	/* The port is charged before the driver owns them, and what it does not take is taken
+	 * from that again. */
+	counters_of(w, port)->punted += n;
+	for (unsigned i = 0; i < n; i++) {
+		if (vlan && unlikely(!device_tag(m[i], vlan))) {
+			device_lost(w, port, m[i], DP_DROP_NO_MEMORY);
+			continue;
+		}
+		tx->pkts[count] = m[i];
+		tx->ports[count++] = port;
+	}
+	tx->count = count;
+	if (count >= BURST)
+		device_flush(w, dev);
 }
 
 void device_flush_all(struct worker *w)

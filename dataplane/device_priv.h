@@ -24,10 +24,11 @@ void device_flush_all(struct worker *w);
 
 enum { DEVICE_VLANS = 4096 };
 
+/* Room for what two rounds of a node may add. */
 struct device_tx {
 	unsigned count;
-	struct rte_mbuf *pkts[BURST];
-	struct port *ports[BURST]; /* who is charged */
+	struct rte_mbuf *pkts[2 * BURST];
+	struct port *ports[2 * BURST]; /* who is charged */
 };
 
 struct device {
@@ -41,44 +42,8 @@ struct device {
 	struct device_tx tx[WORKERS_MAX];
 };
 
-void device_flush(struct worker *w, struct device *dev);
-void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why);
-
-/* False: no room in front of the frame. */
-static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
-{
-	static const uint16_t tpid = RTE_BE16(RTE_ETHER_TYPE_VLAN);
-	uint16_t tci = rte_cpu_to_be_16(vlan);
-	uint8_t *to = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_vlan_hdr));
-	uint64_t macs;
-	uint32_t rest;
-
-	if (unlikely(!to))
-		return false;
-	memcpy(&macs, to + 4, sizeof(macs));
-	memcpy(&rest, to + 12, sizeof(rest));
-	memcpy(to, &macs, sizeof(macs));
-	memcpy(to + 8, &rest, sizeof(rest));
-	memcpy(to + 12, &tpid, sizeof(tpid));
-	memcpy(to + 14, &tci, sizeof(tci));
-	return true;
-}
-
-/* Sends m, which has reached port from its wire, by the device behind the port. */
-static inline void device_tx(struct worker *w, struct device *dev, struct port *port,
-			     struct rte_mbuf *m)
-{
-	struct device_tx *tx = &dev->tx[w->index];
-	uint16_t vlan = (uint16_t)RD(port->vlan);
-
-	if (vlan && unlikely(!device_tag(m, vlan))) {
-		device_lost(w, port, m, DP_DROP_NO_MEMORY);
-		return;
-	}
-	tx->pkts[tx->count] = m;
-	tx->ports[tx->count] = port;
-	if (++tx->count == BURST)
-		device_flush(w, dev);
-}
+/* Sends n <= BURST packets, which have reached port from its wire, by the device behind the port. */
+void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,
+	       unsigned n);
 
 #endif

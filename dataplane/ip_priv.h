@@ -37,13 +37,22 @@ static inline bool ip6_special(const uint8_t addr[16])
 	       (!memcmp(addr, zero, 15) && addr[15] <= 1);
 }
 
-/* RFC 1624: the sum over the header stays what it was. */
+/* The third word of a header (TTL, protocol and checksum) with one from the TTL. RFC 1624: the sum
+ * over the header stays what it was. */
+static inline uint32_t ip4_decremented(uint32_t word)
+{
+	uint32_t sum = (word >> 16) + RTE_BE16(0x0100);
+
+	return ((word & 0xffff) - 1) | (sum + (sum >= 0xffff)) << 16;
+}
+
 static inline void ip4_decrement_ttl(struct rte_ipv4_hdr *ip)
 {
-	uint32_t sum = ip->hdr_checksum + (uint32_t)RTE_BE16(0x0100);
+	uint32_t word;
 
-	ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
-	ip->time_to_live--;
+	memcpy(&word, &ip->time_to_live, sizeof(word));
+	word = ip4_decremented(word);
+	memcpy(&ip->time_to_live, &word, sizeof(word));
 }
 
 static inline uint64_t flow_mix(uint64_t h, uint64_t v)

@@ -49,8 +49,7 @@ void worker_flush_relay(struct worker *w)
 static unsigned worker_poll_relay(struct worker *w)
 {
 	struct rte_mbuf *pkts[BURST];
-	struct port *from[BURST];
-	unsigned n = rte_ring_sc_dequeue_burst(w->from_relay, (void **)pkts, BURST, NULL), known = 0;
+	unsigned n = rte_ring_sc_dequeue_burst(w->from_relay, (void **)pkts, BURST, NULL);
 
 	for (unsigned i = 0; i < n; i++) {
 		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
@@ -59,10 +58,9 @@ static unsigned worker_poll_relay(struct worker *w)
 			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
-		pkts[known] = pkts[i];
-		from[known++] = port;
+		fast_receive(&w->fast.rx, pkts[i], port);
 	}
-	fast_run(w, pkts, from, known);
+	fast_run(w, false);
 	return n;
 }
 
@@ -147,6 +145,7 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs };
 	w->hz = rte_get_tsc_hz();
 	w->now = rte_rdtsc();
+	w->avx512 = fib_isa() == FIB_ISA_AVX512;
 	policer_rates_init(&w->rates, w->hz, e->worker_count);
 	snprintf(name, sizeof(name), "from_relay%u", index);
 	w->from_relay = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,

@@ -36,6 +36,7 @@ struct worker {
 	struct engine *engine;
 	struct policer_rates rates;
 	unsigned index;
+	bool avx512; /* may be used */
 
 	struct rte_ring *from_relay, *to_relay; /* one producer and one consumer each */
 	uint32_t asleep; /* 1: whoever gives work clears it and writes wake_fd */
