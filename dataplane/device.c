@@ -131,6 +131,7 @@ static unsigned device_poll(struct worker *w, struct device *dev)
 			continue;
 		}
 		m->ol_flags = 0;
+		rte_prefetch0(RD(port->peer));
 		fast_receive(&w->fast.rx, m, port);
 	}
 	fast_run(w, one);

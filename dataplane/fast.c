@@ -8,6 +8,9 @@
 /* The least that any stage reads of a frame: Ethernet and IPv4 without options. */
 enum { FRAME_LEAST = sizeof(struct rte_ether_hdr) + sizeof(struct rte_ipv4_hdr) };
 
+/* Ports in a burst beyond which they are expected to be in no cache near. */
+enum { MIXED = 8 };
+
 static void fast_slow(struct worker *w, enum graph_node node, struct rte_mbuf *m, struct port *port)
 {
 	pkt_enter(m, port);
@@ -155,11 +158,12 @@ static inline void fast_enter(struct worker *w, struct fast_entry *e, unsigned i
 		fast_slow(w, GRAPH_WIRE_RX, m, e->in);
 }
 
-static void fast_enter_all(struct worker *w, bool one)
+/* Returns how many ports they came from, or more. */
+static unsigned fast_enter_all(struct worker *w, bool one)
 {
 	struct fast_rx *rx = &w->fast.rx;
 	struct fast_entry e = { 0 };
-	unsigned i = 0;
+	unsigned i = 0, entries = 0;
 
 	if (one && rx->count >= 16 && w->avx512) {
 		fast_entry_open(&e, rx->from[0]);
@@ -177,10 +181,12 @@ static void fast_enter_all(struct worker *w, bool one)
 		if (rx->from[i] != e.from) {
 			fast_entry_close(w, &e);
 			fast_entry_open(&e, rx->from[i]);
+			entries++;
 		}
 		fast_enter(w, &e, i);
 	}
 	fast_entry_close(w, &e);
+	return entries;
 }
 
 static __rte_noinline const struct nh *fast_member(struct worker *w, const struct nh *group,
@@ -319,6 +325,42 @@ static __rte_always_inline void fast_finish(struct worker *w, const struct fast_
 	}
 }
 
+/*
+ * What packets of many routers will look at is in no cache near. Each loop asks for what the next
+ * one needs: next hops' slots, next hops, ports, their peers and counters.
+ */
+static void fast_warm(struct worker *w, const struct fast_batch *b)
+{
+	const struct nh *nhs[BURST];
+	struct port *ports[BURST];
+	unsigned n = 0, k = 0;
+
+	for (unsigned i = 0; i < b->count; i++)
+		if (likely(b->value[i] != FIB_MISS))
+			rte_prefetch0(&w->nhs[b->value[i]]);
+	for (unsigned i = 0; i < b->count; i++) {
+		if (unlikely(b->value[i] == FIB_MISS))
+			continue;
+		nhs[n] = RD(w->nhs[b->value[i]]);
+		rte_prefetch0(nhs[n++]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		ports[k] = nhs[i] ? RD(nhs[i]->port) : NULL;
+		if (unlikely(!ports[k]))
+			continue;
+		rte_prefetch0(ports[k]);
+		rte_prefetch0(counters_of(w, ports[k++]));
+	}
+	for (unsigned i = 0; i < k; i++) {
+		struct port *to = RD(ports[i]->peer);
+
+		if (likely(to != NULL)) {
+			rte_prefetch0(to);
+			rte_prefetch0(counters_of(w, to));
+		}
+	}
+}
+
 /* What came from one router to the next. */
 static void fast_hop(struct worker *w, const struct fast_lanes *l)
 {
@@ -337,13 +379,19 @@ void fast_run(struct worker *w, bool one)
 	struct fast_batch *ip4 = &w->fast.ip4, *ip6 = &w->fast.ip6;
 	struct fast_lanes *next = &w->fast.next;
 
+	bool mixed;
+
 	ip4->count = ip6->count = 0;
-	fast_enter_all(w, one);
+	mixed = fast_enter_all(w, one) > MIXED;
 	while (ip4->count + ip6->count) { /* each round takes one from every TTL */
 		next->count = 0;
 		fib_lookup4_bulk(ip4->fib, ip4->dst.ip4, ip4->value, ip4->count);
 		fib_lookup6_bulk(ip6->fib, (const uint8_t(*)[16])ip6->dst.ip6, ip6->value,
 				 ip6->count);
+		if (mixed) {
+			fast_warm(w, ip4);
+			fast_warm(w, ip6);
+		}
 		fast_finish(w, ip4, false);
 		fast_finish(w, ip6, true);
 		ip4->count = ip6->count = 0;
