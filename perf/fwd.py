@@ -51,7 +51,8 @@ class Bench:
         return dpdk.MIB[mode], lambda: dpdk.l3fwd(mode, self.dir, self.cpu, traffic.device(), rules)
 
     def testpmd(self, mode, traffic):
-        return dpdk.MIB["testpmd"], lambda: dpdk.testpmd(mode, self.dir, self.cpus, traffic.device())
+        return (dpdk.MIB["testpmd"],
+                lambda: dpdk.testpmd(mode, self.dir, self.cpus, traffic.device()))
 
     def others(self, vnet, traffic):
         return [(ovs.MIB, lambda: ovs.Ovs(self.dir, self.cpus, vnet, traffic.device())),
