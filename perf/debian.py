@@ -35,16 +35,20 @@ def _one_line(line):
 
 def _stanza(text):
     """The same of a deb822 file, as one-line entries."""
-    keys = {}
+    keys, key = {}, ""
     for line in text.splitlines():
-        if not line.startswith("#") and ":" in line and not line[0].isspace():
+        if line[:1].isspace():
+            keys[key] = f"{keys.get(key, '')} {line.strip()}"
+        elif ":" in line and not line.startswith("#"):
             key, value = line.split(":", 1)
-            keys[key.lower()] = value.strip()
+            key = key.lower()
+            keys[key] = value.strip()
     if "deb" not in keys.get("types", "").split() or keys.get("enabled", "yes") == "no":
         return []
     signed = keys.get("signed-by", "")
     option = f"[signed-by={signed}] " if signed.startswith("/") else ""
-    return [entry for uri in keys.get("uris", "").split() for suite in keys.get("suites", "").split()
+    return [entry for uri in keys.get("uris", "").split()
+            for suite in keys.get("suites", "").split()
             for entry in _one_line(f"deb {option}{uri} {suite} {keys.get('components', '')}")]
 
 
@@ -55,7 +59,8 @@ def _sources():
         if not path.is_file():
             continue
         if path.suffix == ".list":
-            entries += [e for line in path.read_text().splitlines() for e in _one_line(line.strip())]
+            entries += [e for line in path.read_text().splitlines()
+                        for e in _one_line(line.strip())]
         elif path.suffix == ".sources":
             entries += [e for part in path.read_text().split("\n\n") for e in _stanza(part)]
     if not entries:

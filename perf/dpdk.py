@@ -12,22 +12,25 @@ from perf.sides import Program, Side
 
 RUNTIME = pathlib.Path("/var/run/dpdk")
 SOURCE, SINK = 0, 1  # ports
-L3FWD_BUFFERS, L3FWD_MIB = 98304, 1100
+NOWHERE = "net_null0,no-rx=1"
+BUFFERS = 98304
+MIB = {"fib": 900, "lpm": 450, "testpmd": 260}  # of huge pages
 # What it is not made for: devices without offloads, a pool for a file of 64 k frames, and more
 # routes than 64 k.
 L3FWD_PATCHES = {
     "main.c": [(".offloads = RTE_ETH_RX_OFFLOAD_CHECKSUM", ".offloads = 0"),
-               ("(unsigned)8192", f"(unsigned){L3FWD_BUFFERS}")],
+               ("(unsigned)8192", f"(unsigned){BUFFERS}")],
     "l3fwd_fib.c": [("config_ipv4.max_routes = (1 << 16)", "config_ipv4.max_routes = (1 << 20)")],
 }
+TESTPMD = ["--no-flush-rx", "--port-topology=paired", f"--total-num-mbufs={BUFFERS}",
+           "--stats-period=9999"]  # or it ends with standard input
 L3FWD_FLAGS = ["-O3", "-march=native", "-DALLOW_EXPERIMENTAL_API"]
 
 
-def eal(prefix, cpu, source, sink="net_null0,no-rx=1"):
-    """The arguments that all have: one core, huge pages without files, source and sink."""
-    return ["-l", cpu, "--in-memory", "--no-pci", "--iova-mode=va", "--file-prefix", prefix,
-            "--force-max-simd-bitwidth=512", "--log-level=lib.eal:debug", "--vdev", source,
-            "--vdev", sink]
+def eal(prefix):
+    """The arguments that all have: huge pages without files, vector code, the TSC's rate."""
+    return ["--in-memory", "--no-pci", "--iova-mode=va", "--file-prefix", prefix,
+            "--force-max-simd-bitwidth=512", "--log-level=lib.eal:debug"]
 
 
 class Telemetry:
@@ -52,15 +55,17 @@ class Telemetry:
 
 
 class Dpdk(Side):
-    """A program of DPDK with SOURCE and SINK as its ports. Once it runs it is stopped."""
+    """A program of DPDK, SOURCE and SINK its ports. Once it runs it is stopped."""
 
-    def __init__(self, name, directory, binary, cpu, source, args, sink="net_null0,no-rx=1",
-                 env=None):
+    def __init__(self, name):
         self.name = name
         self.prefix = f"weft-perf-{os.getpid()}-{re.sub('[^a-z0-9]+', '-', name.lower())}"
         self.telemetry = None
-        self.program = Program(name, directory, binary, *eal(self.prefix, cpu, source, sink), "--",
-                               *args, env=env)
+
+    def start(self, directory, binary, lcores, source, args):
+        self.program = Program(self.name, directory, binary, *eal(self.prefix), "-l", lcores,
+                               "--vdev", source, "--vdev", NOWHERE, "--", *args)
+        return self
 
     def __enter__(self):
         try:
@@ -105,11 +110,23 @@ def rules(directory, tables):
     return args
 
 
-def prepare():
-    """Fetches and builds what is not there yet; the path of l3fwd."""
+def l3fwd_path():
     return debian.l3fwd(L3FWD_PATCHES, L3FWD_FLAGS)
 
 
+def testpmd_path():
+    return debian.packages("dpdk", "dpdk-dev") / "usr/bin/dpdk-testpmd"
+
+
 def l3fwd(mode, directory, cpu, source, rule_args):
-    args = ["-p", "0x3", "-P", f"--lookup={mode}", f"--config=(0,0,{cpu})", "--parse-ptype"]
-    return Dpdk(f"l3fwd {mode.upper()}", directory, prepare(), cpu, source, [*args, *rule_args])
+    return Dpdk(f"l3fwd {mode.upper()}").start(
+        directory, l3fwd_path(), cpu, source,
+        ["-p", "0x3", "-P", f"--lookup={mode}", f"--config=(0,0,{cpu})", "--parse-ptype",
+         *rule_args])
+
+
+def testpmd(mode, directory, cpus, source):
+    """cpus: of the thread that forwards, and of the other one."""
+    return Dpdk(f"testpmd {mode}").start(
+        directory, testpmd_path(), f"{cpus[0]},{cpus[1]}", source,
+        [f"--forward-mode={mode}", *TESTPMD])

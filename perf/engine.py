@@ -98,7 +98,7 @@ class Weft(Side):
         self.name, self.cpu, self.traffic = name, cpu, traffic
         self.vnets = traffic.vnets
         label = name.replace(" ", "-")
-        self.path, self.seen = directory / f"{label}.sock", directory / f"{label}.pcap"
+        self.path, self.seen = directory / f"{label}.sock", directory / f"{label}-seen.pcap"
         self.client = None
         self.drops = {}
         self.program = Program(name, directory, BIN / "weft-dp", "--socket", self.path, "--memory",

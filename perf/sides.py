@@ -17,18 +17,19 @@ WARM = 0.25
 
 
 class Program:
-    """A process before others of its machine (sched(7), autogroup), killed at the end, and also
-    when we are. It is stopped whenever it is not its turn."""
+    """A process that is killed at the end, and also when we are. `first`: before others of its
+    machine (sched(7), autogroup)."""
 
-    def __init__(self, name, directory, *argv, env=None):
+    def __init__(self, name, directory, *argv, env=None, first=True):
         self.name = name
         self.log = tempfile.TemporaryFile("w+", dir=directory)
         self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, argv)],
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                       stderr=self.log, start_new_session=True, cwd=directory,
                                       env=env)
-        with contextlib.suppress(OSError):
-            pathlib.Path(f"/proc/{self.pid}/autogroup").write_text("-20\n")
+        if first:
+            with contextlib.suppress(OSError):
+                pathlib.Path(f"/proc/{self.pid}/autogroup").write_text("-20\n")
 
     @property
     def pid(self):
