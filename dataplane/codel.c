@@ -36,14 +36,14 @@ bool codel_above(struct codel *c, uint32_t now, uint32_t interval)
 {
 	uint32_t before = c->count - c->last;
 
-	if (!c->above) {
-		c->above = true;
+	if (c->state == CODEL_BELOW) {
+		c->state = CODEL_ABOVE;
 		c->since = now + interval;
 		return false;
 	}
 	if (!reached(now, c->since))
 		return false;
-	if (c->dropping) {
+	if (c->state == CODEL_DROPPING) {
 		if (!reached(now, c->drop_next))
 			return false;
 		codel_count(c, c->count + 1);
@@ -51,7 +51,7 @@ bool codel_above(struct codel *c, uint32_t now, uint32_t interval)
 		return true;
 	}
 	/* It begins where it left off, if that was not long ago; rsqrt is still that of then. */
-	c->dropping = true;
+	c->state = CODEL_DROPPING;
 	codel_count(c, before > 1 && now - c->drop_next < 16 * interval ? before : 1);
 	c->drop_next = codel_law(c, now, interval);
 	c->last = c->count;

@@ -18,14 +18,15 @@ struct codel {
 	uint32_t count;	    /* drops since dropping began */
 	uint32_t last;	    /* count when it began */
 	uint16_t rsqrt;	    /* 2^16 / sqrt(count) */
-	bool above, dropping;
+	uint8_t state;	    /* enum codel_state */
 };
+
+enum codel_state { CODEL_BELOW, CODEL_ABOVE, CODEL_DROPPING };
 
 /* The delay of a packet is below the target, or it is the last one. */
 static inline void codel_below(struct codel *c)
 {
-	c->above = false;
-	c->dropping = false;
+	c->state = CODEL_BELOW;
 }
 
 /* It is above. True: the packet is to be marked or dropped. interval: in units of now. */

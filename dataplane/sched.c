@@ -32,6 +32,7 @@ static void bucket_set(const struct sched *s, struct bucket *b, uint64_t rate, u
 	if (!rate)
 		return;
 	b->cost = (uint64_t)(((unsigned __int128)s->hz * 8 << COST_SHIFT) / rate) + 1;
+	b->inverse = (uint64_t)(((unsigned __int128)rate << INVERSE_SHIFT) / (s->hz * 8));
 	burst = b->cost * QUANTUM * BURST_FRAMES >> COST_SHIFT;
 	b->burst = RTE_MAX(burst, ticks_of(s, burst_us));
 }

@@ -6,8 +6,6 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
-enum { AHEAD = 4 }; /* packets of a burst whose state is fetched meanwhile */
-
 static inline void flow_append(struct sched *s, struct sched_vnet *v, struct flow_list *l,
 			       uint32_t fi)
 {
@@ -42,33 +40,39 @@ static inline void flow_leave(struct sched *s, struct sched_vnet *v, struct flow
 
 static inline void flow_longest(struct sched_vnet *v, uint32_t fi, uint32_t len)
 {
-	if (fi == v->fat || len > v->fat_len) {
-		v->fat = fi;
-		v->fat_len = len;
-	}
+	bool longest = (fi == v->fat) | (len > v->fat_len);
+
+	v->fat = longest ? fi : v->fat;
+	v->fat_len = longest ? len : v->fat_len;
 }
 
-static inline struct rte_mbuf *flow_pop(struct sched *s, struct sched_vnet *v, uint32_t fi,
-					uint32_t *len, uint32_t *stamp)
+/* Packets of v that nobody else could have had the room of. */
+static inline uint32_t vnet_beyond(const struct sched *s, const struct sched_vnet *v)
+{
+	return v->len > s->reserve ? v->len - s->reserve : 0;
+}
+
+static inline struct rte_mbuf *slot_mbuf(uint64_t packet)
+{
+	return (struct rte_mbuf *)(uintptr_t)(packet & ((1ull << LEN_SHIFT) - 1));
+}
+
+/* The first packet of a flow, whatever its turn. */
+static struct rte_mbuf *flow_pop(struct sched *s, struct sched_vnet *v, uint32_t fi)
 {
 	struct flow *f = &s->flows[fi];
-	uint32_t si = f->head;
-	const struct slot *slot = &s->slots[si];
-	uint64_t packet = slot->packet;
+	uint64_t packet = s->slots[f->head].packet;
 
-	rte_prefetch0(&s->slots[slot->next]);
-	*len = (uint32_t)(packet >> LEN_SHIFT);
-	*stamp = slot->stamp;
-	f->head = slot->next;
-	f->bytes -= *len;
-	s->free[s->free_count++] = si;
+	s->free[s->free_count++] = f->head;
+	f->head = s->slots[f->head].next;
+	f->bytes -= (uint32_t)(packet >> LEN_SHIFT);
 	if (!--f->len)
 		s->free[s->free_count++] = f->head;
 	flow_longest(v, fi, f->len);
-	v->len--;
-	s->shared += v->len >= s->reserve;
+	s->shared += v->len > s->reserve;
 	s->queued--;
-	return (struct rte_mbuf *)(uintptr_t)(packet & ((1ull << LEN_SHIFT) - 1));
+	v->len--;
+	return slot_mbuf(packet);
 }
 
 static void vnet_drop(struct sched *s, struct sched_vnet *v, struct rte_mbuf *m,
@@ -81,38 +85,38 @@ static void vnet_drop(struct sched *s, struct sched_vnet *v, struct rte_mbuf *m,
 /* Makes room with the first packet of the longest flow. False: none is known. */
 static bool vnet_shorten(struct sched *s, struct sched_vnet *v)
 {
-	uint32_t len, stamp;
-
 	if (!v->fat_len)
 		return false;
-	vnet_drop(s, v, flow_pop(s, v, v->fat, &len, &stamp), SCHED_DROP_OVERLIMIT);
+	vnet_drop(s, v, flow_pop(s, v, v->fat), SCHED_DROP_OVERLIMIT);
 	return true;
 }
 
-static inline void enqueue(struct sched *s, struct rte_mbuf *m, uint16_t i, uint32_t fi,
+/* False: the packet found no room and was dropped. */
+static inline bool enqueue(struct sched *s, struct rte_mbuf *m, uint16_t i, uint32_t fi,
 			   uint32_t stamp, uint64_t now)
 {
 	struct sched_vnet *v = &s->vnets[i];
 	struct flow *f = &s->flows[fi];
-	uint32_t len = m->pkt_len + s->overhead, spare;
+	uint64_t len = m->pkt_len + s->overhead;
+	uint32_t spare;
 
 	if (unlikely(v->state == VNET_UNSET)) {
 		vnet_drop(s, v, m, SCHED_DROP_GONE);
-		return;
+		return false;
 	}
 	if (unlikely(v->len >= s->reserve + s->shared) && !vnet_shorten(s, v)) {
 		vnet_drop(s, v, m, SCHED_DROP_OVERLIMIT);
-		return;
+		return false;
 	}
 	if (!f->len)
-		f->head = f->tail = s->free[--s->free_count];
+		f->tail = f->head = s->free[--s->free_count];
 	spare = s->free[--s->free_count];
-	s->slots[f->tail] = (struct slot){ (uintptr_t)m | (uint64_t)len << LEN_SHIFT, stamp, spare };
+	s->slots[f->tail] = (struct slot){ (uintptr_t)m | len << LEN_SHIFT, stamp, spare };
 	f->tail = spare;
-	f->bytes += len;
-	flow_longest(v, fi, ++f->len);
+	f->bytes += (uint32_t)len;
+	f->len++;
+	flow_longest(v, fi, f->len);
 	s->shared -= v->len >= s->reserve;
-	s->queued++;
 	v->len++;
 	if (!f->listed) {
 		f->listed = true;
@@ -121,88 +125,117 @@ static inline void enqueue(struct sched *s, struct rte_mbuf *m, uint16_t i, uint
 	}
 	if (v->state == VNET_IDLE)
 		sched_place(s, i, now);
+	return true;
+}
+
+static inline uint32_t flow_of(const struct sched *s, uint16_t vnet, uint32_t hash)
+{
+	return ((uint32_t)vnet << s->flow_shift) + (hash & s->flow_mask);
 }
 
 void sched_enqueue(struct sched *s, struct rte_mbuf **pkts, const uint16_t *vnets,
 		   const uint32_t *hashes, unsigned n, uint64_t now)
 {
 	uint32_t stamp = (uint32_t)(now >> s->stamp_shift);
+	unsigned dropped = 0;
 
-	for (unsigned i = 0; i < n + AHEAD; i++) {
-		if (i < n) {
-			rte_prefetch0(&s->vnets[vnets[i]]);
-			rte_prefetch0(&s->flows[((uint32_t)vnets[i] << s->flow_shift) +
-						(hashes[i] & s->flow_mask)]);
-		}
-		if (i >= AHEAD) {
-			unsigned k = i - AHEAD;
-
-			enqueue(s, pkts[k], vnets[k],
-				((uint32_t)vnets[k] << s->flow_shift) + (hashes[k] & s->flow_mask),
-				stamp, now);
-		}
+	for (unsigned i = 0; i < n; i++) {
+		rte_prefetch0(&s->vnets[vnets[i]]);
+		rte_prefetch0(&s->flows[flow_of(s, vnets[i], hashes[i])]);
 	}
+	for (unsigned i = 0; i < n; i++)
+		dropped += !enqueue(s, pkts[i], vnets[i], flow_of(s, vnets[i], hashes[i]), stamp,
+				    now);
+	s->queued += n - dropped;
 }
 
-/* What CoDel says of a packet that leaves flow f. */
-static inline bool flow_late(struct sched *s, struct sched_vnet *v, struct flow *f,
-			     struct rte_mbuf *m, uint32_t stamp, uint32_t delay)
+/* A packet's delay is above the target. True: it is dropped. */
+static __rte_noinline bool flow_late(struct sched *s, struct sched_vnet *v, struct flow *f,
+				     struct rte_mbuf *m, uint32_t now)
 {
-	if (likely(delay < s->target || f->bytes <= QUANTUM)) {
-		codel_below(&f->codel);
+	if (!codel_above(&f->codel, now, s->interval))
+		return false;
+	if (ecn_mark(m)) {
+		v->marked++;
 		return false;
 	}
-	if (!codel_above(&f->codel, stamp, s->interval))
-		return false;
-	if (!ecn_mark(m))
-		return true;
-	v->marked++;
-	return false;
+	s->queued--;
+	vnet_drop(s, v, m, SCHED_DROP_CODEL);
+	return true;
 }
 
 static inline unsigned delay_bucket(uint32_t delay)
 {
 	unsigned bucket = delay ? 32 - (unsigned)__builtin_clz(delay) : 0;
 
-	return bucket < SCHED_DELAYS ? bucket : SCHED_DELAYS - 1;
+	return RTE_MIN(bucket, SCHED_DELAYS - 1u);
 }
 
-/* The next packet of a vnet's flows, by RFC 8290. NULL: CoDel has dropped all that was left. */
-static inline struct rte_mbuf *vnet_pop(struct sched *s, struct sched_vnet *v, uint32_t now,
-					uint32_t *len)
-{
-	while (v->len) {
-		struct flow_list *l = v->fresh.head != NONE ? &v->fresh : &v->old;
-		uint32_t fi = l->head, stamp;
-		struct flow *f = &s->flows[fi];
-		struct rte_mbuf *m;
+/* Of a vnet: packets go to pkts, until got is max or budget, in bytes, is used up. */
+struct turn {
+	struct rte_mbuf **pkts;
+	unsigned got, max;
+	int32_t budget;
+	uint32_t now; /* as slot.stamp */
+};
 
-		if (unlikely(f->deficit <= 0)) { /* a jumbo frame's: one quantum was not enough */
-			f->deficit += QUANTUM;
-			flow_rotate(s, v, l);
+/* Packets of flow f, which has some, within its deficit. */
+static inline void flow_serve(struct sched *s, struct sched_vnet *v, uint32_t fi, struct turn *t)
+{
+	struct flow *f = &s->flows[fi];
+	struct slot *slots = s->slots;
+	uint32_t *freed = s->free + s->free_count;
+	uint32_t at = f->head, left = f->len, bytes = f->bytes, target = s->target;
+	int32_t limit = RTE_MIN(f->deficit, t->budget), budget = limit;
+
+	do {
+		const struct slot *slot = &slots[at];
+		uint64_t packet = slot->packet;
+		uint32_t len = (uint32_t)(packet >> LEN_SHIFT), delay = t->now - slot->stamp;
+		struct rte_mbuf *m = slot_mbuf(packet);
+
+		*freed++ = at;
+		at = slot->next;
+		rte_prefetch0(&slots[at]);
+		rte_prefetch0(m); /* its next user looks at it */
+		bytes -= len;
+		left--;
+		if (likely(delay < target || bytes <= QUANTUM))
+			codel_below(&f->codel);
+		else if (unlikely(flow_late(s, v, f, m, t->now)))
 			continue;
-		}
-		if (!f->len) {
-			flow_leave(s, v, l);
-			continue;
-		}
-		m = flow_pop(s, v, fi, len, &stamp);
-		if (unlikely(flow_late(s, v, f, m, now, now - stamp))) {
-			vnet_drop(s, v, m, SCHED_DROP_CODEL);
-			continue;
-		}
-		v->delay[delay_bucket(now - stamp)]++;
-		v->bytes += *len;
-		f->deficit -= (int32_t)*len;
-		if (f->deficit <= 0) {
+		v->delay[delay_bucket(delay)]++;
+		t->pkts[t->got++] = m;
+		budget -= (int32_t)len;
+	} while (left && budget > 0 && t->got < t->max);
+	v->len -= f->len - left;
+	if (!left)
+		*freed++ = at;
+	s->free_count = (uint32_t)(freed - s->free);
+	f->head = at;
+	f->len = left;
+	f->bytes = bytes;
+	f->deficit -= limit - budget;
+	t->budget -= limit - budget;
+	flow_longest(v, fi, left);
+}
+
+/* Flows of a vnet in their order, by RFC 8290. */
+static inline void vnet_serve(struct sched *s, struct sched_vnet *v, struct turn *t)
+{
+	do {
+		struct flow_list *l = v->fresh.head != NONE ? &v->fresh : &v->old;
+		struct flow *f = &s->flows[l->head];
+
+		if (likely(f->len && f->deficit > 0))
+			flow_serve(s, v, l->head, t);
+		if (f->deficit <= 0) { /* after a jumbo frame one quantum is not enough */
 			f->deficit += QUANTUM;
 			flow_rotate(s, v, l);
 		} else if (!f->len) {
 			flow_leave(s, v, l);
 		}
-		return m;
-	}
-	return NULL;
+	} while (v->len && t->budget > 0 && t->got < t->max);
 }
 
 static inline uint32_t first_flow(const struct sched_vnet *v)
@@ -252,80 +285,77 @@ static inline void fetch_turns(const struct sched *s, uint16_t i)
 	rte_prefetch0(&s->slots[s->flows[first_flow(&s->vnets[one])].head]);
 }
 
-/* Up to n packets of vnet i, whose turn it is. */
-static inline unsigned take_turn(struct sched *s, uint16_t i, struct rte_mbuf **pkts, unsigned n,
-				 uint64_t now)
+/* The turn of vnet i; bytes: what the port may send. Returns what was sent. */
+static inline int32_t take_turn(struct sched *s, uint16_t i, struct turn *t, int32_t bytes,
+				uint64_t now)
 {
 	struct sched_vnet *v = &s->vnets[i];
-	uint32_t stamp = (uint32_t)(now >> s->stamp_shift), len;
 	bool first = v->state == VNET_FIRST, over;
-	unsigned got = 0;
+	uint32_t beyond = vnet_beyond(s, v);
+	int32_t sent;
 
 	fetch_turns(s, i);
 	if (!first && v->round != s->round) {
-		v->deficit = (int32_t)(v->weight * s->unit >> UNIT_SHIFT) +
-			     (v->deficit < 0 ? v->deficit : 0);
+		v->deficit = (int32_t)(v->weight * s->unit >> UNIT_SHIFT) + RTE_MIN(v->deficit, 0);
 		v->round = s->round;
 	}
-	do {
-		struct rte_mbuf *m;
+	bytes = RTE_MIN(bytes, v->slice);
+	bytes = RTE_MIN(bytes, first ? bucket_bytes(&v->guarantee, now) : v->deficit);
+	if (unlikely(v->limited))
+		bytes = RTE_MIN(bytes, bucket_bytes(&v->ceiling, now));
+	t->budget = bytes;
+	if (likely(bytes > 0))
+		vnet_serve(s, v, t);
+	sent = bytes - t->budget;
 
-		over = !first && v->deficit <= 0;
-		if (over)
-			break;
-		m = vnet_pop(s, v, stamp, &len);
-		over = true;
-		if (!m)
-			break;
-		rte_prefetch0(m); /* its next user looks at it */
-		pkts[got++] = m;
-		bucket_charge(&s->port, len);
-		v->slice -= (int32_t)len;
-		over = !v->len || v->slice <= 0;
-		if (first) {
-			bucket_charge(&v->guarantee, len);
-			over |= !bucket_ready(&v->guarantee, now);
-		} else {
-			v->deficit -= (int32_t)len;
-			over |= v->deficit <= 0;
-		}
-		if (v->limited && v->ceiling.cost) {
-			bucket_charge(&v->ceiling, len);
-			over |= !bucket_ready(&v->ceiling, now);
-		}
-	} while (!over && got < n && bucket_ready(&s->port, now));
+	s->shared += beyond - vnet_beyond(s, v);
+	v->bytes += (uint32_t)sent;
+	v->slice -= sent;
+	over = !v->len || v->slice <= 0;
+	if (first) {
+		bucket_charge(&v->guarantee, (uint32_t)sent);
+		over |= !bucket_ready(&v->guarantee, now);
+	} else {
+		v->deficit -= sent;
+		over |= v->deficit <= 0;
+	}
+	if (unlikely(v->limited)) {
+		bucket_charge(&v->ceiling, (uint32_t)sent);
+		over |= !bucket_ready(&v->ceiling, now);
+	}
 	if (over)
 		turn_over(s, i, now);
-	return got;
+	return sent;
 }
 
 unsigned sched_dequeue(struct sched *s, struct rte_mbuf **pkts, unsigned n, uint64_t now)
 {
-	unsigned got = 0;
+	struct turn t = { .pkts = pkts, .max = n, .now = (uint32_t)(now >> s->stamp_shift) };
+	int32_t bytes = bucket_bytes(&s->port, now);
 
 	sched_wheel_turn(s, now);
-	bucket_cap(&s->port, now);
-	while (got < n && bucket_ready(&s->port, now)) {
+	while (t.got < n && bytes > 0) {
 		uint16_t turns = next_turns(s), i = s->turns[turns].next;
+		int32_t sent;
 
 		if (i == turns)
 			break;
-		got += take_turn(s, i, pkts + got, n - got, now);
+		sent = take_turn(s, i, &t, bytes, now);
+		bucket_charge(&s->port, (uint32_t)sent);
+		bytes -= sent;
 	}
-	return got;
+	s->queued -= t.got;
+	return t.got;
 }
 
 void sched_flush(struct sched *s, struct sched_vnet *v)
 {
-	uint32_t len, stamp;
-
 	for (struct flow_list *l = &v->fresh; l; l = l == &v->fresh ? &v->old : NULL)
 		while (l->head != NONE) {
 			struct flow *f = &s->flows[l->head];
 
 			while (f->len)
-				vnet_drop(s, v, flow_pop(s, v, l->head, &len, &stamp),
-					  SCHED_DROP_GONE);
+				vnet_drop(s, v, flow_pop(s, v, l->head), SCHED_DROP_GONE);
 			f->listed = false;
 			l->head = f->next;
 		}

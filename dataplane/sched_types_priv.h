@@ -18,6 +18,7 @@ enum {
 	WHEEL = 1024,	    /* slots */
 	WHEEL_US = 16,	    /* a slot's width at most, down to half of it */
 	COST_SHIFT = 20,
+	INVERSE_SHIFT = 32,
 	UNIT_SHIFT = 16,
 	LEN_SHIFT = 48,
 };
@@ -29,8 +30,9 @@ enum {
  */
 struct bucket {
 	uint64_t due, burst; /* ticks */
-	uint64_t cost;	     /* of a byte, in 2^-COST_SHIFT ticks */
-	uint64_t rest;	     /* of due, in the same unit */
+	uint64_t cost;	     /* of a byte, in 2^-COST_SHIFT ticks; 0: no limit */
+	uint64_t inverse;    /* bytes of a tick, in 2^-INVERSE_SHIFT */
+	uint64_t rest;	     /* of due, in the unit of cost */
 };
 
 static inline bool bucket_ready(const struct bucket *b, uint64_t now)
@@ -50,6 +52,20 @@ static inline void bucket_cap(struct bucket *b, uint64_t now)
 {
 	if ((int64_t)(now - b->due) > (int64_t)b->burst)
 		b->due = now - b->burst;
+}
+
+/* Bytes that may go before the tokens are used up, the last packet running over. */
+static inline int32_t bucket_bytes(struct bucket *b, uint64_t now)
+{
+	uint64_t bytes;
+
+	if (!b->cost)
+		return INT32_MAX;
+	bucket_cap(b, now);
+	if (!bucket_ready(b, now))
+		return 0;
+	bytes = 1 + ((now - b->due) * b->inverse >> INVERSE_SHIFT);
+	return bytes < INT32_MAX ? (int32_t)bytes : INT32_MAX;
 }
 
 /* A queued packet. A flow's last slot is an empty one, which the next packet fills. */
@@ -91,16 +107,18 @@ struct sched_vnet {
 	int32_t slice;	 /* bytes left of this turn */
 	uint32_t fat, fat_len; /* its longest flow, as far as is known without a search */
 	struct flow_list fresh, old;
-	uint64_t bytes, marked;
+	uint64_t bytes;
 
-	struct bucket guarantee, ceiling; /* cost 0: none */
-
-	uint64_t delay[SCHED_DELAYS];
+	struct bucket guarantee __rte_cache_aligned;
+	struct bucket ceiling;
+	uint64_t marked;
 	uint64_t drops[SCHED_DROPS];
+
+	uint64_t delay[SCHED_DELAYS] __rte_cache_aligned;
 } __rte_cache_aligned;
 
 static_assert(offsetof(struct sched_vnet, guarantee) == 64, "a plain vnet's state is one line");
-static_assert(offsetof(struct sched_vnet, delay) == 128, "");
+static_assert(offsetof(struct sched_vnet, delay) % 64 == 0, "buckets of usual delays share a line");
 
 /* Circular lists through an array: who is on a list, then its heads. */
 struct link {
