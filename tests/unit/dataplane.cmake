@@ -8,3 +8,8 @@ endforeach()
 # A confined process cannot be searched for leaks.
 weft_unit(dataplane confine DEPS dataplane)
 set_tests_properties(unit/dataplane/confine PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
+# The scheduler of a link, in virtual time.
+foreach(name sched sched_flows sched_random)
+  weft_unit(dataplane ${name} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/sched_lab.c
+    DEPS dataplane)
+endforeach()
