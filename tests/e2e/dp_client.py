@@ -140,13 +140,14 @@ class Client:
 class Engine:
     """weft-dp in a process of its own."""
 
-    def __init__(self, directory, prefix=(), args=()):
+    def __init__(self, directory, prefix=(), args=(), huge=False):
         self.path = os.path.join(directory, "dp.sock")
         binary = os.path.join(os.environ["WEFT_BIN"], "weft-dp")
         self.log = open(os.path.join(directory, "log"), "w+")
         # A confined process cannot be searched for leaks; the unit tests are.
-        self.p = subprocess.Popen([*prefix, binary, "--socket", self.path, "--no-huge",
-                                   "--memory", "192", *args], stderr=self.log,
+        pages = [] if huge else ["--no-huge"]
+        self.p = subprocess.Popen([*prefix, binary, "--socket", self.path, "--memory", "192",
+                                   *pages, *args], stderr=self.log,
                                   env=os.environ | {"ASAN_OPTIONS": "detect_leaks=0"})
         self.client = self.connect()
 
