@@ -75,6 +75,7 @@ static int op_hello(struct request *rq, union record *r, struct err *err)
 	hello->boot_id = rq->engine->boot_id;
 	hello->has_state = rq->engine->has_state;
 	hello->hugepages = rq->engine->hugepages;
+	hello->workers = rq->engine->worker_count;
 	return 0;
 }
 
