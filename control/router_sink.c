@@ -46,7 +46,8 @@ static void fib_set(void *arg, uint32_t table)
 {
 	struct router *r = arg;
 	struct vnet *v = r->node->vnet;
-	struct dp_fib rec = { .node = r->node->id, .table = table };
+	struct dp_fib rec = { .node = r->node->id, .table = table,
+			      .max_routes = r->node->spec->fib_routes };
 	struct router_fib *fibs;
 	char name[64];
 
