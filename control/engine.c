@@ -29,6 +29,7 @@ struct engine {
 	pid_t pid;   /* 0: none known */
 	int pidfd;
 	bool hugepages;
+	unsigned workers;
 	unsigned failures; /* deaths in a row, for the backoff */
 	struct timespec since; /* when it was found */
 	struct event *readable, *writable, *death, *retry, *flush;
@@ -134,6 +135,7 @@ static void on_hello(struct engine *e, const struct buf *results)
 		return;
 	}
 	e->hugepages = hello.hugepages;
+	e->workers = hello.workers;
 	e->up = true;
 	e->failed = false;
 	e->repairs = 0;
@@ -305,6 +307,7 @@ int engine_create(const struct engine_conf *conf, struct engine **out, struct er
 		return err_sys(err, -ENOMEM, "engine");
 	e->conf = *conf;
 	e->sock = e->pidfd = -1;
+	e->workers = 1;
 	engine_queue_init(&e->queue);
 	e->readable = event_new(conf->base, -1, 0, on_readable, e);
 	e->writable = event_new(conf->base, -1, 0, on_flush, e);
@@ -376,4 +379,9 @@ pid_t engine_pid(const struct engine *e)
 bool engine_has_hugepages(const struct engine *e)
 {
 	return e->hugepages;
+}
+
+unsigned engine_workers(const struct engine *e)
+{
+	return e->workers;
 }

@@ -45,6 +45,7 @@ void engine_stop(struct engine *e, void (*done)(void *arg), void *arg);
 bool engine_is_up(const struct engine *e);
 pid_t engine_pid(const struct engine *e);
 bool engine_has_hugepages(const struct engine *e);
+unsigned engine_workers(const struct engine *e); /* what it said last; one before it said any */
 
 /* Adds a record (which begins with struct dp_record, op set; len is filled in from `len`, padded
  * to 8) to what is sent at the end of this turn of the loop. fd: -1, or a descriptor to go with

@@ -199,6 +199,7 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "cpu_s", json_real(cpu));
 	json_object_set_new(o, "memory_bytes", json_integer(memory));
 	json_object_set_new(o, "fib", fibs_json(n, stats));
+	json_object_set_new(o, "fib_routes_max", json_integer(n->spec->fib_routes));
 	json_object_set_new(o, "punted", punted);
 }
 
@@ -287,8 +288,10 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 		json_array_append_new(links, link_json(v, &v->links[i], stats));
 	for (unsigned i = 0; i < v->topology->warnings.count; i++)
 		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
-	return json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "name", v->topology->name, "file",
-			 v->file, "state", vnet_state(v, nodes), "age_s",
+	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:f, s:o, s:o, s:o, s:o}", "name",
+			 v->topology->name, "file", v->file, "weight", (int)v->topology->weight,
+			 "guarantee_cores", (double)v->topology->guarantee / 1000, "state",
+			 vnet_state(v, nodes), "age_s",
 			 (double)(now.tv_sec - v->since.tv_sec) +
 				 (double)(now.tv_nsec - v->since.tv_nsec) / 1e9,
 			 "warnings", warnings, "nodes", nodes, "links", links, "counters",

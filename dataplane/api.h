@@ -112,7 +112,9 @@ struct dp_vnet {
 	struct dp_record rec;
 	uint32_t id;
 	uint32_t weight; /* share of cores and shared ports, 1..DP_WEIGHT_MAX; 0: the default */
-	uint32_t guarantee; /* of the workers' time that it always gets, in 1/1000 of a core */
+	/* Of the workers' time that it always gets, in 1/1000 of a core. That all of them together
+	 * fit the workers is weftd's duty, also when there are fewer workers than before. */
+	uint32_t guarantee;
 	uint32_t pad;
 	char name[DP_NAME_MAX];
 };

@@ -17,9 +17,9 @@ int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 	if (rec->weight > DP_WEIGHT_MAX)
 		return err_set(err, -EINVAL, "vnet %s: weight %u is over %u", rec->name,
 			       rec->weight, DP_WEIGHT_MAX);
-	if (rec->guarantee > e->worker_count * 1000)
-		return err_set(err, -EINVAL, "vnet %s: %u/1000 cores are more than the %u there are",
-			       rec->name, rec->guarantee, e->worker_count);
+	if (rec->guarantee > WORKERS_MAX * 1000)
+		return err_set(err, -EINVAL, "vnet %s: no engine has %u/1000 cores", rec->name,
+			       rec->guarantee);
 	if (!vnet) {
 		vnet = calloc(1, sizeof(*vnet));
 		if (!vnet || hash_map_set(e->vnet_map, &rec->id, vnet) < 0) {

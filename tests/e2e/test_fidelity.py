@@ -120,3 +120,26 @@ def test_a_smaller_mtu_is_answered_by_the_guest(weft):
     finally:
         weft.exec("red", "r1", "sh", "-c", "ip link set eth2 mtu 1500; ip route del 198.51.100.0/24")
     await_true("the reason goes", 20, lambda: not punted(weft))
+
+
+def test_more_routes_than_fib_routes(weft, tmp_path):
+    """A router over its limit forwards by itself; nothing fails."""
+    file = tmp_path / "small.clab.yml"
+    file.write_text("""name: small
+topology:
+  defaults: {kind: linux, image: alpine}
+  nodes:
+    r1: {image: frr, weft: {fib-routes: 6}, exec: [ip addr add 10.0.1.1/24 dev eth1, ip addr add 10.0.2.1/24 dev eth2]}
+    h1: {exec: [ip addr add 10.0.1.10/24 dev eth1, ip route add default via 10.0.1.1]}
+    h2: {exec: [ip addr add 10.0.2.10/24 dev eth1, ip route add default via 10.0.2.1]}
+  links: [endpoints: ['r1:eth1', 'h1:eth1'], endpoints: ['r1:eth2', 'h2:eth1']]
+""")
+    weft.deploy(file)
+    assert "all IPv4: more than 6 routes (fib-routes)" in weft.node("small", "r1")["punted"]
+    weft.await_ping("small", "h1", "10.0.2.10")
+    assert weft.port("small", "r1", "eth1")["forwarded"] == 0
+    vnet = weft.json("inspect", "small")
+    assert vnet["state"] == "running"
+    r1 = weft.node("small", "r1")
+    assert r1["error"] is None and r1["fib_routes_max"] == 6
+    assert all(fib["ipv4"] + fib["ipv6"] <= 6 for fib in r1["fib"])

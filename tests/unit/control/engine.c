@@ -95,7 +95,8 @@ static void answer(struct play *p, int status, uint32_t index, bool more, const 
 static void greet(struct play *p, bool has_state)
 {
 	struct dp_hello hello = { .rec = { .op = DP_HELLO, .len = sizeof(hello) },
-				  .version = DP_API_VERSION, .has_state = has_state };
+				  .version = DP_API_VERSION, .has_state = has_state,
+				  .workers = 3 };
 
 	await(p, p->listener);
 	p->peer = accept(p->listener, NULL, NULL);
@@ -137,6 +138,7 @@ static void batches(void **state)
 
 	assert_int_equal(p->ups, 1);
 	assert_true(p->fresh);
+	assert_int_equal(engine_workers(p->engine), 3);
 	for (uint32_t i = 1; i <= 10000; i++)
 		say(p, DP_VNET_SET, i, -1);
 	while (next <= 10000) {

@@ -103,14 +103,15 @@ static void bad_lengths(void **state)
 /* What a vnet is promised is what it was last told, and nothing of what is refused. */
 static void weights(void **state)
 {
-	struct dp_vnet v = { .id = 1, .weight = DP_WEIGHT_MAX, .guarantee = 1000, .name = "v" };
+	struct dp_vnet v = { .id = 1, .weight = DP_WEIGHT_MAX, .guarantee = WORKERS_MAX * 1000,
+			     .name = "v" };
 	struct vnet *vnet = hash_map_find(lab_engine()->vnet_map, &v.id);
 
 	assert_int_equal(vnet->weight, DP_WEIGHT_DEFAULT); /* lab_build() says 0 */
 	assert_int_equal(vnet->guarantee, 0);
 	assert_int_equal(one(DP_VNET_SET, &v, sizeof(v)), 0);
 	assert_int_equal(vnet->weight, DP_WEIGHT_MAX);
-	assert_int_equal(vnet->guarantee, 1000); /* the lab has one worker */
+	assert_int_equal(vnet->guarantee, WORKERS_MAX * 1000);
 	v.weight++;
 	assert_int_equal(one(DP_VNET_SET, &v, sizeof(v)), -EINVAL);
 	v.weight = 1;
