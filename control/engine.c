@@ -36,6 +36,7 @@ struct engine {
 	struct event *repair; /* programmes everything again after a record failed */
 	struct event *kill;   /* it was told to end and has not */
 	struct engine_queue queue;
+	bool refused;	      /* the owner was told so, and not yet that all is well */
 	bool failed;	      /* a record did, since the last time everything was programmed */
 	unsigned repairs;     /* in a row, for the backoff */
 	char complaint[sizeof(((struct dp_reply *)0)->error)]; /* the last one that was logged */
@@ -152,12 +153,17 @@ static void take_answer(struct engine *e, const struct engine_answer *a)
 			log_warn("engine: %s", a->reply.error);
 		strcpy(e->complaint, a->reply.error);
 		plan_repair(e);
+		e->refused = true;
+		e->conf.refused(e->conf.arg, &a->bad, a->reply.error);
 	}
 	if (!e->up) {
 		on_hello(e, &a->results);
 	} else if (!e->failed && engine_queue_idle(&e->queue)) {
 		e->repairs = 0;
 		e->complaint[0] = 0;
+		if (e->refused)
+			e->conf.refused(e->conf.arg, NULL, NULL);
+		e->refused = false;
 	}
 }
 

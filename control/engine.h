@@ -31,6 +31,9 @@ struct engine_conf {
 	uid_t uid;		   /* it becomes this user */
 	/* Connected: program everything, between DP_SYNC begin and end. fresh: it has just begun. */
 	void (*up)(void *arg, bool fresh);
+	/* The engine refuses a record, of which the header and the first word are told; everything
+	 * is programmed again later. bad NULL: it has taken all that it was told since. */
+	void (*refused)(void *arg, const struct dp_id *bad, const char *why);
 	void *arg;
 };
 

@@ -181,8 +181,13 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	if (router_error(n->router)) {
 		json_object_set_new(o, "state", json_string("failed"));
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
-	} else if (info.state == VROUTER_FAILED)
+	} else if (info.state == VROUTER_FAILED) {
 		json_object_set_new(o, "error", text_json(info.reason));
+	} else if (router_refusal(n->router)) {
+		json_object_set_new(o, "error", json_sprintf("the engine does not take all of its routes, "
+							     "and the guest forwards: %s",
+							     router_refusal(n->router)));
+	}
 	if (past.boot_ms) { /* a guest that was adopted does not know how it began */
 		info.clone = past.clone;
 		memcpy(info.cold_why, past.cold_why, sizeof(info.cold_why));

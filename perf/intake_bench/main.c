@@ -44,7 +44,6 @@ static void on_up(void *arg, bool fresh)
 	struct bench *b = arg;
 	struct dp_record rec;
 
-	b->failed = b->began > 0; /* called again: a record was refused */
 	b->began = now();
 	for (size_t at = 0; at < b->len; at += rec.len) {
 		memcpy(&rec, b->records + at, sizeof(rec));
@@ -54,11 +53,19 @@ static void on_up(void *arg, bool fresh)
 	engine_stats(b->engine, on_stats, b);
 }
 
+static void on_refused(void *arg, const struct dp_id *bad, const char *why)
+{
+	struct bench *b = arg;
+
+	fprintf(stderr, "weft-bench-intake: %s\n", why);
+	b->failed = true;
+}
+
 /* The records are those of a file that perf/intake.py wrote a moment ago. */
 static int run(struct bench *b, const char *socket)
 {
 	struct engine_conf conf = { .socket = socket, .program = "/nonexistent", .log = "/dev/null",
-				    .up = on_up, .arg = b };
+				    .up = on_up, .refused = on_refused, .arg = b };
 	struct err err;
 
 	b->base = conf.base = event_base_new();
