@@ -12,7 +12,6 @@
 #include <sys/random.h>
 
 enum {
-	SMALL_COUNT = 32768, /* frames in rings, queues and devices: 78 MB */
 	JUMBO_COUNT = 2048,
 	POOL_CACHE = 256,
 };
@@ -74,16 +73,16 @@ static int engine_create_tables(struct engine *e)
 	return fib_arena_create(&(struct fib_arena_conf){ .qsbr = e->qsbr }, &e->fibs);
 }
 
-static int engine_create_pools(struct engine *e)
+static int engine_create_pools(struct engine *e, unsigned buffers)
 {
-	e->small = rte_pktmbuf_pool_create("small", SMALL_COUNT, POOL_CACHE, PKT_PRIV,
+	e->small = rte_pktmbuf_pool_create("small", buffers, POOL_CACHE, PKT_PRIV,
 					   RTE_PKTMBUF_HEADROOM + FRAME_SMALL, SOCKET_ID_ANY);
 	e->jumbo = rte_pktmbuf_pool_create("jumbo", JUMBO_COUNT, 32, PKT_PRIV,
 					   RTE_PKTMBUF_HEADROOM + FRAME_MAX, SOCKET_ID_ANY);
 	return e->small && e->jumbo ? 0 : -rte_errno;
 }
 
-int engine_create(unsigned workers, struct engine **out, struct err *err)
+int engine_create(unsigned workers, unsigned buffers, struct engine **out, struct err *err)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	int rc;
@@ -93,7 +92,7 @@ int engine_create(unsigned workers, struct engine **out, struct err *err)
 	e->worker_count = workers;
 	rc = engine_create_tables(e);
 	if (!rc)
-		rc = engine_create_pools(e);
+		rc = engine_create_pools(e, buffers);
 	for (unsigned i = 0; !rc && i < workers; i++)
 		rc = worker_create(e, i, &e->workers[i]);
 	if (rc) {

@@ -58,9 +58,9 @@ static unsigned worker_poll_relay(struct worker *w)
 			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
-		pkt_enter(pkts[i], port);
-		graph_to(w, GRAPH_INJECT, pkts[i]);
+		fast_receive(&w->fast.rx, pkts[i], port);
 	}
+	fast_run(w, false);
 	return n;
 }
 
@@ -145,6 +145,7 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs };
 	w->hz = rte_get_tsc_hz();
 	w->now = rte_rdtsc();
+	w->avx512 = fib_isa() == FIB_ISA_AVX512;
 	policer_rates_init(&w->rates, w->hz, e->worker_count);
 	snprintf(name, sizeof(name), "from_relay%u", index);
 	w->from_relay = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,

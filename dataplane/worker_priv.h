@@ -2,7 +2,7 @@
 #ifndef DATAPLANE_WORKER_PRIV_H
 #define DATAPLANE_WORKER_PRIV_H
 
-#include "dataplane/dp_priv.h"
+#include "dataplane/fast_priv.h"
 
 #include <pthread.h>
 
@@ -28,6 +28,7 @@ struct graph_queue {
 
 struct worker {
 	struct graph_queue queues[GRAPH_NODES];
+	struct fast fast;
 	struct rte_mbuf *relay_tx[BURST]; /* on its way to to_relay */
 	unsigned relay_tx_count;
 	uint64_t now, hz; /* TSC */
@@ -35,6 +36,7 @@ struct worker {
 	struct engine *engine;
 	struct policer_rates rates;
 	unsigned index;
+	bool avx512; /* may be used */
 
 	struct rte_ring *from_relay, *to_relay; /* one producer and one consumer each */
 	uint32_t asleep; /* 1: whoever gives work clears it and writes wake_fd */
@@ -57,5 +59,10 @@ unsigned worker_poll(struct worker *w);
 
 /* Passes relay_tx on to the relay thread; what does not fit is dropped and counted. */
 void worker_flush_relay(struct worker *w);
+
+static inline struct counters *counters_of(struct worker *w, struct port *port)
+{
+	return &port->local[w->index].count;
+}
 
 #endif

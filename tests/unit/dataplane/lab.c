@@ -26,7 +26,7 @@ struct engine *lab_engine(void)
 	if (e)
 		return e;
 	check(eal_start(&conf, &huge, &err), &err);
-	check(engine_create(1, &e, &err), &err);
+	check(engine_create(1, ENGINE_BUFFERS, &e, &err), &err);
 	return e;
 }
 
@@ -165,14 +165,29 @@ uint64_t lab_drops(struct engine *e, uint32_t id, enum dp_drop why)
 	return lab_port(e, id)->local[0].count.drops[why];
 }
 
-static void lab_run(struct engine *e, enum graph_node node, uint32_t port, const void *frame,
-		    size_t len)
+static struct rte_mbuf *lab_mbuf(struct engine *e, const void *frame, size_t len)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(len <= FRAME_SMALL ? e->small : e->jumbo);
 
 	if (!m)
 		abort();
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), frame, len);
+	return m;
+}
+
+void lab_fast(struct engine *e, uint32_t port, const void *frame, size_t len)
+{
+	fast_receive(&e->workers[0]->fast.rx, lab_mbuf(e, frame, len), lab_port(e, port));
+	fast_run(e->workers[0], true);
+	graph_run(e->workers[0]);
+	worker_flush_relay(e->workers[0]);
+}
+
+static void lab_run(struct engine *e, enum graph_node node, uint32_t port, const void *frame,
+		    size_t len)
+{
+	struct rte_mbuf *m = lab_mbuf(e, frame, len);
+
 	pkt_enter(m, lab_port(e, port));
 	graph_to(e->workers[0], node, m);
 	graph_run(e->workers[0]);
