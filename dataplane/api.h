@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    1u
+#define DP_API_VERSION	    2u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -87,6 +87,8 @@ struct dp_hello {
 	uint64_t boot_id;    /* random per start of the engine */
 	uint32_t has_state;  /* 0: nothing has been programmed since the start */
 	uint32_t hugepages;  /* 1: runs on huge pages */
+	uint32_t workers;    /* threads that forward: the cores that vnets share */
+	uint32_t pad;
 };
 
 struct dp_id {
@@ -103,9 +105,16 @@ struct dp_sync {
 	uint32_t end; /* 0 begin, 1 end */
 };
 
+#define DP_WEIGHT_MAX	  1000u
+#define DP_WEIGHT_DEFAULT 100u
+
 struct dp_vnet {
 	struct dp_record rec;
 	uint32_t id;
+	uint32_t weight; /* share of cores and shared ports, 1..DP_WEIGHT_MAX; 0: the default */
+	/* Of the workers' time that it always gets, in 1/1000 of a core. That all of them together
+	 * fit the workers is weftd's duty, also when there are fewer workers than before. */
+	uint32_t guarantee;
 	uint32_t pad;
 	char name[DP_NAME_MAX];
 };

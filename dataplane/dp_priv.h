@@ -62,6 +62,8 @@ struct port_local {
 
 struct vnet {
 	uint32_t id, epoch;
+	uint32_t weight;	 /* 1..DP_WEIGHT_MAX */
+	uint32_t guarantee;	 /* 1/1000 of a core */
 	struct counters retired; /* of ports that are gone */
 	char name[DP_NAME_MAX];
 };

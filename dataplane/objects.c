@@ -14,6 +14,12 @@ int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 
 	if (!rec->id)
 		return err_set(err, -EINVAL, "vnet %s: 0 is no id", rec->name);
+	if (rec->weight > DP_WEIGHT_MAX)
+		return err_set(err, -EINVAL, "vnet %s: weight %u is over %u", rec->name,
+			       rec->weight, DP_WEIGHT_MAX);
+	if (rec->guarantee > WORKERS_MAX * 1000)
+		return err_set(err, -EINVAL, "vnet %s: no engine has %u/1000 cores", rec->name,
+			       rec->guarantee);
 	if (!vnet) {
 		vnet = calloc(1, sizeof(*vnet));
 		if (!vnet || hash_map_set(e->vnet_map, &rec->id, vnet) < 0) {
@@ -23,6 +29,8 @@ int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 		vnet->id = rec->id;
 	}
 	vnet->epoch = e->epoch;
+	WR(vnet->weight, rec->weight ? rec->weight : DP_WEIGHT_DEFAULT);
+	WR(vnet->guarantee, rec->guarantee);
 	memcpy(vnet->name, rec->name, sizeof(vnet->name));
 	return 0;
 }

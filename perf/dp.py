@@ -40,8 +40,8 @@ def sync(end, op=SYNC, id=0):
     return record(op, struct.pack("=II", id, end))
 
 
-def vnet(id, name="v"):
-    return record(VNET_SET, struct.pack("=II64s", id, 0, name.encode()))
+def vnet(id, name="v", weight=0, guarantee=0):
+    return record(VNET_SET, struct.pack("=IIII64s", id, weight, guarantee, 0, name.encode()))
 
 
 def node(id, vnet, kind, flags=0, name="n"):
@@ -127,8 +127,8 @@ class Client:
         self.do(*batch)
 
     def hello(self):
-        keys = "version pid boot_id has_state hugepages".split()
-        return dict(zip(keys, struct.unpack_from("=IIQII", self.do(record(HELLO))[0], 8)))
+        keys = "version pid boot_id has_state hugepages workers".split()
+        return dict(zip(keys, struct.unpack_from("=IIQIII", self.do(record(HELLO))[0], 8)))
 
     def ports(self, id=0):
         out = {}

@@ -49,9 +49,8 @@ static void route_of(struct engine *e, uint32_t fib, uint32_t nh, uint8_t family
 {
 	struct dp_route route = { .fib = fib, .nh = nh, .family = family,
 				  .len = family == 4 ? 16 : 32, .addr = { a, b } };
-	struct err err;
 
-	check(route_set(e, &route, &err), &err);
+	lab_route(e, DP_ROUTE_SET, route);
 }
 
 static void link_of(struct engine *e, uint32_t id, uint32_t a, uint32_t b)
