@@ -60,11 +60,20 @@ struct port_local {
 	struct policer punt;
 } __rte_cache_aligned;
 
+/* What one thread writes of a vnet; lines of its own. */
+struct vnet_local {
+	struct policer punt; /* over all its ports */
+	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
+	uint64_t inject_due, held; /* the relay thread's */
+} __rte_cache_aligned;
+
 struct vnet {
 	uint32_t id, epoch;
 	struct counters retired; /* of ports that are gone */
 	char name[DP_NAME_MAX];
-};
+
+	struct vnet_local local[COUNTERS_MAX];
+} __rte_cache_aligned;
 
 struct port;
 struct port_list {
