@@ -95,6 +95,9 @@ struct vnode {
 	char name[DP_NAME_MAX];
 };
 
+/* Two ways through the relay: what guests' routing protocols say to each other goes first. */
+enum relay_lane { LANE_CONTROL, LANE_REST, LANES };
+
 enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4, PORT_ASLEEP = 8 };
 
 struct port {
@@ -197,6 +200,7 @@ struct pkt {
 	uint16_t copies; /* that floods may still make of it */
 	uint8_t bridges; /* crossed since the last router */
 	uint8_t reason;	 /* why it is punted: enum punt_reason */
+	uint8_t class;	 /* what is punted: enum dp_punt */
 	uint8_t transit; /* a router forwarded it */
 };
 

@@ -53,8 +53,7 @@ static bool routing_port(uint8_t proto, uint16_t port)
 }
 
 /* r is behind the IP header; ports are there when `first` (not a later fragment). */
-static enum dp_punt classify_transport(struct rd r, uint8_t proto, bool first,
-					  enum dp_punt other)
+static enum dp_punt classify_transport(struct rd r, uint8_t proto, bool first, enum dp_punt other)
 {
 	uint16_t src, dst;
 

@@ -18,6 +18,7 @@ void punt_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			continue;
 		}
 		vnet->punts[class]++;
+		pkt(m)->class = (uint8_t)class;
 		if (RD(port->mode) & PORT_ASLEEP)
 			graph_to(w, GRAPH_ASLEEP, m);
 		else
