@@ -19,6 +19,12 @@ static const char *const drop_names[] = {
 #undef DROP_NAME
 };
 
+static const char *const punt_names[] = {
+#define PUNT_NAME(id, name, what) [DP_PUNT_##id] = name,
+	DP_PUNTS(PUNT_NAME)
+#undef PUNT_NAME
+};
+
 /* Finds the next record of op in the engine's results, with the given id unless that is 0; false at
  * the end. All that have an id have it first. */
 static bool next_record(struct rd *r, uint16_t op, uint32_t id, void *rec, size_t len)
@@ -74,6 +80,17 @@ static json_t *drops_json(const uint64_t drops[DP_DROP_COUNT])
 	for (unsigned i = 0; i < DP_DROP_COUNT; i++)
 		if (drops[i])
 			json_object_set_new(o, drop_names[i], json_integer((json_int_t)drops[i]));
+	return o;
+}
+
+static json_t *punts_json(const struct dp_vnet_stats *s)
+{
+	json_t *o = json_object();
+
+	for (unsigned i = 0; i < DP_PUNT_COUNT; i++)
+		json_object_set_new(o, punt_names[i],
+				    json_pack("{s:I, s:I}", "passed", (json_int_t)s->punts[i],
+					      "policed", (json_int_t)s->policed[i]));
 	return o;
 }
 
@@ -249,11 +266,11 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 	struct rd r = rd_of(stats->data, stats->len);
 	struct dp_vnet_stats s;
 
-	if (next_record(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
-		return json_pack("{s:I, s:I, s:I, s:o}", "forwarded", (json_int_t)s.forwarded, "punted",
-				 (json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops",
-				 drops_json(s.drops));
-	return json_pack("{s:i, s:i, s:i, s:{}}", "forwarded", 0, "punted", 0, "injected", 0, "drops");
+	if (!next_record(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
+		memset(&s, 0, sizeof(s));
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "forwarded", (json_int_t)s.forwarded,
+			 "punted", (json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops",
+			 drops_json(s.drops), "punts", punts_json(&s), "held", (json_int_t)s.held);
 }
 
 /* running: every node ready, every link risen, every router's FIB in step with its guest. */

@@ -260,6 +260,23 @@ enum dp_drop {
 		DP_DROP_COUNT
 };
 
+/*
+ * What a guest is asked to look at comes in classes, by what a frame is; only then by why it is
+ * punted. X(enumerator, name in CLI and metrics, what it is)
+ */
+#define DP_PUNTS(X)                                                               \
+	X(CONTROL, "control", "routing protocols, BFD, LLC, LLDP")                \
+	X(NEIGHBOUR, "neighbour", "ARP, ND, router discovery, MLD, IGMP")         \
+	X(LOCAL, "local", "what else is for the guest, or it forwards by choice") \
+	X(EXCEPTION, "exception", "transit the engine does not finish: TTL, MTU, options, no route")
+
+enum dp_punt {
+#define DP_PUNT_ENUM(id, name, what) DP_PUNT_##id,
+	DP_PUNTS(DP_PUNT_ENUM)
+#undef DP_PUNT_ENUM
+		DP_PUNT_COUNT
+};
+
 #define DP_PORT_CARRIER 1u /* link up, both ends present and up */
 #define DP_PORT_BACKED	2u /* backing present and answering */
 
@@ -282,6 +299,9 @@ struct dp_vnet_stats {
 	uint32_t pad;
 	uint64_t forwarded, punted, injected;
 	uint64_t drops[DP_DROP_COUNT];
+	uint64_t punts[DP_PUNT_COUNT];	/* that its policers let pass, by class */
+	uint64_t policed[DP_PUNT_COUNT]; /* and did not */
+	uint64_t held; /* times a guest's frames had to wait: its vnet injected over its rate */
 };
 
 struct dp_fib_stats {

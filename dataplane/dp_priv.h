@@ -60,13 +60,22 @@ struct port_local {
 	struct policer punt;
 } __rte_cache_aligned;
 
+/* What one thread writes of a vnet; lines of its own. */
+struct vnet_local {
+	struct policer punt; /* over all its ports */
+	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
+	uint64_t inject_due, held; /* the relay thread's */
+} __rte_cache_aligned;
+
 struct vnet {
 	uint32_t id, epoch;
 	uint32_t weight;	 /* 1..DP_WEIGHT_MAX */
 	uint32_t guarantee;	 /* 1/1000 of a core */
 	struct counters retired; /* of ports that are gone */
 	char name[DP_NAME_MAX];
-};
+
+	struct vnet_local local[COUNTERS_MAX];
+} __rte_cache_aligned;
 
 struct port;
 struct port_list {
@@ -87,6 +96,9 @@ struct vnode {
 	struct hash_map *nhs;	     /* id -> struct nh_entry */
 	char name[DP_NAME_MAX];
 };
+
+/* Two ways through the relay: what guests' routing protocols say to each other goes first. */
+enum relay_lane { LANE_CONTROL, LANE_REST, LANES };
 
 enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4, PORT_ASLEEP = 8 };
 
@@ -190,6 +202,7 @@ struct pkt {
 	uint16_t copies; /* that floods may still make of it */
 	uint8_t bridges; /* crossed since the last router */
 	uint8_t reason;	 /* why it is punted: enum punt_reason */
+	uint8_t class;	 /* what is punted: enum dp_punt */
 	uint8_t transit; /* a router forwarded it */
 };
 

@@ -139,6 +139,8 @@ int engine_start(struct engine *e, struct err *err)
 	unsigned started = 0;
 	int rc = relay_create(e, err);
 
+	if (!rc)
+		rc = relay_start(e->relay, err);
 	if (rc)
 		return rc;
 	for (; started < e->worker_count; started++) {

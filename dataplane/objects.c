@@ -21,7 +21,9 @@ int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 		return err_set(err, -EINVAL, "vnet %s: no engine has %u/1000 cores", rec->name,
 			       rec->guarantee);
 	if (!vnet) {
-		vnet = calloc(1, sizeof(*vnet));
+		vnet = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*vnet));
+		if (vnet)
+			memset(vnet, 0, sizeof(*vnet));
 		if (!vnet || hash_map_set(e->vnet_map, &rec->id, vnet) < 0) {
 			free(vnet);
 			return err_set(err, -ENOMEM, "vnet %s: out of memory", rec->name);

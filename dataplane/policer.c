@@ -7,19 +7,29 @@
 
 /* An emulated guest manages about 100,000 packets a second, on all of its ports. */
 static const struct {
-	uint32_t rate, burst; /* packets a second, packets */
-} table[PUNT_CLASSES] = {
-	[PUNT_CONTROL] = { 20000, 2000 },
-	[PUNT_NEIGHBOUR] = { 5000, 1000 },
-	[PUNT_LOCAL] = { 50000, 4000 },
-	[PUNT_EXCEPTION] = { 20000, 2000 },
+	uint32_t rate, burst; /* of a port: packets a second, packets */
+} table[DP_PUNT_COUNT] = {
+	[DP_PUNT_CONTROL] = { 20000, 2000 },
+	[DP_PUNT_NEIGHBOUR] = { 5000, 1000 },
+	[DP_PUNT_LOCAL] = { 50000, 4000 },
+	[DP_PUNT_EXCEPTION] = { 20000, 2000 },
 };
+
+enum { VNET_PORTS = 2 /* a vnet may as much as so many of its ports */ };
+
+void rate_init(struct rate *rate, uint64_t hz, uint32_t per_second, uint32_t burst)
+{
+	rate->cost = hz / per_second;
+	rate->burst = rate->cost * (burst - 1);
+}
 
 void policer_rates_init(struct policer_rates *rates, uint64_t hz, unsigned workers)
 {
-	for (unsigned i = 0; i < PUNT_CLASSES; i++) {
-		rates->cost[i] = hz * workers / table[i].rate;
-		rates->burst[i] = rates->cost[i] * (table[i].burst / workers - 1);
+	for (unsigned i = 0; i < DP_PUNT_COUNT; i++) {
+		uint32_t rate = table[i].rate / workers, burst = table[i].burst / workers;
+
+		rate_init(&rates->port[i], hz, rate, burst);
+		rate_init(&rates->vnet[i], hz, rate * VNET_PORTS, burst * VNET_PORTS);
 	}
 }
 
@@ -43,8 +53,7 @@ static bool routing_port(uint8_t proto, uint16_t port)
 }
 
 /* r is behind the IP header; ports are there when `first` (not a later fragment). */
-static enum punt_class classify_transport(struct rd r, uint8_t proto, bool first,
-					  enum punt_class other)
+static enum dp_punt classify_transport(struct rd r, uint8_t proto, bool first, enum dp_punt other)
 {
 	uint16_t src, dst;
 
@@ -53,9 +62,9 @@ static enum punt_class classify_transport(struct rd r, uint8_t proto, bool first
 	case 89:  /* OSPF */
 	case 103: /* PIM */
 	case 112: /* VRRP */
-		return PUNT_CONTROL;
+		return DP_PUNT_CONTROL;
 	case IPPROTO_IGMP:
-		return PUNT_NEIGHBOUR;
+		return DP_PUNT_NEIGHBOUR;
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 		if (!first)
@@ -64,12 +73,12 @@ static enum punt_class classify_transport(struct rd r, uint8_t proto, bool first
 		dst = rd_be16(&r);
 		if (!r.bad && (routing_port(proto, dst) ||
 			       (proto == IPPROTO_TCP && routing_port(proto, src))))
-			return PUNT_CONTROL;
+			return DP_PUNT_CONTROL;
 	}
 	return other;
 }
 
-static enum punt_class classify_ip4(struct rd r, enum punt_class other)
+static enum dp_punt classify_ip4(struct rd r, enum dp_punt other)
 {
 	uint8_t ihl = rd_u8(&r) & 15, proto;
 	uint16_t frag;
@@ -84,7 +93,7 @@ static enum punt_class classify_ip4(struct rd r, enum punt_class other)
 	return r.bad ? other : classify_transport(r, proto, !(frag & 0x1fff), other);
 }
 
-static enum punt_class classify_ip6(struct rd r, enum punt_class other)
+static enum dp_punt classify_ip6(struct rd r, enum dp_punt other)
 {
 	uint8_t proto, type;
 
@@ -100,26 +109,26 @@ static enum punt_class classify_ip6(struct rd r, enum punt_class other)
 	if (proto == IPPROTO_ICMPV6) {
 		type = rd_u8(&r);
 		/* MLD 130-132, RS, RA, NS, NA, redirect 133-137, MLDv2 143 */
-		return (type >= 130 && type <= 137) || type == 143 ? PUNT_NEIGHBOUR : other;
+		return (type >= 130 && type <= 137) || type == 143 ? DP_PUNT_NEIGHBOUR : other;
 	}
 	return classify_transport(r, proto, true, other);
 }
 
-enum punt_class policer_classify(const uint8_t *frame, size_t len, enum punt_reason reason)
+enum dp_punt policer_classify(const uint8_t *frame, size_t len, enum punt_reason reason)
 {
-	enum punt_class other = reason == PUNT_REASON_EXCEPTION ? PUNT_EXCEPTION : PUNT_LOCAL;
+	enum dp_punt other = reason == PUNT_REASON_EXCEPTION ? DP_PUNT_EXCEPTION : DP_PUNT_LOCAL;
 	struct rd r = rd_of(frame, len);
 	uint16_t type;
 
 	rd_skip(&r, 12);
 	type = rd_be16(&r);
 	if (type <= 1500) /* 802.3 length: IS-IS, spanning tree and their like are in LLC */
-		return PUNT_CONTROL;
+		return DP_PUNT_CONTROL;
 	switch (type) {
 	case ETH_ARP:
-		return PUNT_NEIGHBOUR;
+		return DP_PUNT_NEIGHBOUR;
 	case ETH_LLDP:
-		return PUNT_CONTROL;
+		return DP_PUNT_CONTROL;
 	case ETH_IP4:
 		return classify_ip4(r, other);
 	case ETH_IP6:

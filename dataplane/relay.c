@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,36 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { EVENTS = 64, WAKE = 0 /* epoll data of wake_fd: no port has slot 0 */ };
+enum {
+	EVENTS = 64, /* ports served in one round; epoll takes turns among more */
+	WAKE = 0,    /* epoll data of wake_fd: no port has slot 0 */
+	FULL_US = 50,
+	INJECT_RATE = 150000, /* frames a second of a vnet's guests; about what they are asked */
+	INJECT_BURST = 4096,
+};
 
 struct relay {
 	struct engine *engine;
 	struct relay_port **ports; /* by slot; RCU */
 	struct relay_io io;
+	struct epoll_event events[EVENTS];
+	int event_count;
+	uint64_t now, hz; /* TSC */
+	bool full;	  /* a worker's ring was, in this round */
+	/* Slots of ports that are not read, because their vnets injected over the rate: first come,
+	 * first served again. */
+	struct rate inject;
+	uint64_t release_at;
+	uint16_t held[PORTS_MAX + 1], held_first; /* a ring */
+	unsigned held_count;
+	bool is_held[PORTS_MAX + 1];
+
 	int epoll_fd, wake_fd;
 	uint32_t asleep, stop;
 	pthread_t thread;
 };
+
+static_assert(PORTS_MAX == UINT16_MAX, "relay.held is indexed by whatever a uint16_t says");
 
 void relay_wake(struct relay *r)
 {
@@ -41,19 +62,22 @@ static void relay_arm(struct relay *r, struct relay_port *rp, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.u32 = rp->handle };
 
-	if (rp->armed == events)
+	if (rp->dead || rp->armed == events)
 		return;
 	rp->armed = events;
 	/* The descriptor may just have been taken away: nothing to arm then. */
-	epoll_ctl(r->epoll_fd, events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL, rp->fd, &ev);
+	epoll_ctl(r->epoll_fd, EPOLL_CTL_MOD, rp->fd, &ev);
 }
 
+/* A round's budget; what is left then waits for the next round as for a full descriptor. */
 static void relay_flush(struct relay *r, struct relay_port *rp)
 {
-	if (rp->armed)
-		relay_arm(r, rp, relay_io_send(&r->io, rp) ? EPOLLIN | EPOLLOUT : EPOLLIN);
-	else
+	if (rp->dead)
 		relay_io_drop(&r->io, rp, DP_DROP_NO_BACKING);
+	else if (relay_io_send(&r->io, rp))
+		relay_arm(r, rp, rp->armed | EPOLLOUT);
+	else
+		relay_arm(r, rp, rp->armed & ~(uint32_t)EPOLLOUT);
 }
 
 static struct relay_port *relay_find(struct relay *r, uint32_t handle)
@@ -73,15 +97,14 @@ static void relay_lost(struct relay *r, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-/* Takes what the workers sent and passes it on. Returns how much it was. */
-static unsigned relay_drain(struct relay *r)
+/* Takes a burst of what each worker sent and passes it on. */
+static void relay_drain(struct relay *r, enum relay_lane lane)
 {
 	struct relay_port *dirty[BURST];
 	struct rte_mbuf *pkts[BURST];
-	unsigned all = 0;
 
 	for (unsigned w = 0; w < r->engine->worker_count; w++) {
-		struct rte_ring *ring = r->engine->workers[w]->to_relay;
+		struct rte_ring *ring = r->engine->workers[w]->to_relay[lane].ring;
 		unsigned n = rte_ring_sc_dequeue_burst(ring, (void **)pkts, BURST, NULL), d = 0;
 
 		for (unsigned i = 0; i < n; i++) {
@@ -91,8 +114,9 @@ static unsigned relay_drain(struct relay *r)
 				relay_lost(r, pkts[i]);
 				continue;
 			}
-			relay_io_queue(rp, pkts[i]);
-			if (!rp->dirty) {
+			relay_io_queue(rp, lane, pkts[i]);
+			/* One that waits to be writable has had its turn, or will. */
+			if (!rp->dirty && (lane == LANE_CONTROL || !(rp->armed & EPOLLOUT))) {
 				rp->dirty = true;
 				dirty[d++] = rp;
 			}
@@ -101,9 +125,49 @@ static unsigned relay_drain(struct relay *r)
 			dirty[--d]->dirty = false;
 			relay_flush(r, dirty[d]);
 		}
-		all += n;
 	}
-	return all;
+}
+
+/* Hosts send what their links take; guests of routers, whatever is run in them, what a vnet may. */
+static bool relay_may_read(const struct relay *r, const struct relay_port *rp)
+{
+	return rp->port->kind != DP_NODE_ROUTER ||
+	       rate_room(&r->inject, rp->port->vnet->local[COUNTERS_RELAY].inject_due, r->now);
+}
+
+static void relay_held_put(struct relay *r, uint16_t slot)
+{
+	r->is_held[slot] = true;
+	r->held[(uint16_t)(r->held_first + r->held_count++)] = slot;
+}
+
+/* Leaves the port's frames where they are, for a millisecond or so: its guest notices. */
+static void relay_hold(struct relay *r, struct relay_port *rp)
+{
+	uint16_t slot = (uint16_t)rp->handle;
+
+	rp->port->vnet->local[COUNTERS_RELAY].held++;
+	relay_arm(r, rp, rp->armed & ~(uint32_t)EPOLLIN);
+	if (!r->is_held[slot])
+		relay_held_put(r, slot);
+}
+
+static void relay_release(struct relay *r)
+{
+	if (!r->held_count || r->now < r->release_at)
+		return;
+	r->release_at = r->now + r->hz / 1000;
+	for (unsigned n = r->held_count; n; n--) {
+		uint16_t slot = r->held[r->held_first++];
+		struct relay_port *rp = RD(r->ports[slot]);
+
+		r->held_count--;
+		r->is_held[slot] = false;
+		if (rp && !relay_may_read(r, rp))
+			relay_held_put(r, slot);
+		else if (rp)
+			relay_arm(r, rp, rp->armed | EPOLLIN);
+	}
 }
 
 /* Reads one batch. Each port belongs to one worker, so its frames stay in order. */
@@ -111,15 +175,21 @@ static void relay_read(struct relay *r, struct relay_port *rp)
 {
 	struct worker *w = r->engine->workers[rp->handle % r->engine->worker_count];
 	struct rte_mbuf *pkts[RELAY_BATCH];
-	unsigned room = rte_ring_free_count(w->from_relay), n;
+	unsigned n, read;
 
-	if (room < RELAY_BATCH) {
-		/* The frames wait where they are; so does this thread, not to spin on them. */
+	if (rte_ring_free_count(w->from_relay) < RELAY_BATCH) {
 		worker_wake(w);
-		usleep(50);
+		r->full = true;
 		return;
 	}
-	n = relay_io_receive(&r->io, rp, pkts);
+	if (!relay_may_read(r, rp)) {
+		relay_hold(r, rp);
+		return;
+	}
+	n = relay_io_receive(&r->io, rp, pkts, &read);
+	if (rp->port->kind == DP_NODE_ROUTER)
+		rate_charge(&r->inject, &rp->port->vnet->local[COUNTERS_RELAY].inject_due, r->now,
+			    read);
 	if (n) {
 		rte_ring_sp_enqueue_bulk(w->from_relay, (void **)pkts, n, NULL);
 		worker_wake(w);
@@ -136,10 +206,11 @@ static void relay_event(struct relay *r, const struct epoll_event *ev)
 		return;
 	}
 	rp = relay_find(r, ev->data.u32);
-	if (!rp || !rp->armed)
+	if (!rp || rp->dead)
 		return;
 	if (ev->events & (EPOLLERR | EPOLLHUP) && !relay_io_recover(rp, ev->events)) {
-		relay_arm(r, rp, 0); /* until another descriptor comes */
+		rp->dead = true; /* until another descriptor comes */
+		epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, rp->fd, NULL);
 		relay_io_drop(&r->io, rp, DP_DROP_NO_BACKING);
 		return;
 	}
@@ -152,14 +223,14 @@ static void relay_event(struct relay *r, const struct epoll_event *ev)
 static bool relay_rings_empty(const struct relay *r)
 {
 	for (unsigned w = 0; w < r->engine->worker_count; w++)
-		if (!rte_ring_empty(r->engine->workers[w]->to_relay))
+		if (!worker_relay_served(r->engine->workers[w]))
 			return false;
 	return true;
 }
 
-static int relay_wait(struct relay *r, struct epoll_event *events)
+void relay_wait(struct relay *r, bool sleep)
 {
-	int n, timeout = -1;
+	int timeout = !sleep ? 0 : r->held_count ? 1 : -1;
 
 	WR(r->asleep, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -168,15 +239,30 @@ static int relay_wait(struct relay *r, struct epoll_event *events)
 		timeout = 0;
 	}
 	rte_rcu_qsbr_thread_offline(r->engine->qsbr, COUNTERS_RELAY);
-	n = epoll_wait(r->epoll_fd, events, EVENTS, timeout);
+	r->event_count = epoll_wait(r->epoll_fd, r->events, EVENTS, timeout);
 	rte_rcu_qsbr_thread_online(r->engine->qsbr, COUNTERS_RELAY);
 	WR(r->asleep, 0);
-	return n;
+}
+
+void relay_round(struct relay *r, uint64_t now)
+{
+	r->now = now;
+	relay_release(r);
+	for (int i = 0; i < r->event_count; i++) {
+		relay_event(r, &r->events[i]);
+		relay_drain(r, LANE_CONTROL); /* waits for one port's turn, not for all */
+	}
+	relay_drain(r, LANE_CONTROL);
+	relay_drain(r, LANE_REST);
+	if (r->full) {
+		/* Frames wait where they are; so does this thread, not to spin on them. */
+		r->full = false;
+		usleep(FULL_US);
+	}
 }
 
 static void *relay_main(void *arg)
 {
-	struct epoll_event events[EVENTS];
 	struct relay *r = arg;
 
 	pthread_setname_np(pthread_self(), "relay");
@@ -184,11 +270,8 @@ static void *relay_main(void *arg)
 	rte_rcu_qsbr_thread_register(r->engine->qsbr, COUNTERS_RELAY);
 	rte_rcu_qsbr_thread_online(r->engine->qsbr, COUNTERS_RELAY);
 	while (!RD(r->stop)) {
-		int n = relay_wait(r, events);
-
-		for (int i = 0; i < n; i++)
-			relay_event(r, &events[i]);
-		relay_drain(r);
+		relay_wait(r, true);
+		relay_round(r, rte_rdtsc());
 	}
 	rte_rcu_qsbr_thread_offline(r->engine->qsbr, COUNTERS_RELAY);
 	rte_rcu_qsbr_thread_unregister(r->engine->qsbr, COUNTERS_RELAY);
@@ -200,11 +283,12 @@ int relay_create(struct engine *e, struct err *err)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = WAKE };
 	struct relay *r = calloc(1, sizeof(*r));
-	int rc = -ENOMEM;
 
 	if (!r)
 		return err_set(err, -ENOMEM, "out of memory");
 	r->engine = e;
+	r->hz = rte_get_tsc_hz();
+	rate_init(&r->inject, r->hz, INJECT_RATE, INJECT_BURST);
 	r->ports = calloc(PORTS_MAX + 1, sizeof(struct relay_port *));
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -212,19 +296,21 @@ int relay_create(struct engine *e, struct err *err)
 	    epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, r->wake_fd, &ev) < 0 ||
 	    relay_io_init(&r->io, e) < 0)
 		goto free;
-	rc = -pthread_create(&r->thread, NULL, relay_main, r);
-	if (rc)
-		goto io;
 	e->relay = r;
 	return 0;
-io:
-	relay_io_fini(&r->io);
 free:
 	close(r->epoll_fd);
 	close(r->wake_fd);
 	free(r->ports);
 	free(r);
-	return err_sys(err, rc, "cannot start the relay thread");
+	return err_set(err, -ENOMEM, "the relay lacks memory or descriptors");
+}
+
+int relay_start(struct relay *r, struct err *err)
+{
+	int rc = pthread_create(&r->thread, NULL, relay_main, r);
+
+	return rc ? err_sys(err, -rc, "cannot start the relay thread") : 0;
 }
 
 void relay_stop(struct relay *r)

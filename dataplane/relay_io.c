@@ -38,22 +38,33 @@ struct relay_port *relay_port_create(struct port *port, uint32_t backing, int fd
 	return rp;
 }
 
+/* The queue whose head goes next. */
+static struct relay_queue *relay_next(struct relay_port *rp)
+{
+	return &rp->queues[rp->queues[LANE_CONTROL].head ? LANE_CONTROL : LANE_REST];
+}
+
+/* That head, or NULL. */
 static struct rte_mbuf *relay_pop(struct relay_port *rp)
 {
-	struct rte_mbuf *m = rp->head;
+	struct relay_queue *q = relay_next(rp);
+	struct rte_mbuf *m = q->head;
 
-	rp->head = pkt(m)->next;
-	rp->queued--;
+	if (m) {
+		q->head = pkt(m)->next;
+		q->count--;
+	}
 	return m;
 }
 
 void relay_port_free(struct engine *e, void *arg)
 {
 	struct relay_port *rp = arg;
+	struct rte_mbuf *m;
 
-	while (rp->head) {
+	while ((m = relay_pop(rp))) {
 		rp->port->local[COUNTERS_CONTROL].count.drops[DP_DROP_NO_BACKING]++;
-		rte_pktmbuf_free(relay_pop(rp));
+		rte_pktmbuf_free(m);
 	}
 	if (rp->fd >= 0)
 		close(rp->fd);
@@ -70,31 +81,35 @@ static struct counters *relay_counters(struct relay_port *rp)
 	return &rp->port->local[COUNTERS_RELAY].count;
 }
 
-void relay_io_queue(struct relay_port *rp, struct rte_mbuf *m)
+void relay_io_queue(struct relay_port *rp, enum relay_lane lane, struct rte_mbuf *m)
 {
-	if (rp->queued == RELAY_QUEUE) {
+	struct relay_queue *q = &rp->queues[lane];
+
+	if (q->count == RELAY_QUEUE) {
 		relay_counters(rp)->drops[DP_DROP_BACKING_FULL]++;
 		rte_pktmbuf_free(m);
 		return;
 	}
 	pkt(m)->next = NULL;
-	if (rp->head)
-		pkt(rp->tail)->next = m;
+	if (q->head)
+		pkt(q->tail)->next = m;
 	else
-		rp->head = m;
-	rp->tail = m;
-	rp->queued++;
+		q->head = m;
+	q->tail = m;
+	q->count++;
 }
 
 void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why)
 {
-	while (rp->head) {
+	struct rte_mbuf *m;
+
+	while ((m = relay_pop(rp))) {
 		relay_counters(rp)->drops[why]++;
-		rte_pktmbuf_free(relay_pop(rp));
+		rte_pktmbuf_free(m);
 	}
 }
 
-/* What a failed send means for the frame at the queue's head. True: try again later. */
+/* What a failed send means for the frame that goes next. True: try again later. */
 static bool relay_send_failed(struct relay_port *rp, int error)
 {
 	enum dp_drop why = DP_DROP_NO_BACKING;
@@ -128,21 +143,25 @@ static void relay_sent(struct relay_port *rp, unsigned n)
 		rte_pktmbuf_free(relay_pop(rp));
 }
 
-/* Sends up to a batch from the queue's head. Returns how many were taken, or -errno. */
-static int relay_send_batch(struct relay_io *io, struct relay_port *rp)
+/* Sends up to max, in the order of relay_pop(). Returns how many were taken, or -errno. */
+static int relay_send_batch(struct relay_io *io, struct relay_port *rp, int max)
 {
-	struct rte_mbuf *m = rp->head;
 	int n = 0;
 
 	if (rp->backing == DP_BACK_TAP) {
+		struct rte_mbuf *m = relay_next(rp)->head;
 		ssize_t len = write(rp->fd, rte_pktmbuf_mtod(m, void *), m->pkt_len);
 
 		return len < 0 ? -errno : 1;
 	}
-	for (; m && n < RELAY_BATCH; m = pkt(m)->next, n++) {
-		io->tx_iov[n] = (struct iovec){ rte_pktmbuf_mtod(m, void *), m->pkt_len };
-		io->tx_msgs[n].msg_hdr =
-			(struct msghdr){ .msg_iov = &io->tx_iov[n], .msg_iovlen = 1 };
+	for (unsigned lane = 0; lane < LANES; lane++) {
+		struct rte_mbuf *m = rp->queues[lane].head;
+
+		for (; m && n < max; m = pkt(m)->next, n++) {
+			io->tx_iov[n] = (struct iovec){ rte_pktmbuf_mtod(m, void *), m->pkt_len };
+			io->tx_msgs[n].msg_hdr =
+				(struct msghdr){ .msg_iov = &io->tx_iov[n], .msg_iovlen = 1 };
+		}
 	}
 	n = sendmmsg(rp->fd, io->tx_msgs, (unsigned)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return n < 0 ? -errno : n;
@@ -150,15 +169,16 @@ static int relay_send_batch(struct relay_io *io, struct relay_port *rp)
 
 bool relay_io_send(struct relay_io *io, struct relay_port *rp)
 {
-	while (rp->head) {
-		int n = relay_send_batch(io, rp);
+	int left = RELAY_BUDGET, n;
 
+	for (; relay_next(rp)->head && left; left -= n > 0 ? n : 1) {
+		n = relay_send_batch(io, rp, RTE_MIN(left, RELAY_BATCH));
 		if (n > 0)
 			relay_sent(rp, (unsigned)n);
 		else if (relay_send_failed(rp, -n))
 			return true;
 	}
-	return false;
+	return relay_next(rp)->head;
 }
 
 /* Full slots for the next receive; fewer when buffers are short. */
@@ -222,20 +242,20 @@ static void relay_consume(struct relay_io *io, unsigned n)
 }
 
 /* No buffers: one frame is read into nothing, so that the descriptor does not wake us forever. */
-static void relay_discard(struct relay_io *io, struct relay_port *rp)
+static unsigned relay_discard(struct relay_io *io, struct relay_port *rp)
 {
-	if (read(rp->fd, io->overflow[0], FRAME_MAX) > 0)
-		relay_counters(rp)->drops[DP_DROP_NO_MEMORY]++;
+	if (read(rp->fd, io->overflow[0], FRAME_MAX) <= 0)
+		return 0;
+	relay_counters(rp)->drops[DP_DROP_NO_MEMORY]++;
+	return 1;
 }
 
-unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts)
+/* Fills the first slots; returns how many. */
+static unsigned relay_read_batch(struct relay_io *io, struct relay_port *rp, unsigned slots)
 {
-	unsigned slots = relay_refill(io), n = 0, got = 0;
+	unsigned got = 0;
+	int rc;
 
-	if (!slots) {
-		relay_discard(io, rp);
-		return 0;
-	}
 	if (rp->backing == DP_BACK_TAP) {
 		for (; got < slots; got++) {
 			ssize_t len = readv(rp->fd, io->rx_iov[got], 2);
@@ -246,11 +266,22 @@ unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte
 			io->rx_msgs[got].msg_hdr.msg_flags =
 				len == FRAME_MAX ? MSG_TRUNC : 0; /* a tap cuts silently */
 		}
-	} else {
-		int rc = recvmmsg(rp->fd, io->rx_msgs, slots, MSG_DONTWAIT, NULL);
-
-		got = rc < 0 ? 0 : (unsigned)rc;
+		return got;
 	}
+	rc = recvmmsg(rp->fd, io->rx_msgs, slots, MSG_DONTWAIT, NULL);
+	return rc < 0 ? 0 : (unsigned)rc;
+}
+
+unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts,
+			  unsigned *read)
+{
+	unsigned slots = relay_refill(io), n = 0, got;
+
+	if (!slots) {
+		*read = relay_discard(io, rp);
+		return 0;
+	}
+	got = *read = relay_read_batch(io, rp, slots);
 	for (unsigned i = 0; i < got; i++) {
 		pkts[n] = relay_take(io, rp, i, io->rx_msgs[i].msg_len,
 				     io->rx_msgs[i].msg_hdr.msg_flags & MSG_TRUNC);

@@ -6,18 +6,25 @@
 
 #include <sys/socket.h>
 
-enum { RELAY_BATCH = 32, RELAY_QUEUE = 512 /* frames waiting for one descriptor */ };
+enum {
+	RELAY_BATCH = 32,  /* frames of one system call; read from a descriptor in one round */
+	RELAY_BUDGET = 64, /* sent to it in one round */
+	RELAY_QUEUE = 512, /* waiting for it, in each lane */
+};
 
 /* One descriptor. The relay thread's, except for `alive`. */
 struct relay_port {
 	struct port *port;
 	uint32_t handle, backing;
 	int fd;
-	uint32_t armed; /* epoll events; 0: the descriptor is dead */
+	uint32_t armed; /* epoll events */
+	bool dead;	/* the descriptor is no use any more, nor polled */
 	bool dirty;
 	uint32_t alive;
-	struct rte_mbuf *head, *tail;
-	unsigned queued;
+	struct relay_queue {
+		struct rte_mbuf *head, *tail;
+		unsigned count;
+	} queues[LANES];
 };
 
 /* Buffers the next frames are received into. A frame over FRAME_SMALL ends in its overflow area
@@ -37,14 +44,17 @@ void relay_io_fini(struct relay_io *io);
 struct relay_port *relay_port_create(struct port *port, uint32_t backing, int fd);
 void relay_port_free(struct engine *e, void *rp); /* closes; counts what waited. Control thread */
 
-void relay_io_queue(struct relay_port *rp, struct rte_mbuf *m);
-void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why); /* the queue */
+/* A lane that is full drops the frame; no lane takes room of another. */
+void relay_io_queue(struct relay_port *rp, enum relay_lane lane, struct rte_mbuf *m);
+void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why); /* the queues */
 
-/* Sends what is queued. True: the descriptor is full, wait until it is writable. */
+/* Sends a round's budget of what is queued, control first. True: there is more, for when the
+ * descriptor is writable. */
 bool relay_io_send(struct relay_io *io, struct relay_port *rp);
 
-/* Up to RELAY_BATCH frames; returns how many. */
-unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts);
+/* Reads up to RELAY_BATCH frames, *read of them; returns how many are good. */
+unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts,
+			  unsigned *read);
 
 /* After EPOLLERR or EPOLLHUP: true when the descriptor is worth polling on. */
 bool relay_io_recover(struct relay_port *rp, uint32_t events);

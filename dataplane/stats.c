@@ -53,6 +53,15 @@ void stats_port(struct port *port, struct dp_port_stats *out)
 	memcpy(out->drops, c.drops, sizeof(out->drops));
 }
 
+static void stats_add_punts(struct dp_vnet_stats *out, const struct vnet_local *from)
+{
+	for (unsigned i = 0; i < DP_PUNT_COUNT; i++) {
+		out->punts[i] += __atomic_load_n(&from->punts[i], __ATOMIC_RELAXED);
+		out->policed[i] += __atomic_load_n(&from->policed[i], __ATOMIC_RELAXED);
+	}
+	out->held += __atomic_load_n(&from->held, __ATOMIC_RELAXED);
+}
+
 void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out)
 {
 	struct counters c = vnet->retired;
@@ -66,6 +75,8 @@ void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out)
 	out->punted = c.punted;
 	out->injected = c.injected;
 	memcpy(out->drops, c.drops, sizeof(out->drops));
+	for (unsigned t = 0; t < COUNTERS_MAX; t++)
+		stats_add_punts(out, &vnet->local[t]);
 }
 
 void stats_fib(const struct vfib *fib, struct dp_fib_stats *out)

@@ -31,19 +31,43 @@ void worker_wake(struct worker *w)
 		(void)!write(w->wake_fd, &one, sizeof(one));
 }
 
-void worker_flush_relay(struct worker *w)
+static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 {
-	unsigned n = w->relay_tx_count;
-	unsigned done = rte_ring_sp_enqueue_burst(w->to_relay, (void **)w->relay_tx, n, NULL);
+	unsigned n = lane->count;
+	unsigned done = rte_ring_sp_enqueue_burst(lane->ring, (void **)lane->pkts, n, NULL);
 
-	w->relay_tx_count = 0;
+	lane->count = 0;
 	for (unsigned i = done; i < n; i++) {
-		struct port *port = port_by_handle(w->engine, pkt(w->relay_tx[i])->handle);
+		struct port *port = port_by_handle(w->engine, pkt(lane->pkts[i])->handle);
 
 		if (port)
 			counters_of(w, port)->drops[DP_DROP_BACKING_FULL]++;
-		rte_pktmbuf_free(w->relay_tx[i]);
+		rte_pktmbuf_free(lane->pkts[i]);
 	}
+}
+
+void worker_flush_relay(struct worker *w)
+{
+	for (unsigned i = 0; i < LANES; i++)
+		if (w->to_relay[i].count)
+			worker_flush_lane(w, &w->to_relay[i]);
+}
+
+void worker_to_relay(struct worker *w, struct rte_mbuf *m, enum relay_lane lane)
+{
+	struct worker_lane *to = &w->to_relay[lane];
+
+	to->pkts[to->count++] = m;
+	if (to->count == BURST)
+		worker_flush_lane(w, to);
+}
+
+bool worker_relay_served(const struct worker *w)
+{
+	for (unsigned i = 0; i < LANES; i++)
+		if (!rte_ring_empty(w->to_relay[i].ring))
+			return false;
+	return true;
 }
 
 static unsigned worker_poll_relay(struct worker *w)
@@ -75,9 +99,8 @@ unsigned worker_poll(struct worker *w)
 		return 0;
 	graph_run(w);
 	device_flush_all(w);
-	if (w->relay_tx_count)
-		worker_flush_relay(w);
-	if (w->engine->relay && !rte_ring_empty(w->to_relay))
+	worker_flush_relay(w);
+	if (w->engine->relay && !worker_relay_served(w))
 		relay_wake(w->engine->relay);
 	return n;
 }
@@ -134,11 +157,20 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+static bool ring_create(const char *what, unsigned index, struct rte_ring **out)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%s%u", what, index);
+	*out = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	return *out;
+}
+
 int worker_create(struct engine *e, unsigned index, struct worker **out)
 {
 	struct worker *w = aligned_alloc(RTE_CACHE_LINE_SIZE,
 					 RTE_ALIGN_CEIL(sizeof(*w), RTE_CACHE_LINE_SIZE));
-	char name[RTE_RING_NAMESIZE];
+	bool ok;
 
 	if (!w)
 		return -ENOMEM;
@@ -147,14 +179,11 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 	w->now = rte_rdtsc();
 	w->avx512 = fib_isa() == FIB_ISA_AVX512;
 	policer_rates_init(&w->rates, w->hz, e->worker_count);
-	snprintf(name, sizeof(name), "from_relay%u", index);
-	w->from_relay = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,
-					RING_F_SP_ENQ | RING_F_SC_DEQ);
-	snprintf(name, sizeof(name), "to_relay%u", index);
-	w->to_relay = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY,
-				      RING_F_SP_ENQ | RING_F_SC_DEQ);
+	ok = ring_create("from_relay", index, &w->from_relay);
+	ok &= ring_create("to_relay_control", index, &w->to_relay[LANE_CONTROL].ring);
+	ok &= ring_create("to_relay", index, &w->to_relay[LANE_REST].ring);
 	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!w->from_relay || !w->to_relay || w->wake_fd < 0) {
+	if (!ok || w->wake_fd < 0) {
 		worker_destroy(w);
 		return -ENOMEM;
 	}
@@ -178,7 +207,8 @@ void worker_destroy(struct worker *w)
 	if (!w)
 		return;
 	ring_destroy(w->from_relay);
-	ring_destroy(w->to_relay);
+	for (unsigned i = 0; i < LANES; i++)
+		ring_destroy(w->to_relay[i].ring);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
 	free(w);

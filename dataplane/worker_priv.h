@@ -29,8 +29,6 @@ struct graph_queue {
 struct worker {
 	struct graph_queue queues[GRAPH_NODES];
 	struct fast fast;
-	struct rte_mbuf *relay_tx[BURST]; /* on its way to to_relay */
-	unsigned relay_tx_count;
 	uint64_t now, hz; /* TSC */
 	struct nh **nhs;
 	struct engine *engine;
@@ -38,7 +36,13 @@ struct worker {
 	unsigned index;
 	bool avx512; /* may be used */
 
-	struct rte_ring *from_relay, *to_relay; /* one producer and one consumer each */
+	/* Each ring has one producer and one consumer. */
+	struct rte_ring *from_relay;
+	struct worker_lane {
+		struct rte_ring *ring;
+		struct rte_mbuf *pkts[BURST]; /* on its way there */
+		unsigned count;
+	} to_relay[LANES];
 	uint32_t asleep; /* 1: whoever gives work clears it and writes wake_fd */
 	int wake_fd;
 	uint32_t stop;
@@ -57,8 +61,14 @@ void worker_wake(struct worker *w);
 /* One round: whatever rings and devices hold, once through the graph. Returns packets seen. */
 unsigned worker_poll(struct worker *w);
 
-/* Passes relay_tx on to the relay thread; what does not fit is dropped and counted. */
+/* Hands a packet that knows its port's handle to the relay thread, with the next flush. */
+void worker_to_relay(struct worker *w, struct rte_mbuf *m, enum relay_lane lane);
+
+/* Fills to_relay's rings with what was handed over; what does not fit is dropped and counted. */
 void worker_flush_relay(struct worker *w);
+
+/* True when the relay thread has taken all of it. The worker and the relay thread. */
+bool worker_relay_served(const struct worker *w);
 
 static inline struct counters *counters_of(struct worker *w, struct port *port)
 {

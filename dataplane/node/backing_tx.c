@@ -3,6 +3,13 @@
 #include "dataplane/device_priv.h"
 #include "dataplane/graph_priv.h"
 
+/* A router's frames all come by the policer, and have a class. */
+static enum relay_lane backing_lane(const struct pkt *p)
+{
+	return p->port->kind == DP_NODE_ROUTER && p->class == DP_PUNT_CONTROL ? LANE_CONTROL
+									      : LANE_REST;
+}
+
 void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -25,9 +32,7 @@ void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		case DP_BACK_TAP:
 			/* Counted by the relay thread, when it is out. */
 			p->handle = p->port->handle;
-			w->relay_tx[w->relay_tx_count++] = m;
-			if (w->relay_tx_count == BURST)
-				worker_flush_relay(w);
+			worker_to_relay(w, m, backing_lane(p));
 			break;
 		case DP_BACK_DEV:
 			if (dev) {

@@ -6,6 +6,11 @@
  *   blast send IFACE KIND COUNT SEED [DST_MAC]   KIND: random spoof-mac spoof-source vlan broadcast
  *   blast listen SECONDS [MARKED]                 all interfaces, at most until it saw MARKED such
  *                                                 frames; prints how many, and of how many in all
+ *   blast punt IFACE ROUTER_MAC ROUTER FAR SECONDS COUNT
+ *                                                 what a router is asked about: UDP to FAR whose TTL
+ *                                                 ends at ROUTER, and ARP requests for ROUTER, in
+ *                                                 turns; at most so long, and COUNT frames, those
+ *                                                 included that its own queue did not take
  *   blast udp ADDRESS PORT COUNT                  COUNT datagrams of 18 bytes, 64-byte frames
  *
  * Every frame of `send` carries MARK, wherever its headers claim to go. Prints what was sent.
@@ -60,11 +65,23 @@ static void fill_random(uint8_t *p, size_t len)
 		p[i] = (uint8_t)random();
 }
 
-/* An IPv4 header that routers believe, from and to random private addresses. */
-static void ip4(uint8_t *p, size_t len)
+/* Fills the IPv4 header's checksum in. */
+static void ip4_sum(uint8_t *p)
 {
 	uint32_t sum = 0;
 
+	p[10] = p[11] = 0;
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	p[10] = (uint8_t)(sum >> 8);
+	p[11] = (uint8_t)sum;
+}
+
+/* An IPv4 header that routers believe, from and to random private addresses. */
+static void ip4(uint8_t *p, size_t len)
+{
 	fill_random(p, 20);
 	p[0] = 0x45;
 	p[2] = (uint8_t)(len >> 8);
@@ -72,15 +89,9 @@ static void ip4(uint8_t *p, size_t len)
 	p[6] = p[7] = 0;
 	p[8] = 64;
 	p[9] = 17;
-	p[10] = p[11] = 0;
 	p[12] = p[16] = 10;
 	p[13] = p[17] = 0;
-	for (int i = 0; i < 20; i += 2)
-		sum += (uint32_t)p[i] << 8 | p[i + 1];
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~((sum & 0xffff) + (sum >> 16));
-	p[10] = (uint8_t)(sum >> 8);
-	p[11] = (uint8_t)sum;
+	ip4_sum(p);
 }
 
 static size_t make(uint8_t *f, const char *kind, const uint8_t own[6], const uint8_t *dst)
@@ -195,6 +206,79 @@ static int listen_frames(int argc, char **argv)
 	return 0;
 }
 
+static void expired(uint8_t f[FRAME_MIN], const uint8_t own[6], const uint8_t router[6],
+		    const struct in_addr *from, const struct in_addr *to)
+{
+	static const uint8_t head[] = { 0x08, 0x00, 0x45, 0, 0, 50, 0, 0, 0, 0, 1, 17 };
+
+	memcpy(f, router, 6);
+	memcpy(f + 6, own, 6);
+	memcpy(f + 12, head, sizeof(head));
+	memcpy(f + 26, from, 4);
+	memcpy(f + 30, to, 4);
+	ip4_sum(f + 14);
+	f[36] = f[37] = 9; /* some port */
+	f[39] = 30;
+}
+
+static void who_has(uint8_t f[FRAME_MIN], const uint8_t own[6], const struct in_addr *from,
+		    const struct in_addr *router)
+{
+	static const uint8_t head[] = { 0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, 1 };
+
+	memset(f, 0xff, 6);
+	memcpy(f + 6, own, 6);
+	memcpy(f + 12, head, sizeof(head));
+	memcpy(f + 22, own, 6);
+	memcpy(f + 28, from, 4);
+	memcpy(f + 38, router, 4);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static int send_punts(char **argv)
+{
+	static uint8_t frames[2][FRAME_MIN];
+	struct iovec iov[2] = { { frames[0], FRAME_MIN }, { frames[1], FRAME_MIN } };
+	struct mmsghdr batch[BATCH] = { 0 };
+	struct ifreq mac, ip = { 0 };
+	int fd = packet_socket(argv[2], &mac), one = 1;
+	const struct in_addr *own = &((struct sockaddr_in *)&ip.ifr_addr)->sin_addr;
+	const uint8_t *own_mac = (uint8_t *)mac.ifr_hwaddr.sa_data;
+	unsigned long count = strtoul(argv[7], NULL, 10), tried = 0;
+	double end = seconds() + atof(argv[6]);
+	struct in_addr router, far;
+	uint8_t router_mac[6];
+
+	if (parse_mac(argv[3], router_mac) < 0 || inet_pton(AF_INET, argv[4], &router) != 1 ||
+	    inet_pton(AF_INET, argv[5], &far) != 1)
+		return 2;
+	memcpy(ip.ifr_name, mac.ifr_name, sizeof(ip.ifr_name));
+	ip.ifr_addr.sa_family = AF_INET;
+	if (ioctl(socket(AF_INET, SOCK_DGRAM, 0), SIOCGIFADDR, &ip) < 0)
+		die(argv[2]);
+	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	expired(frames[0], own_mac, router_mac, own, &far);
+	who_has(frames[1], own_mac, own, &router);
+	for (int i = 0; i < BATCH; i++)
+		batch[i].msg_hdr = (struct msghdr){ .msg_iov = &iov[i % 2], .msg_iovlen = 1 };
+	while (tried < count && seconds() < end) {
+		int n = sendmmsg(fd, batch, BATCH, 0);
+
+		if (n < 0 && errno != ENOBUFS && errno != EAGAIN)
+			die("send");
+		tried += n < 0 ? 1 : n < BATCH ? (unsigned long)n + 1 : BATCH;
+	}
+	printf("%lu\n", tried);
+	return 0;
+}
+
 static int send_udp(char **argv)
 {
 	static uint8_t payload[18];
@@ -234,8 +318,10 @@ int main(int argc, char **argv)
 		return send_frames(argc, argv);
 	if (argc >= 3 && !strcmp(argv[1], "listen"))
 		return listen_frames(argc, argv);
+	if (argc == 8 && !strcmp(argv[1], "punt"))
+		return send_punts(argv);
 	if (argc == 5 && !strcmp(argv[1], "udp"))
 		return send_udp(argv);
-	fprintf(stderr, "blast: send IFACE KIND COUNT SEED [DST_MAC] | listen SECONDS [MARKED] | udp ADDRESS PORT COUNT\n");
+	fprintf(stderr, "blast: send IFACE KIND COUNT SEED [DST_MAC] | listen SECONDS [MARKED] | punt IFACE ROUTER_MAC ROUTER FAR SECONDS COUNT | udp ADDRESS PORT COUNT\n");
 	return 2;
 }

@@ -209,7 +209,8 @@ size_t lab_take(struct engine *e, void *frame, size_t size, uint32_t *port)
 	struct rte_mbuf *m;
 	size_t len;
 
-	if (rte_ring_dequeue(e->workers[0]->to_relay, (void **)&m) < 0)
+	if (rte_ring_dequeue(e->workers[0]->to_relay[LANE_CONTROL].ring, (void **)&m) < 0 &&
+	    rte_ring_dequeue(e->workers[0]->to_relay[LANE_REST].ring, (void **)&m) < 0)
 		return 0;
 	len = m->pkt_len;
 	if (m->nb_segs != 1 || rte_mbuf_refcnt_read(m) != 1)

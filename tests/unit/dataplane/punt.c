@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What guests are asked, and what they say, between a worker and their sockets. */
+#include "tests/unit/dataplane/lab.h"
+
+#include "dataplane/relay_io_priv.h"
+#include "dataplane/relay_priv.h"
+#include "dataplane/stats_priv.h"
+#include "tests/unit/test.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PROTO = 23, OSPF = 89 };
+
+static uint8_t frame[2048];
+static uint64_t now; /* the relay's clock; goes on from test to test */
+
+static int setup(void **state)
+{
+	struct engine *e = lab_engine();
+	struct err err;
+
+	lab_build(e);
+	now += 100 * e->workers[0]->hz;
+	if (!e->relay && relay_create(e, &err) < 0)
+		return -1;
+	*state = e;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct engine *e = *state;
+
+	objects_clear(e);
+	relay_wait(e->relay, false);
+	relay_round(e->relay, now); /* what is left in rings is nobody's */
+	return 0;
+}
+
+/* A guest's end of a port. Sequenced packets: as datagrams, but as many as the buffer holds. */
+static int guest(struct engine *e, uint32_t id)
+{
+	struct port *port = lab_port(e, id);
+	struct dp_port rec = { .id = id, .node = port->node->id, .fib = port->fib_id, .mtu = 1500,
+			       .flags = DP_PORT_HAS_FD, .backing = DP_BACK_DGRAM, .name = "port",
+			       .mac = { 2, 0, 0, 0, 0, (uint8_t)(id % 100) } };
+	struct err err;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	assert_int_equal(port_set(e, &rec, &pair[0], &err), 0);
+	return pair[1];
+}
+
+static void turn(struct engine *e)
+{
+	relay_wait(e->relay, false);
+	relay_round(e->relay, now);
+}
+
+static void exceptions(struct engine *e, uint32_t id, unsigned count)
+{
+	size_t len = lab_ip4(frame, 0x0a010001, 1, 1, 40);
+
+	frame[5] = (uint8_t)(id % 100);
+	while (count--)
+		lab_wire(e, id, frame, len);
+}
+
+static void hello(struct engine *e, uint32_t id)
+{
+	static const uint8_t all_spf_routers[6] = { 1, 0, 0x5e, 0, 0, 5 };
+	size_t len = lab_ip4(frame, 0xe0000005, 1, 1, 64);
+
+	memcpy(frame, all_spf_routers, 6);
+	frame[PROTO] = OSPF;
+	lab_wire(e, id, frame, len);
+}
+
+/* Frames that wait at a guest's end; `proto` has what the first one is. */
+static unsigned heard(int fd, uint8_t *proto)
+{
+	uint8_t got[2048];
+	unsigned n = 0;
+
+	for (; recv(fd, got, sizeof(got), 0) > 0; n++)
+		if (!n && proto)
+			*proto = got[PROTO];
+	return n;
+}
+
+static uint64_t full(struct engine *e, uint32_t id)
+{
+	struct port_local *local = lab_port(e, id)->local;
+
+	return local[0].count.drops[DP_DROP_BACKING_FULL] +
+	       local[COUNTERS_RELAY].count.drops[DP_DROP_BACKING_FULL];
+}
+
+/* 2000 exceptions for a guest that takes none, which fill its socket and its queue. */
+static void stuff(struct engine *e, uint32_t id)
+{
+	exceptions(e, id, 2000);
+	while (!worker_relay_served(e->workers[0]))
+		turn(e);
+	assert_true(full(e, id) > 0);
+}
+
+static struct dp_vnet_stats vnet(struct engine *e, uint32_t id)
+{
+	struct dp_vnet_stats s = { 0 };
+
+	stats_vnet(e, hash_map_find(e->vnet_map, &id), &s);
+	return s;
+}
+
+/* All ports of a vnet together have a rate; other classes and other vnets have their own. */
+static void vnets_are_policed(void **state)
+{
+	struct engine *e = *state;
+
+	exceptions(e, 103, 3000);
+	exceptions(e, 104, 3000);
+	assert_int_equal(lab_drops(e, 103, DP_DROP_POLICED), 1000);
+	assert_int_equal(lab_drops(e, 104, DP_DROP_POLICED), 1000);
+	lab_port(e, 103)->local[0].punt = lab_port(e, 104)->local[0].punt = (struct policer){ 0 };
+	exceptions(e, 103, 10); /* the port would let them pass */
+	hello(e, 103);
+	exceptions(e, 203, 2000);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_EXCEPTION], 4000);
+	assert_int_equal(vnet(e, 1).policed[DP_PUNT_EXCEPTION], 2010);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_CONTROL], 1);
+	assert_int_equal(vnet(e, 2).punts[DP_PUNT_EXCEPTION], 2000);
+	assert_int_equal(vnet(e, 2).policed[DP_PUNT_EXCEPTION], 0);
+}
+
+/* Whatever is on its way to the relay thread, control gets there. */
+static void control_has_a_ring(void **state)
+{
+	struct engine *e = *state;
+	size_t len = lab_ip4(frame, 0x0a010001, 9, 1, 40);
+	uint8_t got[100];
+	uint32_t at;
+
+	for (unsigned i = 0; i < 5000; i++)
+		lab_wire(e, 101, frame, len);
+	assert_true(full(e, 101) > 0);
+	hello(e, 103);
+	assert_int_equal(full(e, 103), 0);
+	assert_int_equal(lab_take(e, got, sizeof(got), &at), 78);
+	assert_int_equal(at, 103);
+	while (lab_take(e, got, sizeof(got), NULL))
+		;
+}
+
+/* A guest that is behind with exceptions has room for hellos, and sees them first. */
+static void control_has_a_queue(void **state)
+{
+	struct engine *e = *state;
+	int fd = guest(e, 103);
+	uint8_t proto = 0;
+	uint64_t before;
+
+	stuff(e, 103);
+	before = full(e, 103);
+	hello(e, 103);
+	turn(e);
+	assert_int_equal(full(e, 103), before);
+	assert_true(heard(fd, NULL) > 0);
+	turn(e);
+	assert_int_equal(heard(fd, &proto), RELAY_BUDGET);
+	assert_int_equal(proto, OSPF);
+	close(fd);
+}
+
+/* When a guest with a full queue takes frames again, others do not wait until it has all. */
+static void a_turn_is_bounded(void **state)
+{
+	struct engine *e = *state;
+	int busy = guest(e, 103), other = guest(e, 203);
+	unsigned got, n;
+
+	stuff(e, 103);
+	got = heard(busy, NULL);
+	hello(e, 203);
+	turn(e);
+	assert_int_equal(heard(other, NULL), 1);
+	for (n = heard(busy, NULL); n; n = heard(busy, NULL)) {
+		assert_in_range(n, 1, RELAY_BUDGET);
+		got += n;
+		turn(e);
+	}
+	assert_int_equal(got + full(e, 103), 2000);
+	close(busy);
+	close(other);
+}
+
+/* Takes what the relay has read, for the worker. */
+static unsigned injected(struct engine *e)
+{
+	struct rte_mbuf *m;
+	unsigned n = 0;
+
+	for (; rte_ring_dequeue(e->workers[0]->from_relay, (void **)&m) == 0; n++)
+		rte_pktmbuf_free(m);
+	return n;
+}
+
+static unsigned say(int fd, unsigned most)
+{
+	unsigned n = 0;
+
+	while (n < most && send(fd, frame, 60, 0) == 60)
+		n++;
+	return n;
+}
+
+/* As much as the guest can say in rounds of one moment; *said is what it did. */
+static unsigned babble(struct engine *e, int fd, unsigned *said)
+{
+	unsigned all, n;
+
+	turn(e); /* whoever may speak again is heard from the next round on */
+	all = injected(e);
+	do {
+		*said += say(fd, 10000);
+		turn(e);
+		n = injected(e);
+		assert_true(n <= RELAY_BATCH + 1); /* one may be from elsewhere */
+		all += n;
+	} while (n && all < 20000);
+	return all;
+}
+
+/* Over its vnet's rate a guest's frames wait; not those of hosts, nor of other vnets. */
+static void injection_has_a_rate(void **state)
+{
+	struct engine *e = *state;
+	uint64_t hz = e->workers[0]->hz;
+	int fd = guest(e, 103), same = guest(e, 104), host = guest(e, 101), other = guest(e, 203);
+	unsigned said = 0, all;
+
+	all = babble(e, fd, &said);
+	assert_in_range(all, 4096, 4096 + RELAY_BATCH);
+	assert_int_equal(vnet(e, 1).held, 1);
+	say(same, 1);
+	say(host, 1);
+	say(other, 1);
+	turn(e);
+	assert_int_equal(injected(e), 2);
+	assert_int_equal(vnet(e, 2).held, 0);
+
+	/* A hundredth of a second lets 1500 more through, of whichever port. */
+	now += hz / 100;
+	all += babble(e, fd, &said);
+	assert_in_range(all, 4096 + 1500 - 2, 4096 + 1500 + RELAY_BATCH);
+	/* Nothing was lost. */
+	for (unsigned i = 0; all < said + 1 && i < 100; i++) {
+		now += hz / 100;
+		turn(e);
+		turn(e);
+		all += injected(e);
+	}
+	assert_int_equal(all, said + 1);
+	close(fd);
+	close(same);
+	close(host);
+	close(other);
+}
+
+/* A port that waits to be heard may go, or get another descriptor. */
+static void the_held_may_go(void **state)
+{
+	struct engine *e = *state;
+	uint64_t hz = e->workers[0]->hz;
+	int fd = guest(e, 103), again;
+	unsigned said = 0;
+	struct err err;
+
+	babble(e, fd, &said);
+	assert_int_equal(vnet(e, 1).held, 1);
+	again = guest(e, 103);
+	babble(e, again, &said);
+	assert_int_equal(vnet(e, 1).held, 2);
+	now += hz;
+	turn(e);
+	turn(e);
+	assert_true(injected(e) > 0);
+	babble(e, again, &said);
+	assert_int_equal(port_del(e, 103, &err), 0);
+	engine_reclaim(e);
+	now += hz;
+	turn(e);
+	turn(e);
+	assert_int_equal(injected(e), 0);
+	close(fd);
+	close(again);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(vnets_are_policed, setup, teardown),
+		cmocka_unit_test_setup_teardown(control_has_a_ring, setup, teardown),
+		cmocka_unit_test_setup_teardown(control_has_a_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_turn_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(injection_has_a_rate, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_held_may_go, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
