@@ -268,9 +268,10 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 
 	if (!next_record(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
 		memset(&s, 0, sizeof(s));
-	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "forwarded", (json_int_t)s.forwarded,
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I, s:f}", "forwarded", (json_int_t)s.forwarded,
 			 "punted", (json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops",
-			 drops_json(s.drops), "punts", punts_json(&s), "held", (json_int_t)s.held);
+			 drops_json(s.drops), "punts", punts_json(&s), "held", (json_int_t)s.held,
+			 "cpu_s", (double)s.cpu_ns / 1e9);
 }
 
 /* running: every node ready, every link risen, every router's FIB in step with its guest. */

@@ -301,6 +301,7 @@ struct dp_vnet_stats {
 	uint64_t drops[DP_DROP_COUNT];
 	uint64_t punts[DP_PUNT_COUNT];	/* that its policers let pass, by class */
 	uint64_t policed[DP_PUNT_COUNT]; /* and did not */
+	uint64_t cpu_ns; /* that workers have spent on its packets */
 	uint64_t held; /* times a guest's frames had to wait: its vnet injected over its rate */
 };
 

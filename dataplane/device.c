@@ -103,7 +103,7 @@ static bool device_receive_all(struct worker *w, struct device *dev, struct rte_
 	if (unlikely(odd))
 		return false;
 	rx->count = n;
-	fast_run(w, true);
+	worker_burst(w, true);
 	return true;
 }
 
@@ -134,7 +134,7 @@ static unsigned device_poll(struct worker *w, struct device *dev)
 		rte_prefetch0(RD(port->peer));
 		fast_receive(&w->fast.rx, m, port);
 	}
-	fast_run(w, one);
+	worker_burst(w, one);
 	return n;
 }
 

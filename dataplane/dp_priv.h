@@ -65,6 +65,8 @@ struct vnet_local {
 	struct policer punt; /* over all its ports */
 	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
 	uint64_t inject_due, held; /* the relay thread's */
+	uint64_t cycles;	   /* of the TSC, that a worker has spent on it */
+	uint32_t work;		   /* in this burst: see worker_work() */
 } __rte_cache_aligned;
 
 struct vnet {

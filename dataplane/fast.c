@@ -14,6 +14,7 @@ enum { MIXED = 8 };
 static void fast_slow(struct worker *w, enum graph_node node, struct rte_mbuf *m, struct port *port)
 {
 	pkt_enter(m, port);
+	worker_work(w, port->vnet, WORK_SLOW);
 	graph_to(w, node, m);
 }
 
@@ -245,6 +246,7 @@ static inline void fast_exit_count(struct worker *w, const struct fast_exit *x, 
 {
 	struct counters *in = counters_of(w, x->in), *out = counters_of(w, x->out);
 
+	worker_work(w, x->in->vnet, (uint32_t)packets);
 	in->forwarded += packets;
 	in->wire_rx_packets += packets;
 	in->wire_rx_bytes += bytes;

@@ -70,6 +70,32 @@ bool worker_relay_served(const struct worker *w)
 	return true;
 }
 
+/* What was spent since the burst began. */
+static void worker_bill(struct worker *w, uint64_t cycles)
+{
+	uint64_t all = 0, each;
+
+	for (unsigned i = 0; i < w->billed_count; i++)
+		all += w->billed[i]->local[w->index].work;
+	each = w->billed_count > 1 ? (cycles << 8) / all : 0;
+	for (unsigned i = 0; i < w->billed_count; i++) {
+		struct vnet_local *local = &w->billed[i]->local[w->index];
+
+		local->cycles += each ? local->work * each >> 8 : cycles;
+		local->work = 0;
+	}
+	w->billed_count = 0;
+}
+
+void worker_burst(struct worker *w, bool one)
+{
+	uint64_t began = rte_rdtsc();
+
+	fast_run(w, one);
+	graph_run(w);
+	worker_bill(w, rte_rdtsc() - began);
+}
+
 static unsigned worker_poll_relay(struct worker *w)
 {
 	struct rte_mbuf *pkts[BURST];
@@ -84,7 +110,7 @@ static unsigned worker_poll_relay(struct worker *w)
 		}
 		fast_receive(&w->fast.rx, pkts[i], port);
 	}
-	fast_run(w, false);
+	worker_burst(w, false);
 	return n;
 }
 
@@ -97,7 +123,6 @@ unsigned worker_poll(struct worker *w)
 	n += device_poll_all(w);
 	if (!n)
 		return 0;
-	graph_run(w);
 	device_flush_all(w);
 	worker_flush_relay(w);
 	if (w->engine->relay && !worker_relay_served(w))

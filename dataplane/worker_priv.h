@@ -29,6 +29,8 @@ struct graph_queue {
 struct worker {
 	struct graph_queue queues[GRAPH_NODES];
 	struct fast fast;
+	struct vnet *billed[BURST]; /* that have had work in this burst */
+	unsigned billed_count;
 	uint64_t now, hz; /* TSC */
 	struct nh **nhs;
 	struct engine *engine;
@@ -69,6 +71,24 @@ void worker_flush_relay(struct worker *w);
 
 /* True when the relay thread has taken all of it. The worker and the relay thread. */
 bool worker_relay_served(const struct worker *w);
+
+/* Forwards what is in fast.rx to its end, and bills the vnets for it. one: as for fast_run(). */
+void worker_burst(struct worker *w, bool one);
+
+/*
+ * The cycles that a burst takes are shared out by work: a packet that a router forwards is 1, one
+ * for the graph WORK_SLOW, about what it costs more.
+ */
+enum { WORK_SLOW = 4 };
+
+static inline void worker_work(struct worker *w, struct vnet *vnet, uint32_t work)
+{
+	struct vnet_local *local = &vnet->local[w->index];
+
+	if (!local->work)
+		w->billed[w->billed_count++] = vnet;
+	local->work += work;
+}
 
 static inline struct counters *counters_of(struct worker *w, struct port *port)
 {

@@ -178,8 +178,7 @@ static struct rte_mbuf *lab_mbuf(struct engine *e, const void *frame, size_t len
 void lab_fast(struct engine *e, uint32_t port, const void *frame, size_t len)
 {
 	fast_receive(&e->workers[0]->fast.rx, lab_mbuf(e, frame, len), lab_port(e, port));
-	fast_run(e->workers[0], true);
-	graph_run(e->workers[0]);
+	worker_burst(e->workers[0], true);
 	worker_flush_relay(e->workers[0]);
 }
 
