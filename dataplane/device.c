@@ -2,6 +2,7 @@
 #include "dataplane/device_priv.h"
 
 #include "base/log.h"
+#include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/graph_priv.h"
 
@@ -151,27 +152,7 @@ unsigned device_poll_all(struct worker *w)
 	return n;
 }
 
-/* False: no room in front of the frame. */
-static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
-{
-	static const uint16_t tpid = RTE_BE16(RTE_ETHER_TYPE_VLAN);
-	uint16_t tci = rte_cpu_to_be_16(vlan);
-	uint8_t *to = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_vlan_hdr));
-	uint64_t macs;
-	uint32_t rest;
-
-	if (unlikely(!to))
-		return false;
-	memcpy(&macs, to + 4, sizeof(macs));
-	memcpy(&rest, to + 12, sizeof(rest));
-	memcpy(to, &macs, sizeof(macs));
-	memcpy(to + 8, &rest, sizeof(rest));
-	memcpy(to + 12, &tpid, sizeof(tpid));
-	memcpy(to + 14, &tci, sizeof(tci));
-	return true;
-}
-
-static void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why)
+void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why)
 {
 	struct counters *c = counters_of(w, port);
 
@@ -203,6 +184,10 @@ void device_tx(struct worker *w, struct device *dev, struct port *port, struct r
 	uint16_t vlan = (uint16_t)RD(port->vlan);
 	unsigned count = tx->count;
 
+	if (RD(tx->sched)) {
+		egress_queue(w, dev, port, m, n);
+		return;
+	}
 	/* The port is charged before the driver owns them, and what it does not take is taken
 	 * from that again. */
 	counters_of(w, port)->punted += n;
@@ -219,14 +204,21 @@ void device_tx(struct worker *w, struct device *dev, struct port *port, struct r
 		device_flush(w, dev);
 }
 
-void device_flush_all(struct worker *w)
+bool device_flush_all(struct worker *w)
 {
+	bool more = false;
+
 	for (unsigned i = 0; i < DEVICES_MAX; i++) {
 		struct device *dev = RD(w->engine->devices[i]);
 
-		if (dev && dev->tx[w->index].count)
+		if (!dev)
+			continue;
+		if (RD(dev->tx[w->index].sched))
+			more |= egress_run(w, dev);
+		if (dev->tx[w->index].count)
 			device_flush(w, dev);
 	}
+	return more;
 }
 
 void device_watch(struct engine *e)
@@ -275,6 +267,7 @@ static void device_free(struct engine *e, void *arg)
 
 	for (unsigned w = 0; w < WORKERS_MAX; w++)
 		rte_pktmbuf_free_bulk(dev->tx[w].pkts, dev->tx[w].count);
+	egress_free(dev);
 	rte_eth_dev_stop(dev->ethdev);
 	rte_eth_dev_close(dev->ethdev);
 	if (bus)
@@ -375,6 +368,7 @@ void device_detach(struct engine *e, struct port *port)
 	if (!dev)
 		return;
 	WR(dev->slice[port->vlan], NULL);
+	egress_clear(e, port);
 	if (port->vlan)
 		WR(dev->sliced, dev->sliced - 1);
 	WR(port->dev, NULL);

@@ -20,15 +20,18 @@ bool device_any(const struct engine *e);
 
 /* Worker's side. */
 unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
-void device_flush_all(struct worker *w);
+bool device_flush_all(struct worker *w); /* whether there is more to send later */
 
-enum { DEVICE_VLANS = 4096 };
+enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024 };
+
+struct sched;
 
 /* Room for what two rounds of a node may add. */
 struct device_tx {
 	unsigned count;
 	struct rte_mbuf *pkts[2 * BURST];
 	struct port *ports[2 * BURST]; /* who is charged */
+	struct sched *sched;	       /* NULL: as fast as the driver takes them */
 };
 
 struct device {
@@ -38,9 +41,34 @@ struct device {
 	uint32_t sliced;		  /* ports with a VLAN */
 	struct port *slice[DEVICE_VLANS]; /* by VLAN, 0: untagged; RCU */
 	uint32_t up;
+	uint64_t rate;			  /* that is shared out, bits a second; 0: unknown */
+	struct vnet *vnets[DEVICE_VNETS]; /* the schedulers' indices */
 	uint64_t strangers, reported; /* frames of no slice, or without a buffer */
 	struct device_tx tx[WORKERS_MAX];
 };
+
+/* Counts why a packet that port was charged for did not leave, and frees it. */
+void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why);
+
+/* False: no room in front of the frame. */
+static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
+{
+	static const uint16_t tpid = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	uint16_t tci = rte_cpu_to_be_16(vlan);
+	uint8_t *to = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_vlan_hdr));
+	uint64_t macs;
+	uint32_t rest;
+
+	if (unlikely(!to))
+		return false;
+	memcpy(&macs, to + 4, sizeof(macs));
+	memcpy(&rest, to + 12, sizeof(rest));
+	memcpy(to, &macs, sizeof(macs));
+	memcpy(to + 8, &rest, sizeof(rest));
+	memcpy(to + 12, &tpid, sizeof(tpid));
+	memcpy(to + 14, &tci, sizeof(tci));
+	return true;
+}
 
 /* Sends n <= BURST packets, which have reached port from its wire, by the device behind the port. */
 void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,

@@ -116,10 +116,12 @@ struct port {
 	struct device *dev;
 	struct vnode *node;
 	struct vnet *vnet;
+	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
 
 	/* The control thread's own. */
 	uint32_t id, epoch, flags, fib_id;
+	uint64_t guarantee, ceiling; /* of its device, bits a second */
 	struct link *link;
 	struct relay_port *relay;
 	char name[DP_NAME_MAX];

@@ -2,6 +2,7 @@
 #include "dataplane/objects_priv.h"
 
 #include "dataplane/bridge_priv.h"
+#include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 	}
 	vnet->epoch = e->epoch;
 	WR(vnet->weight, rec->weight ? rec->weight : DP_WEIGHT_DEFAULT);
+	egress_weigh(e, vnet);
 	WR(vnet->guarantee, rec->guarantee);
 	memcpy(vnet->name, rec->name, sizeof(vnet->name));
 	return 0;

@@ -199,7 +199,7 @@ static int get(struct request *rq, const struct hash_map *map, uint32_t id, get_
 
 static void get_port(struct request *rq, void *port)
 {
-	stats_port(port, request_result(rq, DP_PORT_GET, sizeof(struct dp_port_stats)));
+	stats_port(rq->engine, port, request_result(rq, DP_PORT_GET, sizeof(struct dp_port_stats)));
 }
 
 static void get_vnet(struct request *rq, void *vnet)

@@ -2,7 +2,7 @@
 /* Each thread counts in words of its own; whoever asks adds them up. */
 #include "dataplane/stats_priv.h"
 
-#include "dataplane/device_priv.h"
+#include "dataplane/egress_priv.h"
 #include "dataplane/relay_priv.h"
 
 #include <rte_cycles.h>
@@ -36,7 +36,7 @@ static uint32_t port_state(const struct port *port)
 	return state;
 }
 
-void stats_port(struct port *port, struct dp_port_stats *out)
+void stats_port(const struct engine *e, struct port *port, struct dp_port_stats *out)
 {
 	struct counters c = { 0 };
 
@@ -53,6 +53,7 @@ void stats_port(struct port *port, struct dp_port_stats *out)
 	out->punted = c.punted;
 	out->injected = c.injected;
 	memcpy(out->drops, c.drops, sizeof(out->drops));
+	egress_stats(e, port, out);
 }
 
 static void stats_add_punts(struct dp_vnet_stats *out, const struct vnet_local *from)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <stdio.h>
@@ -121,9 +122,9 @@ unsigned worker_poll(struct worker *w)
 	w->now = rte_rdtsc();
 	n = worker_poll_relay(w);
 	n += device_poll_all(w);
+	n += device_flush_all(w);
 	if (!n)
 		return 0;
-	device_flush_all(w);
 	worker_flush_relay(w);
 	if (w->engine->relay && !worker_relay_served(w))
 		relay_wake(w->engine->relay);
@@ -139,7 +140,7 @@ static void worker_sleep(struct worker *w, unsigned us)
 
 	WR(w->asleep, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (rte_ring_empty(w->from_relay) && !RD(w->stop)) {
+	if (rte_ring_empty(w->from_relay) && !RD(w->stop) && !RD(w->call)) {
 		rte_rcu_qsbr_thread_offline(w->engine->qsbr, w->index);
 		if (ppoll(&pfd, 1, us ? &ts : NULL, NULL) > 0)
 			(void)!read(w->wake_fd, &ticks, sizeof(ticks));
@@ -148,12 +149,36 @@ static void worker_sleep(struct worker *w, unsigned us)
 	WR(w->asleep, 0);
 }
 
+void worker_call(struct worker *w, worker_fn *fn, void *arg)
+{
+	if (!w->started) {
+		fn(w, arg);
+		return;
+	}
+	w->call_arg = arg;
+	WR(w->call, fn);
+	worker_wake(w);
+	while (RD(w->call))
+		sched_yield();
+}
+
+static inline void worker_answer(struct worker *w)
+{
+	worker_fn *fn = RD(w->call);
+
+	if (likely(!fn))
+		return;
+	fn(w, w->call_arg);
+	WR(w->call, NULL);
+}
+
 static void worker_loop(struct worker *w)
 {
 	uint64_t idle_since = 0;
 	unsigned us = SLEEP_MIN_US;
 
 	while (!RD(w->stop)) {
+		worker_answer(w);
 		if (worker_poll(w)) {
 			idle_since = 0;
 			us = SLEEP_MIN_US;
@@ -243,6 +268,7 @@ int worker_start(struct worker *w, struct err *err)
 {
 	int rc = pthread_create(&w->thread, NULL, worker_main, w);
 
+	w->started = !rc;
 	return rc ? err_sys(err, -rc, "cannot start a worker") : 0;
 }
 
@@ -253,4 +279,5 @@ void worker_stop(struct worker *w)
 	WR(w->stop, 1);
 	(void)!write(w->wake_fd, &one, sizeof(one));
 	pthread_join(w->thread, NULL);
+	w->started = false;
 }

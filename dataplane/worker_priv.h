@@ -48,6 +48,9 @@ struct worker {
 	uint32_t asleep; /* 1: whoever gives work clears it and writes wake_fd */
 	int wake_fd;
 	uint32_t stop;
+	bool started;
+	void *call_arg;
+	void (*call)(struct worker *w, void *arg); /* NULL once it has run */
 	pthread_t thread;
 };
 
@@ -56,6 +59,11 @@ int worker_create(struct engine *e, unsigned index, struct worker **out);
 void worker_destroy(struct worker *w); /* NULL allowed; stopped */
 int worker_start(struct worker *w, struct err *err);
 void worker_stop(struct worker *w);
+
+/* Has fn run by the worker between two rounds, and waits for it; at once where it has no thread. The
+ * control thread. */
+typedef void worker_fn(struct worker *w, void *arg);
+void worker_call(struct worker *w, worker_fn *fn, void *arg);
 
 /* Wakes the worker when it sleeps. After the ring was written; any thread. */
 void worker_wake(struct worker *w);

@@ -14,7 +14,8 @@ ASLEEP = 8
 DATAGRAM_MAX, RECORDS_MAX = 65536, 4096
 HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
 DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
-         "blackhole policed bridge_loop bridge_same no_memory isolation asleep").split()
+         "blackhole policed bridge_loop bridge_same no_memory isolation asleep "
+         "queue_full queue_delay share").split()
 
 
 class Refused(Exception):
@@ -49,10 +50,10 @@ def node(id, vnet, kind, flags=0, name="n"):
 
 
 def port(id, node, backing=NONE, flags=0, fib=0, mtu=1500, vlan=0, mac_="02:00:00:00:00:01",
-         name=None, dev=""):
-    return record(PORT_SET, struct.pack("=IIIIIHH6sH64s128s", id, node, backing, flags, fib, mtu,
+         name=None, dev="", rate=0, guarantee=0, ceiling=0):
+    return record(PORT_SET, struct.pack("=IIIIIHH6sH64s128sQQQ", id, node, backing, flags, fib, mtu,
                                         vlan, mac(mac_), 0, (name or f"p{id}").encode(),
-                                        dev.encode()))
+                                        dev.encode(), rate, guarantee, ceiling))
 
 
 def link(id, a, b, down=0):
@@ -133,10 +134,12 @@ class Client:
     def ports(self, id=0):
         out = {}
         for r in self.do(by_id(PORT_GET, id)):
-            v = struct.unpack_from(f"=IIII7Q{len(DROPS)}Q", r, 8)
+            v = struct.unpack_from(f"=IIII7Q{len(DROPS)}QIIQ3Q", r, 8)
             keys = ("id vnet node state rx rx_bytes tx tx_bytes forwarded punted "
                     "injected").split()
-            out[v[0]] = dict(zip(keys, v)) | {"drops": dict(zip(DROPS, v[11:]))}
+            out[v[0]] = dict(zip(keys, v)) | {
+                "drops": dict(zip(DROPS, v[11:])), "queued": v[-6], "marked": v[-4],
+                "delay_ns": v[-3:]}
         return out
 
     def vnets(self):
