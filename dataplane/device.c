@@ -113,7 +113,9 @@ static unsigned device_poll(struct worker *w, struct device *dev)
 	struct rte_mbuf *pkts[BURST];
 	unsigned n = rte_eth_rx_burst(dev->ethdev, 0, pkts, BURST);
 	bool one = !RD(dev->sliced);
+	struct device_tx *own = &dev->tx[w->index];
 
+	own->full = n == BURST ? own->full + 1 : 0;
 	if (!n)
 		return 0;
 	if (one && device_receive_all(w, dev, pkts, n))
@@ -204,6 +206,19 @@ void device_tx(struct worker *w, struct device *dev, struct port *port, struct r
 		device_flush(w, dev);
 }
 
+/* Few drivers tell how full their queues are. One that has had a full burst for us so often has
+ * not been empty since; as many frames again do not wait for long without loss. */
+bool device_overflows(const struct worker *w)
+{
+	for (unsigned i = w->index; i < DEVICES_MAX; i += w->engine->worker_count) {
+		const struct device *dev = RD(w->engine->devices[i]);
+
+		if (dev && !dev->endless && dev->tx[w->index].full * BURST >= DESCRIPTORS)
+			return true;
+	}
+	return false;
+}
+
 bool device_flush_all(struct worker *w)
 {
 	bool more = false;
@@ -290,6 +305,7 @@ static int device_open(struct engine *e, const char *devargs, struct device **ou
 	if (!dev)
 		return err_set(err, -ENOMEM, "%s: out of memory", devargs);
 	snprintf(dev->devargs, sizeof(dev->devargs), "%s", devargs);
+	dev->endless = strstr(devargs, "infinite_rx=1");
 	rc = rte_dev_probe(devargs);
 	if (rc < 0) {
 		free(dev);

@@ -20,6 +20,7 @@ bool device_any(const struct engine *e);
 
 /* Worker's side. */
 unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
+bool device_overflows(const struct worker *w); /* one of them has more for us than we take */
 bool device_flush_all(struct worker *w); /* whether there is more to send later */
 
 enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024 };
@@ -31,12 +32,14 @@ struct device_tx {
 	unsigned count;
 	struct rte_mbuf *pkts[2 * BURST];
 	struct port *ports[2 * BURST]; /* who is charged */
+	unsigned full;		       /* bursts in a row that were all that was asked for */
 	struct sched *sched;	       /* NULL: as fast as the driver takes them */
 };
 
 struct device {
 	char devargs[128];
 	uint16_t ethdev;
+	bool endless; /* a file that is played for ever: never ahead of us */
 	unsigned refs;
 	uint32_t sliced;		  /* ports with a VLAN */
 	struct port *slice[DEVICE_VLANS]; /* by VLAN, 0: untagged; RCU */

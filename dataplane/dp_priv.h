@@ -30,6 +30,7 @@ enum {
 
 	BURST = 64,
 	PORTS_MAX = 65535, /* slot 0 is nobody */
+	VNETS_MAX = 32767, /* the same */
 	NHS_MAX = 4 << 20,
 	NODE_NHS_MAX = 65536,
 	NODE_FIBS_MAX = 256,
@@ -67,10 +68,12 @@ struct vnet_local {
 	uint64_t inject_due, held; /* the relay thread's */
 	uint64_t cycles;	   /* of the TSC, that a worker has spent on it */
 	uint32_t work;		   /* in this burst: see worker_work() */
+	uint32_t packets;	   /* in this burst, that passed */
 } __rte_cache_aligned;
 
 struct vnet {
 	uint32_t id, epoch;
+	uint32_t slot;		 /* in the workers' shares */
 	uint32_t weight;	 /* 1..DP_WEIGHT_MAX */
 	uint32_t guarantee;	 /* 1/1000 of a core */
 	struct counters retired; /* of ports that are gone */
@@ -183,7 +186,7 @@ struct engine {
 	struct device *devices[DEVICES_MAX];
 
 	/* The control thread's own. */
-	struct slots port_slots, nh_slots;
+	struct slots vnet_slots, port_slots, nh_slots;
 	struct nh_entry **nh_entries; /* by slot */
 	uint16_t *port_gens;
 	struct hash_map *vnet_map, *node_map, *port_map, *link_map, *fib_map; /* by id */

@@ -55,6 +55,7 @@ static int engine_create_tables(struct engine *e)
 	e->ports = table_map(PORTS_MAX + 1);
 	e->nhs = table_map(NHS_MAX);
 	e->nh_entries = table_map(NHS_MAX);
+	e->vnet_slots.max = VNETS_MAX;
 	e->port_slots.max = PORTS_MAX;
 	e->nh_slots.max = NHS_MAX - 1;
 	e->port_gens = calloc(PORTS_MAX + 1, sizeof(*e->port_gens));
@@ -125,6 +126,7 @@ void engine_destroy(struct engine *e)
 		munmap(e->nhs, NHS_MAX * sizeof(void *));
 	if (e->nh_entries)
 		munmap(e->nh_entries, NHS_MAX * sizeof(void *));
+	free(e->vnet_slots.free);
 	free(e->port_slots.free);
 	free(e->nh_slots.free);
 	free(e->port_gens);

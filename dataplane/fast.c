@@ -118,6 +118,7 @@ static void fast_entry_close(struct worker *w, const struct fast_entry *e)
 
 	if (!e->packets)
 		return;
+	e->from->vnet->local[w->index].packets += (uint32_t)e->packets;
 	c = counters_of(w, e->from);
 	c->injected += e->packets;
 	c->wire_tx_packets += e->packets;
@@ -150,6 +151,7 @@ static inline void fast_enter(struct worker *w, struct fast_entry *e, unsigned i
 	uint32_t len = rx->len[i];
 
 	if (unlikely(len - e->least > e->room)) {
+		e->from->vnet->local[w->index].packets++;
 		fast_slow(w, GRAPH_INJECT, m, e->from);
 		return;
 	}

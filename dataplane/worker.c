@@ -4,6 +4,7 @@
 #include "dataplane/device_priv.h"
 #include "dataplane/graph_priv.h"
 #include "dataplane/relay_priv.h"
+#include "dataplane/share_priv.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -69,32 +70,6 @@ bool worker_relay_served(const struct worker *w)
 		if (!rte_ring_empty(w->to_relay[i].ring))
 			return false;
 	return true;
-}
-
-/* What was spent since the burst began. */
-static void worker_bill(struct worker *w, uint64_t cycles)
-{
-	uint64_t all = 0, each;
-
-	for (unsigned i = 0; i < w->billed_count; i++)
-		all += w->billed[i]->local[w->index].work;
-	each = w->billed_count > 1 ? (cycles << 8) / all : 0;
-	for (unsigned i = 0; i < w->billed_count; i++) {
-		struct vnet_local *local = &w->billed[i]->local[w->index];
-
-		local->cycles += each ? local->work * each >> 8 : cycles;
-		local->work = 0;
-	}
-	w->billed_count = 0;
-}
-
-void worker_burst(struct worker *w, bool one)
-{
-	uint64_t began = rte_rdtsc();
-
-	fast_run(w, one);
-	graph_run(w);
-	worker_bill(w, rte_rdtsc() - began);
 }
 
 static unsigned worker_poll_relay(struct worker *w)
@@ -226,10 +201,12 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 		return -ENOMEM;
 	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs };
 	w->hz = rte_get_tsc_hz();
-	w->now = rte_rdtsc();
+	w->now = w->billed_until = rte_rdtsc();
+	w->idle = true;
 	w->avx512 = fib_isa() == FIB_ISA_AVX512;
 	policer_rates_init(&w->rates, w->hz, e->worker_count);
-	ok = ring_create("from_relay", index, &w->from_relay);
+	ok = !share_create(VNETS_MAX + 1, w->hz, w->now, &w->share);
+	ok &= ring_create("from_relay", index, &w->from_relay);
 	ok &= ring_create("to_relay_control", index, &w->to_relay[LANE_CONTROL].ring);
 	ok &= ring_create("to_relay", index, &w->to_relay[LANE_REST].ring);
 	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -261,6 +238,7 @@ void worker_destroy(struct worker *w)
 		ring_destroy(w->to_relay[i].ring);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+	share_destroy(w->share);
 	free(w);
 }
 

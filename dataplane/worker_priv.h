@@ -31,6 +31,8 @@ struct worker {
 	struct fast fast;
 	struct vnet *billed[BURST]; /* that have had work in this burst */
 	unsigned billed_count;
+	uint64_t billed_until; /* TSC: cycles before it are billed */
+	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
 	struct nh **nhs;
 	struct engine *engine;
@@ -49,6 +51,7 @@ struct worker {
 	int wake_fd;
 	uint32_t stop;
 	bool started;
+	bool idle; /* the last round found nothing to do */
 	void *call_arg;
 	void (*call)(struct worker *w, void *arg); /* NULL once it has run */
 	pthread_t thread;
@@ -64,6 +67,10 @@ void worker_stop(struct worker *w);
  * control thread. */
 typedef void worker_fn(struct worker *w, void *arg);
 void worker_call(struct worker *w, worker_fn *fn, void *arg);
+
+/* The vnet's weight and guarantee, and its end. Control thread. */
+void worker_share(struct worker *w, struct vnet *vnet);
+void worker_forget(struct worker *w, struct vnet *vnet);
 
 /* Wakes the worker when it sleeps. After the ring was written; any thread. */
 void worker_wake(struct worker *w);
