@@ -168,11 +168,15 @@ static void device_flush(struct worker *w, struct device *dev)
 	struct device_tx *tx = &dev->tx[w->index];
 	unsigned n = tx->count, done = 0, more;
 
+	if (dev->tx_shared)
+		rte_spinlock_lock(&dev->tx_lock);
 	do { /* drivers may have a limit of their own */
-		more = rte_eth_tx_burst(dev->ethdev, (uint16_t)w->index, tx->pkts + done,
-					(uint16_t)(n - done));
+		more = rte_eth_tx_burst(dev->ethdev, (uint16_t)(w->index % dev->tx_queues),
+					tx->pkts + done, (uint16_t)(n - done));
 		done += more;
 	} while (more && done < n);
+	if (dev->tx_shared)
+		rte_spinlock_unlock(&dev->tx_lock);
 	tx->count = 0;
 	for (unsigned i = done; i < n; i++)
 		device_lost(w, tx->ports[i], tx->pkts[i],
@@ -258,14 +262,21 @@ static int device_start(struct engine *e, struct device *dev)
 {
 	struct rte_eth_conf conf = { 0 };
 	uint16_t rx = DESCRIPTORS, tx = DESCRIPTORS;
-	int rc = rte_eth_dev_configure(dev->ethdev, 1, (uint16_t)e->worker_count, &conf);
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(dev->ethdev, &info);
 
+	if (!rc) {
+		dev->tx_queues = RTE_MIN(info.max_tx_queues, (uint16_t)e->worker_count);
+		dev->tx_shared = dev->tx_queues < e->worker_count;
+		rte_spinlock_init(&dev->tx_lock);
+		rc = rte_eth_dev_configure(dev->ethdev, 1, dev->tx_queues, &conf);
+	}
 	if (!rc)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(dev->ethdev, &rx, &tx);
 	/* Jumbo frames come in chains where the driver can, and are joined in device_normal(). */
 	if (!rc)
 		rc = rte_eth_rx_queue_setup(dev->ethdev, 0, rx, SOCKET_ID_ANY, NULL, e->small);
-	for (unsigned i = 0; !rc && i < e->worker_count; i++)
+	for (unsigned i = 0; !rc && i < dev->tx_queues; i++)
 		rc = rte_eth_tx_queue_setup(dev->ethdev, (uint16_t)i, tx, SOCKET_ID_ANY, NULL);
 	if (!rc)
 		rc = rte_eth_dev_start(dev->ethdev);

@@ -5,6 +5,7 @@
 #include "dataplane/worker_priv.h"
 
 #include <rte_ether.h>
+#include <rte_spinlock.h>
 
 /*
  * DPDK devices, opened by devargs when the first port names them and closed with the last one,
@@ -39,6 +40,9 @@ struct device_tx {
 struct device {
 	char devargs[128];
 	uint16_t ethdev;
+	uint16_t tx_queues;
+	bool tx_shared; /* fewer queues than workers */
+	rte_spinlock_t tx_lock;
 	bool endless; /* a file that is played for ever: never ahead of us */
 	unsigned refs;
 	uint32_t sliced;		  /* ports with a VLAN */

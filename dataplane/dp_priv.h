@@ -194,7 +194,7 @@ struct engine {
 	unsigned garbage_count, garbage_cap;
 	uint32_t epoch;
 	bool syncing;
-	bool has_state, hugepages;
+	bool has_state, hugepages, busy_poll;
 	uint64_t boot_id;
 };
 

@@ -21,7 +21,8 @@
 
 struct options {
 	const char *socket, *user;
-	unsigned buffers;
+	unsigned buffers, workers;
+	bool busy_poll;
 	struct eal_conf eal;
 };
 
@@ -32,6 +33,8 @@ static const char usage[] =
 	"  --socket PATH   Unix SOCK_SEQPACKET socket to serve\n"
 	"  --user USER     become this user (name or uid) after the socket is bound\n"
 	"  --memory MIB    packet memory, 192 or more (default 256)\n"
+	"  --workers N     threads that forward, 1 (default) to 8; devices and guests are spread over them\n"
+	"  --busy-poll     never sleep: less delay for a core each that is always busy\n"
 	"  --buffers N     packet buffers of 2 KiB, 4096 or more (default 32768)\n"
 	"  --no-huge       ordinary pages, even when huge pages are free\n"
 	"  --pci ADDRESS   let DPDK have this PCI device (default: PCI is left alone)\n"
@@ -46,6 +49,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 's' }, { "user", required_argument, NULL, 'u' },
 		{ "memory", required_argument, NULL, 'm' }, { "no-huge", no_argument, NULL, 'n' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "busy-poll", no_argument, NULL, 'y' },
 		{ "pci", required_argument, NULL, 'p' },    { "buffers", required_argument, NULL, 'b' },
 		{ "help", no_argument, NULL, 'h' },	      { 0 },
 	};
@@ -65,6 +70,12 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		case 'b':
 			opt->buffers = (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'w':
+			opt->workers = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'y':
+			opt->busy_poll = true;
+			break;
 		case 'n':
 			opt->eal.no_huge = true;
 			break;
@@ -79,7 +90,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		}
 	}
 	if (!opt->socket || optind != argc || opt->eal.memory_mib < 192 ||
-	    opt->eal.memory_mib > 65536 || opt->buffers < 4096 || opt->buffers > 1 << 22)
+	    opt->eal.memory_mib > 65536 || opt->buffers < 4096 || opt->buffers > 1 << 22 ||
+	    opt->workers < 1 || opt->workers > WORKERS_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -155,10 +167,11 @@ static int run(const struct options *opt, struct err *err)
 		rc = eal_start(&opt->eal, &huge, err);
 	if (rc)
 		goto unbind;
-	rc = engine_create(1, opt->buffers, &e, err);
+	rc = engine_create(opt->workers, opt->buffers, &e, err);
 	if (rc)
 		goto eal;
 	e->hugepages = huge;
+	e->busy_poll = opt->busy_poll;
 	rc = engine_start(e, err);
 	if (rc)
 		goto engine;
@@ -175,7 +188,7 @@ unbind:
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .buffers = ENGINE_BUFFERS, .eal = { .memory_mib = 256 } };
+	struct options opt = { .workers = 1, .buffers = ENGINE_BUFFERS, .eal = { .memory_mib = 256 } };
 	struct err err = { "" };
 
 	if (parse_options(argc, argv, &opt) < 0) {

@@ -159,7 +159,8 @@ static void worker_loop(struct worker *w)
 			us = SLEEP_MIN_US;
 		} else if (!idle_since) {
 			idle_since = w->now;
-		} else if (w->now - idle_since > w->hz / 1000000 * SPIN_US) {
+		} else if (!w->engine->busy_poll &&
+			   w->now - idle_since > w->hz / 1000000 * SPIN_US) {
 			worker_sleep(w, device_any(w->engine) ? us : 0);
 			us = us * 2 < SLEEP_MAX_US ? us * 2 : SLEEP_MAX_US;
 		}

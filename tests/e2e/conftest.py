@@ -30,11 +30,12 @@ def weft():
     assert tools.hugepages() == pages
 
 
-@pytest.fixture
-def engine(tmp_path):
-    """An engine without weftd, spoken to by dp_client."""
+@pytest.fixture(params=[1, 3], ids="{}w".format)
+def engine(tmp_path, request):
+    """An engine without weftd, of so many workers, spoken to by dp_client."""
     import dp_client
-    e = dp_client.Engine(tmp_path)
+    e = dp_client.Engine(tmp_path, args=["--workers", str(request.param)])
+    e.workers = request.param
     yield e
     code, log = e.stop()
     assert code == 0, log
