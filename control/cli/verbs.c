@@ -41,6 +41,17 @@ const struct verb cli_verbs[] = {
 	  "  weft inspect\n"
 	  "  weft inspect red\n"
 	  "  weft inspect red r1 --format json\n", cli_inspect },
+	{ "top", "Virtual networks", "top [--interval S] [--count N] [--format FORMAT]",
+	  "show what the engine does for each vnet, again and again",
+	  "Per vnet: the share of a core that its packets take, and what is forwarded, injected by\n"
+	  "guests, hosts and devices, punted, policed and dropped a second. Ctrl-C ends it.\n\n"
+	  "Options:\n"
+	  "  --interval S     seconds between two looks (default 2)\n"
+	  "  --count N        end after so many\n"
+	  "  --format FORMAT  table (default) or json: a line each time\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft top\n"
+	  "  weft top --interval 1 --count 10 --format json\n", cli_top },
 	{ "pause", "Virtual networks", "pause VNET [--format FORMAT]",
 	  "let all routers of a vnet stand still at once; forwarding goes on",
 	  "No protocol between the vnet's routers times out, since all their clocks stand still.\n\n"

@@ -82,7 +82,7 @@ def weft(where, *args, stdin=b""):
 def test_help_and_usage(lab):
     code, out, _ = weft(lab.dir, "--help")
     assert code == 0
-    for verb in "deploy destroy inspect exec console restart routes link image version help".split():
+    for verb in "deploy destroy inspect top exec console restart routes link image version help".split():
         assert "  " + verb in out
         code, text, _ = weft(lab.dir, verb, "--help")
         assert code == 0 and "Usage: weft " + verb in text and "Example" in text
@@ -116,6 +116,33 @@ def test_deploy(lab):
     code, _, err = weft(lab.dir, "deploy", lab.dir + "/red.clab.yml")
     assert code == 1 and err.endswith("weft: deploy: red needs 9.0 GiB\n")
     assert weft(lab.dir, "deploy", lab.dir + "/missing.yml")[0] == 3
+
+
+def test_top(lab):
+    """Differences of two looks; who took most comes first; a count that went back is none."""
+    def look(name, cpu, forwarded, passed=0, ttl=0):
+        return dict(vnet(), name=name, counters={
+            "forwarded": forwarded, "injected": 0, "cpu_s": cpu, "drops": {"ttl": ttl},
+            "punts": {"control": {"passed": passed, "policed": 0}}})
+    looks = [(200, {"vnets": [look("a", 1, 100), look("b", 1, 5000, ttl=7)]}),
+             (200, {"vnets": [look("a", 1, 100), look("b", 1.001, 9000, 50, 1000), look("new", 5, 5)]}),
+             (200, {"vnets": [look("a", 1.001, 50), look("b", 1.001, 9000, 50, 1000)]})]
+    lab.answers[("GET", "/v1/vnets")] = list(looks)
+    code, out, err = weft(lab.dir, "top", "--interval", "0.1", "--count", "2", "--format", "json")
+    assert code == 0, err
+    first, second = (json.loads(line)["vnets"] for line in out.splitlines())
+    assert [v["name"] for v in first] == ["b", "a"] and [v["name"] for v in second] == ["a", "b"]
+    b, a = first
+    assert b["forwarded_per_s"] / b["punts_per_s"] == pytest.approx(4000 / 50, rel=1e-4)
+    assert b["drops_per_s"]["ttl"] / b["punts_per_s"] == pytest.approx(993 / 50, rel=1e-4)
+    assert b["core_percent"] > 0 and b["weight"] == 250
+    assert a["forwarded_per_s"] == a["core_percent"] == 0 and a["drops_per_s"] == {}
+    assert second[0]["forwarded_per_s"] == 0 and second[0]["core_percent"] > 0
+    lab.answers[("GET", "/v1/vnets")] = list(looks)
+    out = weft(lab.dir, "top", "--interval", "0.1", "--count", "1")[1]
+    assert re.match(r"VNET .*CORE %.*\nb .* ttl *\na .*-", out) and "new" not in out
+    for bad in ["--interval", "x"], ["--count", "0"], ["red"]:
+        assert weft(lab.dir, "top", *bad)[0] == 2
 
 
 def test_inspect_routes_and_garbage(lab):
