@@ -35,8 +35,11 @@ class Bench:
         return routes.full(4)
 
     def inside(self, table, count):
-        """Addresses inside random routes."""
-        return [routes.inside(self.rng.choice(table), self.rng) for _ in range(count)]
+        """So many different addresses inside random routes."""
+        found = set()
+        while len(found) < count:
+            found.add(routes.inside(self.rng.choice(table), self.rng))
+        return self.rng.sample(sorted(found), count)
 
     def traffic(self, name, vnets, flows):
         return Traffic(self.dir / f"{name}.pcap", vnets, flows)
