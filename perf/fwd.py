@@ -8,7 +8,7 @@ import random
 import sys
 import tempfile
 
-from perf import dpdk, kernel, ovs, routes
+from perf import dpdk, kernel, ovs, proc, routes
 from perf.engine import MEMORY_MIB, Traffic, Vnet, Weft
 from perf.huge import HugePages
 from perf.lab import LabError, say
@@ -178,6 +178,7 @@ def cores():
 
 
 def run(accel, wanted):
+    accel.add(proc.vector())
     dpdk.l3fwd_path()  # before we are on one core
     with tempfile.TemporaryDirectory(prefix="weft-perf-") as directory, cores() as cpus:
         bench = Bench(pathlib.Path(directory), cpus)
