@@ -136,6 +136,12 @@ def l3fwd(patches, flags):
     return _made("l3fwd", (version, patches, flags), make) / "l3fwd"
 
 
+def environment(root):
+    """Ours, for programs of packages that were unpacked there."""
+    libraries = [str(path) for path in root.glob("usr/lib/*-linux-gnu")]
+    return dict(os.environ, LD_LIBRARY_PATH=":".join(libraries))
+
+
 def packages(name, *wanted):
     """What the packages and those that they need have in them and the machine has not, unpacked
     below the directory that is returned."""

@@ -22,6 +22,7 @@ L3FWD_PATCHES = {
                ("(unsigned)8192", f"(unsigned){BUFFERS}")],
     "l3fwd_fib.c": [("config_ipv4.max_routes = (1 << 16)", "config_ipv4.max_routes = (1 << 20)")],
 }
+TESTPMD_BIN = "usr/bin/dpdk-testpmd"
 TESTPMD = ["--no-flush-rx", "--port-topology=paired", f"--total-num-mbufs={BUFFERS}",
            "--stats-period=9999"]  # or it ends with standard input
 L3FWD_FLAGS = ["-O3", "-march=native", "-DALLOW_EXPERIMENTAL_API"]
@@ -62,9 +63,9 @@ class Dpdk(Side):
         self.prefix = f"weft-perf-{os.getpid()}-{re.sub('[^a-z0-9]+', '-', name.lower())}"
         self.telemetry = None
 
-    def start(self, directory, binary, lcores, source, args):
+    def start(self, directory, binary, lcores, source, args, env=None):
         self.program = Program(self.name, directory, binary, *eal(self.prefix), "-l", lcores,
-                               "--vdev", source, "--vdev", NOWHERE, "--", *args)
+                               "--vdev", source, "--vdev", NOWHERE, "--", *args, env=env)
         return self
 
     def __enter__(self):
@@ -114,8 +115,8 @@ def l3fwd_path():
     return debian.l3fwd(L3FWD_PATCHES, L3FWD_FLAGS)
 
 
-def testpmd_path():
-    return debian.packages("dpdk", "dpdk-dev") / "usr/bin/dpdk-testpmd"
+def packages():
+    return debian.packages("dpdk", "dpdk-dev")
 
 
 def l3fwd(mode, directory, cpu, source, rule_args):
@@ -128,5 +129,5 @@ def l3fwd(mode, directory, cpu, source, rule_args):
 def testpmd(mode, directory, cpus, source):
     """cpus: of the thread that forwards, and of the other one."""
     return Dpdk(f"testpmd {mode}").start(
-        directory, testpmd_path(), f"{cpus[0]},{cpus[1]}", source,
-        [f"--forward-mode={mode}", *TESTPMD])
+        directory, packages() / TESTPMD_BIN, f"{cpus[0]},{cpus[1]}", source,
+        [f"--forward-mode={mode}", *TESTPMD], debian.environment(packages()))

@@ -8,7 +8,7 @@ import random
 import sys
 import tempfile
 
-from perf import dpdk, kernel, ovs, routes
+from perf import dpdk, kernel, ovs, proc, routes
 from perf.engine import MEMORY_MIB, Traffic, Vnet, Weft
 from perf.huge import HugePages
 from perf.lab import LabError, say
@@ -35,8 +35,11 @@ class Bench:
         return routes.full(4)
 
     def inside(self, table, count):
-        """Addresses inside random routes."""
-        return [routes.inside(self.rng.choice(table), self.rng) for _ in range(count)]
+        """So many different addresses inside random routes."""
+        found = set()
+        while len(found) < count:
+            found.add(routes.inside(self.rng.choice(table), self.rng))
+        return self.rng.sample(sorted(found), count)
 
     def traffic(self, name, vnets, flows):
         return Traffic(self.dir / f"{name}.pcap", vnets, flows)
@@ -175,6 +178,7 @@ def cores():
 
 
 def run(accel, wanted):
+    accel.add(proc.vector())
     dpdk.l3fwd_path()  # before we are on one core
     with tempfile.TemporaryDirectory(prefix="weft-perf-") as directory, cores() as cpus:
         bench = Bench(pathlib.Path(directory), cpus)

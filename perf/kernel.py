@@ -5,7 +5,7 @@ import contextlib
 import os
 import subprocess
 
-from perf import dpdk
+from perf import debian, dpdk
 from perf.lab import command
 from perf.netns import inside
 from perf.routes import text
@@ -26,10 +26,11 @@ class Kernel(dpdk.Dpdk):
             self._network()
             ours = self.cpus[0]
             self.program = Program(
-                self.name, self.dir, "ip", "netns", "exec", SENDER, dpdk.testpmd_path(),
+                self.name, self.dir, "ip", "netns", "exec", SENDER,
+                dpdk.packages() / dpdk.TESTPMD_BIN,
                 *dpdk.eal(self.prefix), f"--lcores=0@{ours},1@{ours}", "--vdev", self.source,
                 "--vdev", "net_af_packet0,iface=out", "--", "--forward-mode=io", *dpdk.TESTPMD,
-                first=False)
+                env=debian.environment(dpdk.packages()), first=False)
         except BaseException:
             self.__exit__()
             raise
@@ -38,8 +39,8 @@ class Kernel(dpdk.Dpdk):
     def _network(self):
         for name in (SENDER, ROUTER, SINK):
             command("ip", "netns", "add", name)
-            command("ip", "netns", "exec", name, "sysctl", "-q",  # only our frames count
-                    "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+            command("ip", "netns", "exec", name, "sh", "-c",  # only our frames count
+                    "echo 1 | tee /proc/sys/net/ipv6/conf/*/disable_ipv6")
         command("ip", "link", "add", "in", "netns", ROUTER, "address", self.vnet.entry_mac(),
                 "type", "veth", "peer", "out", "netns", SENDER)
         command("ip", "link", "add", "out", "netns", ROUTER, "address", self.vnet.exit_mac(),
@@ -55,7 +56,8 @@ class Kernel(dpdk.Dpdk):
               for addr, length, nh in self.vnet.table)]))
         command("ip", "-n", ROUTER, "-batch", batch)
         # The receiving CPU would be the sender's: RPS hands the frames to the other one.
-        command("ip", "netns", "exec", ROUTER, "sh", "-c", "sysctl -q net.ipv4.ip_forward=1 && "
+        command("ip", "netns", "exec", ROUTER, "sh", "-ec",
+                "echo 1 >/proc/sys/net/ipv4/ip_forward; "
                 f"echo {1 << self.cpus[1]:x} >/sys/class/net/in/queues/rx-0/rps_cpus")
         self.counters = inside(ROUTER, lambda: open("/proc/thread-self/net/dev", encoding="ascii"))
 

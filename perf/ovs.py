@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open vSwitch on DPDK as a side: a flow a route, with the rewrite of a router. Its processes,
 files and taps are its own; the machine's Open vSwitch, if there is one, is left alone."""
-import os
-
 from perf import debian
 from perf.dpdk import NOWHERE, Dpdk, eal
 from perf.lab import command
@@ -23,15 +21,15 @@ class Ovs(Dpdk):
         self.root, self.dir, self.cpus = root(), directory, cpus
         self.vnet, self.source = vnet, source
         self.server = None
-        self.env = dict(os.environ, OVS_RUNDIR=str(directory), OVS_LOGDIR=str(directory),
-                        OVS_DBDIR=str(directory))
+        self.env = dict(debian.environment(self.root), OVS_RUNDIR=str(directory),
+                        OVS_LOGDIR=str(directory), OVS_DBDIR=str(directory))
 
     def _path(self, name):
         return self.dir / f"ovs.{name}"
 
     def _vsctl(self, *argv):
-        return command("env", f"OVS_RUNDIR={self.dir}", self.root / "usr/bin/ovs-vsctl",
-                       f"--db=unix:{self._path('db.sock')}", "--timeout=20", *argv)
+        return command(self.root / "usr/bin/ovs-vsctl", f"--db=unix:{self._path('db.sock')}",
+                       "--timeout=20", *argv, env=self.env)
 
     def __enter__(self):
         try:
@@ -44,7 +42,7 @@ class Ovs(Dpdk):
     def _start(self):
         share = self.root / "usr/share/openvswitch"
         command(self.root / "usr/bin/ovsdb-tool", "create", self._path("db"),
-                share / "vswitch.ovsschema")
+                share / "vswitch.ovsschema", env=self.env)
         self.server = Program("ovsdb-server", self.dir, self.root / "usr/sbin/ovsdb-server",
                               self._path("db"), f"--remote=punix:{self._path('db.sock')}",
                               f"--unixctl={self._path('db.ctl')}", env=self.env)
@@ -71,7 +69,7 @@ class Ovs(Dpdk):
             f"mod_dl_dst:{self.vnet.hop_mac(route[2])},dec_ttl,output:2\n"
             for route in self.vnet.table))
         command(self.root / "usr/bin/ovs-ofctl", "add-flows",
-                f"unix:{self.dir / BRIDGE}.mgmt", flows)
+                f"unix:{self.dir / BRIDGE}.mgmt", flows, env=self.env)
 
     def __exit__(self, *details):
         super().__exit__(*details)

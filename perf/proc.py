@@ -37,6 +37,15 @@ def shares(pids, seconds):
     return {pid: 100 * cpu / wall for pid, cpu in took.items()}
 
 
+def vector():
+    """What the FIB's lookups use here (fib/lookup.c)."""
+    flags = set(next((line for line in open("/proc/cpuinfo") if line.startswith("flags")),
+                     "").split())
+    if {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vpopcntdq"} <= flags:
+        return "avx512"
+    return "avx2" if {"avx2", "bmi2"} <= flags else "scalar"
+
+
 def machine(accel):
     """Of the report: accel as weftd names it."""
     models = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")

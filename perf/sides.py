@@ -64,13 +64,13 @@ class Program:
         self.child.send_signal(signal.SIGCONT)
 
     def pin(self, cpu, threads):
-        """Its threads of that name to cpu."""
-        found = [task for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir()
-                 if (task / "comm").read_text().strip() == threads]
-        if not found:
-            self.fail(f"has no thread '{threads}'")
-        for task in found:
-            os.sched_setaffinity(int(task.name), {cpu})
+        """Its threads of that name to cpu. A thread has its name a moment after it has begun."""
+        def found():
+            return [int(task.name) for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir()
+                    if (task / "comm").read_text().strip() == threads]
+
+        for task in self.until(found, f"no thread '{threads}'"):
+            os.sched_setaffinity(task, {cpu})
 
     def end(self):
         self.child.kill()
