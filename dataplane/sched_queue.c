@@ -38,12 +38,12 @@ static inline void flow_leave(struct sched *s, struct sched_vnet *v, struct flow
 	l->head = s->flows[l->head].next;
 }
 
+/* Without a branch: which of a vnet's flows is longest changes all the time. */
 static inline void flow_longest(struct sched_vnet *v, uint32_t fi, uint32_t len)
 {
-	bool longest = (fi == v->fat) | (len > v->fat_len);
+	uint64_t this = (uint64_t)len << 32 | fi, most = RTE_MAX(v->longest, this);
 
-	v->fat = longest ? fi : v->fat;
-	v->fat_len = longest ? len : v->fat_len;
+	v->longest = (uint32_t)v->longest == fi ? this : most;
 }
 
 /* Packets of v that nobody else could have had the room of. */
@@ -85,9 +85,9 @@ static void vnet_drop(struct sched *s, struct sched_vnet *v, struct rte_mbuf *m,
 /* Makes room with the first packet of the longest flow. False: none is known. */
 static bool vnet_shorten(struct sched *s, struct sched_vnet *v)
 {
-	if (!v->fat_len)
+	if (!(v->longest >> 32))
 		return false;
-	vnet_drop(s, v, flow_pop(s, v, v->fat), SCHED_DROP_OVERLIMIT);
+	vnet_drop(s, v, flow_pop(s, v, (uint32_t)v->longest), SCHED_DROP_OVERLIMIT);
 	return true;
 }
 
@@ -166,9 +166,7 @@ static __rte_noinline bool flow_late(struct sched *s, struct sched_vnet *v, stru
 
 static inline unsigned delay_bucket(uint32_t delay)
 {
-	unsigned bucket = delay ? 32 - (unsigned)__builtin_clz(delay) : 0;
-
-	return RTE_MIN(bucket, SCHED_DELAYS - 1u);
+	return 31 - (unsigned)__builtin_clz(delay | 1);
 }
 
 /* Of a vnet: packets go to pkts, until got is max or budget, in bytes, is used up. */
@@ -188,6 +186,8 @@ static inline void flow_serve(struct sched *s, struct sched_vnet *v, uint32_t fi
 	uint32_t at = f->head, left = f->len, bytes = f->bytes, target = s->target;
 	int32_t limit = RTE_MIN(f->deficit, t->budget), budget = limit;
 
+	if (f->next != NONE)
+		rte_prefetch0(&slots[s->flows[f->next].head]);
 	do {
 		const struct slot *slot = &slots[at];
 		uint64_t packet = slot->packet;
@@ -280,9 +280,12 @@ static inline void fetch_turns(const struct sched *s, uint16_t i)
 {
 	uint16_t one = s->turns[i].next, two = s->turns[one].next;
 
+	const struct flow *f = &s->flows[first_flow(&s->vnets[one])];
+
 	rte_prefetch0(&s->vnets[s->turns[two].next]);
 	rte_prefetch0(&s->flows[first_flow(&s->vnets[two])]);
-	rte_prefetch0(&s->slots[s->flows[first_flow(&s->vnets[one])].head]);
+	rte_prefetch0(&s->slots[f->head]);
+	rte_prefetch0(&s->flows[f->next]);
 }
 
 /* The turn of vnet i; bytes: what the port may send. Returns what was sent. */
