@@ -255,7 +255,7 @@ void sched_vnet_stats(const struct sched *s, uint32_t vnet, struct sched_stats *
 
 uint64_t sched_delay_bound(const struct sched *s, unsigned bucket)
 {
-	return bucket < SCHED_DELAYS - 1 ? 1ull << (bucket + s->stamp_shift) : UINT64_MAX;
+	return 2ull << (bucket + s->stamp_shift);
 }
 
 static bool conf_ok(const struct sched_conf *conf)

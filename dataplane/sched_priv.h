@@ -30,7 +30,7 @@ enum {
 	SCHED_LIMIT_MAX = 1 << 22,
 	SCHED_WEIGHT_MAX = 1000,
 	SCHED_RATE_MIN = 8000, /* bits a second of any rate that is not 0 */
-	SCHED_DELAYS = 24,     /* buckets of queue delay */
+	SCHED_DELAYS = 32,     /* buckets of queue delay */
 };
 
 struct sched_conf {
@@ -85,7 +85,7 @@ uint64_t sched_next(const struct sched *s, uint64_t now);
 uint32_t sched_queued(const struct sched *s);
 /* Any thread; figures of a deleted vnet remain until it is set again. */
 void sched_vnet_stats(const struct sched *s, uint32_t vnet, struct sched_stats *out);
-/* Ticks below which the delays of bucket are. That of the last one is UINT64_MAX. */
+/* Ticks below which the delays of bucket are. */
 uint64_t sched_delay_bound(const struct sched *s, unsigned bucket);
 
 #endif

@@ -6,6 +6,8 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
+enum { CHUNK = 64 }; /* packets whose state is fetched together */
+
 static inline void flow_append(struct sched *s, struct sched_vnet *v, struct flow_list *l,
 			       uint32_t fi)
 {
@@ -38,12 +40,12 @@ static inline void flow_leave(struct sched *s, struct sched_vnet *v, struct flow
 	l->head = s->flows[l->head].next;
 }
 
+/* Without a branch: which of a vnet's flows is longest changes all the time. */
 static inline void flow_longest(struct sched_vnet *v, uint32_t fi, uint32_t len)
 {
-	bool longest = (fi == v->fat) | (len > v->fat_len);
+	uint64_t this = (uint64_t)len << 32 | fi, most = RTE_MAX(v->longest, this);
 
-	v->fat = longest ? fi : v->fat;
-	v->fat_len = longest ? len : v->fat_len;
+	v->longest = (uint32_t)v->longest == fi ? this : most;
 }
 
 /* Packets of v that nobody else could have had the room of. */
@@ -82,50 +84,43 @@ static void vnet_drop(struct sched *s, struct sched_vnet *v, struct rte_mbuf *m,
 	s->drop(s->ctx, m, why);
 }
 
-/* Makes room with the first packet of the longest flow. False: none is known. */
-static bool vnet_shorten(struct sched *s, struct sched_vnet *v)
+/* A packet for which there is no room beside its vnet's others: the first packet of the vnet's
+ * longest flow makes some. False: it is dropped itself, none being known, or the vnet unset. */
+static __rte_noinline bool make_room(struct sched *s, struct sched_vnet *v, struct rte_mbuf *m)
 {
-	if (!v->fat_len)
-		return false;
-	vnet_drop(s, v, flow_pop(s, v, v->fat), SCHED_DROP_OVERLIMIT);
-	return true;
+	if (v->state != VNET_UNSET && v->longest >> 32) {
+		vnet_drop(s, v, flow_pop(s, v, (uint32_t)v->longest), SCHED_DROP_OVERLIMIT);
+		return true;
+	}
+	vnet_drop(s, v, m, v->state == VNET_UNSET ? SCHED_DROP_GONE : SCHED_DROP_OVERLIMIT);
+	return false;
 }
 
-/* False: the packet found no room and was dropped. */
-static inline bool enqueue(struct sched *s, struct rte_mbuf *m, uint16_t i, uint32_t fi,
-			   uint32_t stamp, uint64_t now)
-{
-	struct sched_vnet *v = &s->vnets[i];
-	struct flow *f = &s->flows[fi];
-	uint64_t len = m->pkt_len + s->overhead;
-	uint32_t spare;
+/* Nothing of what a packet changes in the scheduler itself is in memory between two of them. */
+struct intake {
+	uint32_t *free; /* the top of the stack */
+	uint32_t shared, reserve, overhead, stamp;
+	struct slot *slots;
+};
 
-	if (unlikely(v->state == VNET_UNSET)) {
-		vnet_drop(s, v, m, SCHED_DROP_GONE);
-		return false;
-	}
-	if (unlikely(v->len >= s->reserve + s->shared) && !vnet_shorten(s, v)) {
-		vnet_drop(s, v, m, SCHED_DROP_OVERLIMIT);
-		return false;
-	}
-	if (!f->len)
-		f->tail = f->head = s->free[--s->free_count];
-	spare = s->free[--s->free_count];
-	s->slots[f->tail] = (struct slot){ (uintptr_t)m | len << LEN_SHIFT, stamp, spare };
+static inline void flow_add(struct intake *in, struct sched_vnet *v, struct flow *f, uint32_t fi,
+			    struct rte_mbuf *m)
+{
+	uint64_t len = m->pkt_len + in->overhead;
+	uint32_t at = f->tail, spare;
+
+	if (unlikely(!f->len))
+		at = f->head = *--in->free;
+	spare = *--in->free;
+	in->slots[at].packet = (uintptr_t)m | len << LEN_SHIFT;
+	in->slots[at].stamp = in->stamp;
+	in->slots[at].next = spare;
 	f->tail = spare;
 	f->bytes += (uint32_t)len;
 	f->len++;
 	flow_longest(v, fi, f->len);
-	s->shared -= v->len >= s->reserve;
+	in->shared -= v->len >= in->reserve;
 	v->len++;
-	if (!f->listed) {
-		f->listed = true;
-		f->deficit = QUANTUM;
-		flow_append(s, v, &v->fresh, fi);
-	}
-	if (v->state == VNET_IDLE)
-		sched_place(s, i, now);
-	return true;
 }
 
 static inline uint32_t flow_of(const struct sched *s, uint16_t vnet, uint32_t hash)
@@ -133,26 +128,72 @@ static inline uint32_t flow_of(const struct sched *s, uint16_t vnet, uint32_t ha
 	return ((uint32_t)vnet << s->flow_shift) + (hash & s->flow_mask);
 }
 
+static void enqueue(struct sched *s, struct rte_mbuf **pkts, const uint16_t *vnets,
+		    const uint32_t *fis, unsigned n, uint64_t now)
+{
+	struct intake in = { .free = s->free + s->free_count,
+			     .shared = s->shared,
+			     .reserve = s->reserve,
+			     .overhead = s->overhead,
+			     .stamp = (uint32_t)(now >> s->stamp_shift),
+			     .slots = s->slots };
+
+	for (unsigned i = 0; i < n; i++) {
+		struct sched_vnet *v = &s->vnets[vnets[i]];
+		struct flow *f = &s->flows[fis[i]];
+
+		if (unlikely(v->len >= in.reserve + in.shared || v->state == VNET_UNSET)) {
+			bool room;
+
+			s->free_count = (uint32_t)(in.free - s->free);
+			s->shared = in.shared;
+			room = make_room(s, v, pkts[i]);
+			in.free = s->free + s->free_count;
+			in.shared = s->shared;
+			if (!room) {
+				s->queued--;
+				continue;
+			}
+		}
+		flow_add(&in, v, f, fis[i], pkts[i]);
+		if (unlikely(!f->listed)) {
+			f->listed = true;
+			f->deficit = QUANTUM;
+			flow_append(s, v, &v->fresh, fis[i]);
+		}
+		if (unlikely(v->state == VNET_IDLE))
+			sched_place(s, vnets[i], now);
+	}
+	s->free_count = (uint32_t)(in.free - s->free);
+	s->shared = in.shared;
+}
+
 void sched_enqueue(struct sched *s, struct rte_mbuf **pkts, const uint16_t *vnets,
 		   const uint32_t *hashes, unsigned n, uint64_t now)
 {
-	uint32_t stamp = (uint32_t)(now >> s->stamp_shift);
-	unsigned dropped = 0;
+	uint32_t fis[CHUNK];
 
-	for (unsigned i = 0; i < n; i++) {
-		rte_prefetch0(&s->vnets[vnets[i]]);
-		rte_prefetch0(&s->flows[flow_of(s, vnets[i], hashes[i])]);
+	s->queued += n;
+	for (unsigned at = 0; at < n; at += CHUNK) {
+		unsigned count = RTE_MIN(n - at, (unsigned)CHUNK);
+
+		for (unsigned i = 0; i < count; i++) {
+			fis[i] = flow_of(s, vnets[at + i], hashes[at + i]);
+			rte_prefetch0(&s->vnets[vnets[at + i]]);
+			rte_prefetch0(&s->flows[fis[i]]);
+		}
+		enqueue(s, pkts + at, vnets + at, fis, count, now);
 	}
-	for (unsigned i = 0; i < n; i++)
-		dropped += !enqueue(s, pkts[i], vnets[i], flow_of(s, vnets[i], hashes[i]), stamp,
-				    now);
-	s->queued += n - dropped;
 }
 
-/* A packet's delay is above the target. True: it is dropped. */
+/* A packet's delay is above the target; left: bytes behind it. True: it is dropped. */
 static __rte_noinline bool flow_late(struct sched *s, struct sched_vnet *v, struct flow *f,
-				     struct rte_mbuf *m, uint32_t now)
+				     struct rte_mbuf *m, uint32_t now, uint32_t left)
 {
+	if (left <= QUANTUM) {
+		codel_below(&f->codel);
+		return false;
+	}
 	if (!codel_above(&f->codel, now, s->interval))
 		return false;
 	if (ecn_mark(m)) {
@@ -166,15 +207,12 @@ static __rte_noinline bool flow_late(struct sched *s, struct sched_vnet *v, stru
 
 static inline unsigned delay_bucket(uint32_t delay)
 {
-	unsigned bucket = delay ? 32 - (unsigned)__builtin_clz(delay) : 0;
-
-	return RTE_MIN(bucket, SCHED_DELAYS - 1u);
+	return 31 - (unsigned)__builtin_clz(delay | 1);
 }
 
-/* Of a vnet: packets go to pkts, until got is max or budget, in bytes, is used up. */
+/* Packets of a vnet go to out, until that is end or budget, in bytes, is used up. */
 struct turn {
-	struct rte_mbuf **pkts;
-	unsigned got, max;
+	struct rte_mbuf **out, **end;
 	int32_t budget;
 	uint32_t now; /* as slot.stamp */
 };
@@ -184,40 +222,41 @@ static inline void flow_serve(struct sched *s, struct sched_vnet *v, uint32_t fi
 {
 	struct flow *f = &s->flows[fi];
 	struct slot *slots = s->slots;
-	uint32_t *freed = s->free + s->free_count;
-	uint32_t at = f->head, left = f->len, bytes = f->bytes, target = s->target;
+	uint32_t *free = s->free + s->free_count, *freed = free;
+	uint32_t at = f->head, tail = f->tail, target = s->target;
 	int32_t limit = RTE_MIN(f->deficit, t->budget), budget = limit;
 
+	if (f->next != NONE)
+		rte_prefetch0(&slots[s->flows[f->next].head]);
 	do {
-		const struct slot *slot = &slots[at];
-		uint64_t packet = slot->packet;
-		uint32_t len = (uint32_t)(packet >> LEN_SHIFT), delay = t->now - slot->stamp;
+		uint64_t packet = slots[at].packet;
+		uint32_t len = (uint32_t)(packet >> LEN_SHIFT), delay = t->now - slots[at].stamp;
 		struct rte_mbuf *m = slot_mbuf(packet);
 
 		*freed++ = at;
-		at = slot->next;
+		at = slots[at].next;
 		rte_prefetch0(&slots[at]);
 		rte_prefetch0(m); /* its next user looks at it */
-		bytes -= len;
-		left--;
-		if (likely(delay < target || bytes <= QUANTUM))
+		if (likely(delay < target)) {
 			codel_below(&f->codel);
-		else if (unlikely(flow_late(s, v, f, m, t->now)))
+		} else if (flow_late(s, v, f, m, t->now, f->bytes - (uint32_t)(limit - budget) - len)) {
+			f->bytes -= len;
 			continue;
+		}
 		v->delay[delay_bucket(delay)]++;
-		t->pkts[t->got++] = m;
+		*t->out++ = m;
 		budget -= (int32_t)len;
-	} while (left && budget > 0 && t->got < t->max);
-	v->len -= f->len - left;
-	if (!left)
-		*freed++ = at;
-	s->free_count = (uint32_t)(freed - s->free);
+	} while (at != tail && budget > 0 && t->out < t->end);
 	f->head = at;
-	f->len = left;
-	f->bytes = bytes;
+	f->len -= (uint32_t)(freed - free);
+	v->len -= (uint32_t)(freed - free);
+	if (at == tail)
+		*freed++ = at;
+	s->free_count += (uint32_t)(freed - free);
+	f->bytes -= (uint32_t)(limit - budget);
 	f->deficit -= limit - budget;
 	t->budget -= limit - budget;
-	flow_longest(v, fi, left);
+	flow_longest(v, fi, f->len);
 }
 
 /* Flows of a vnet in their order, by RFC 8290. */
@@ -235,7 +274,7 @@ static inline void vnet_serve(struct sched *s, struct sched_vnet *v, struct turn
 		} else if (!f->len) {
 			flow_leave(s, v, l);
 		}
-	} while (v->len && t->budget > 0 && t->got < t->max);
+	} while (v->len && t->budget > 0 && t->out < t->end);
 }
 
 static inline uint32_t first_flow(const struct sched_vnet *v)
@@ -280,9 +319,12 @@ static inline void fetch_turns(const struct sched *s, uint16_t i)
 {
 	uint16_t one = s->turns[i].next, two = s->turns[one].next;
 
+	const struct flow *f = &s->flows[first_flow(&s->vnets[one])];
+
 	rte_prefetch0(&s->vnets[s->turns[two].next]);
 	rte_prefetch0(&s->flows[first_flow(&s->vnets[two])]);
-	rte_prefetch0(&s->slots[s->flows[first_flow(&s->vnets[one])].head]);
+	rte_prefetch0(&s->slots[f->head]);
+	rte_prefetch0(&s->flows[f->next]);
 }
 
 /* The turn of vnet i; bytes: what the port may send. Returns what was sent. */
@@ -330,11 +372,11 @@ static inline int32_t take_turn(struct sched *s, uint16_t i, struct turn *t, int
 
 unsigned sched_dequeue(struct sched *s, struct rte_mbuf **pkts, unsigned n, uint64_t now)
 {
-	struct turn t = { .pkts = pkts, .max = n, .now = (uint32_t)(now >> s->stamp_shift) };
+	struct turn t = { .out = pkts, .end = pkts + n, .now = (uint32_t)(now >> s->stamp_shift) };
 	int32_t bytes = bucket_bytes(&s->port, now);
 
 	sched_wheel_turn(s, now);
-	while (t.got < n && bytes > 0) {
+	while (t.out < t.end && bytes > 0) {
 		uint16_t turns = next_turns(s), i = s->turns[turns].next;
 		int32_t sent;
 
@@ -344,8 +386,8 @@ unsigned sched_dequeue(struct sched *s, struct rte_mbuf **pkts, unsigned n, uint
 		bucket_charge(&s->port, (uint32_t)sent);
 		bytes -= sent;
 	}
-	s->queued -= t.got;
-	return t.got;
+	s->queued -= (uint32_t)(t.out - pkts);
+	return (unsigned)(t.out - pkts);
 }
 
 void sched_flush(struct sched *s, struct sched_vnet *v)

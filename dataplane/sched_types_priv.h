@@ -105,7 +105,7 @@ struct sched_vnet {
 	uint32_t round;	 /* for which deficit is */
 	int32_t deficit; /* bytes */
 	int32_t slice;	 /* bytes left of this turn */
-	uint32_t fat, fat_len; /* its longest flow, as far as is known without a search */
+	uint64_t longest; /* flow as far as is known without a search, below its len */
 	struct flow_list fresh, old;
 	uint64_t bytes;
 
