@@ -14,8 +14,10 @@ struct store;
 struct engine_queue {
 	uint32_t seq;
 	struct request *open; /* being filled */
-	struct request *sent; /* to be answered */
-	STAILQ_HEAD(, request) waiting;
+	STAILQ_HEAD(request_list, request) sent, waiting; /* to be answered, to be sent */
+	unsigned sent_count;
+	unsigned cancelled; /* answers that come first: to requests that are waiting again */
+	bool anew; /* the last one failed: the next goes alone and does not hang on it */
 };
 
 void engine_queue_init(struct engine_queue *q);
@@ -27,7 +29,7 @@ void engine_queue_close(struct engine_queue *q);
 /* See engine_send(); 0 or -errno. */
 int engine_queue_add(struct engine_queue *q, uint16_t op, const void *record, size_t len, int fd);
 int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg);
-/* Sends the next datagram unless one is under way. -EAGAIN: the socket takes no more now. */
+/* Sends what may be under way. -EAGAIN: the socket takes no more now. */
 int engine_queue_transmit(struct engine_queue *q, int sock);
 
 struct engine_answer {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records on their way to the engine. They travel in datagrams, one of which is under way at a
- * time: when one of its records fails, those behind it are sent again before anything later, so
- * that a bad record costs itself alone and the order of the others stays.
+ * Records on their way to the engine. They travel in datagrams, some of which are under way at a
+ * time. When a record fails, the engine does nothing of the datagrams that follow (DP_REQUEST_NEXT),
+ * and those behind it are sent again before anything later, so that a bad record costs itself alone
+ * and the order of the others stays. Where one has failed more may: then they go one at a time until
+ * one is done as a whole. A datagram that is not full waits while others are under way.
  */
 #include "control/engine_priv.h"
 
@@ -15,6 +17,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* Under way at most: the engine is busy while weftd is, and their answers fit its socket. */
+#define SENT_MAX 32
 
 /* One datagram: kept until it is answered. */
 struct request {
@@ -32,6 +37,7 @@ struct request {
 void engine_queue_init(struct engine_queue *q)
 {
 	*q = (struct engine_queue){ .seq = 0 };
+	STAILQ_INIT(&q->sent);
 	STAILQ_INIT(&q->waiting);
 }
 
@@ -134,9 +140,9 @@ int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg
 	return 0;
 }
 
-static int transmit(struct request *r, int sock)
+static int transmit(struct request *r, uint16_t flags, int sock)
 {
-	struct dp_request head = { .seq = r->seq, .count = r->count };
+	struct dp_request head = { .seq = r->seq, .count = (uint16_t)r->count, .flags = flags };
 	struct iovec iov = { .iov_base = r->bytes.data, .iov_len = r->bytes.len };
 	char control[CMSG_SPACE(sizeof(r->fds))] = { 0 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -156,23 +162,28 @@ static int transmit(struct request *r, int sock)
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+static struct request *next_request(struct engine_queue *q)
+{
+	if (STAILQ_EMPTY(&q->waiting) && !q->sent_count)
+		engine_queue_close(q);
+	return q->sent_count < (q->anew ? 1 : SENT_MAX) ? STAILQ_FIRST(&q->waiting) : NULL;
+}
+
 int engine_queue_transmit(struct engine_queue *q, int sock)
 {
 	struct request *r;
 	int code;
 
-	if (q->sent)
-		return 0;
-	if (STAILQ_EMPTY(&q->waiting))
-		engine_queue_close(q);
-	r = STAILQ_FIRST(&q->waiting);
-	if (!r)
-		return 0;
-	code = transmit(r, sock);
-	if (code)
-		return code == -ENOBUFS || code == -EINTR ? -EAGAIN : code;
-	STAILQ_REMOVE_HEAD(&q->waiting, entry);
-	q->sent = r;
+	while ((r = next_request(q))) {
+		code = transmit(r, q->anew ? 0 : DP_REQUEST_NEXT, sock);
+		if (code == -ETOOMANYREFS && q->sent_count)
+			return 0; /* descriptors under way, until there is an answer */
+		if (code)
+			return code == -ENOBUFS || code == -EINTR ? -EAGAIN : code;
+		STAILQ_REMOVE_HEAD(&q->waiting, entry);
+		STAILQ_INSERT_TAIL(&q->sent, r, entry);
+		q->sent_count++;
+	}
 	return 0;
 }
 
@@ -234,26 +245,21 @@ static bool is_del(uint16_t op)
 	       op == DP_FIB_DEL || op == DP_NH_DEL;
 }
 
-int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
-			struct engine_answer *out)
+/* The engine has done nothing of what was sent behind a request that failed. */
+static void send_again(struct engine_queue *q)
 {
-	struct request *r = q->sent;
-	struct rd rd = rd_of(bytes, len);
+	struct request *r;
 
-	*out = (struct engine_answer){ .ok = true };
-	rd_copy(&rd, &out->reply, sizeof(out->reply));
-	if (rd.bad || !r || out->reply.seq != r->seq)
-		return -EBADMSG;
-	buf_put(&r->results, rd.p, rd.left);
-	if (out->reply.flags & DP_REPLY_MORE)
-		return -EAGAIN;
-	q->sent = NULL;
-	out->reply.error[sizeof(out->reply.error) - 1] = 0;
-	if (out->reply.status < 0) {
-		out->bad = send_rest(q, r, out->reply.index);
-		/* What was to go and is not there is as it should be. */
-		out->ok = out->reply.status == -ENOENT && is_del(out->bad.rec.op);
-	}
+	STAILQ_FOREACH (r, &q->sent, entry)
+		r->seq = ++q->seq;
+	STAILQ_CONCAT(&q->sent, &q->waiting);
+	STAILQ_CONCAT(&q->waiting, &q->sent);
+	q->cancelled = q->sent_count;
+	q->sent_count = 0;
+}
+
+static void take_results(struct request *r, struct engine_answer *out)
+{
 	if (r->results.bad)
 		buf_reset(&r->results);
 	if (r->stats_cb) {
@@ -262,13 +268,43 @@ int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
 		out->results = r->results;
 		r->results = (struct buf){ 0 };
 	}
+}
+
+int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
+			struct engine_answer *out)
+{
+	struct request *r = STAILQ_FIRST(&q->sent);
+	struct rd rd = rd_of(bytes, len);
+
+	*out = (struct engine_answer){ .ok = true };
+	rd_copy(&rd, &out->reply, sizeof(out->reply));
+	if (q->cancelled && !rd.bad && out->reply.status == -ECANCELED) {
+		q->cancelled--;
+		return -EAGAIN;
+	}
+	if (rd.bad || !r || out->reply.seq != r->seq)
+		return -EBADMSG;
+	buf_put(&r->results, rd.p, rd.left);
+	if (out->reply.flags & DP_REPLY_MORE)
+		return -EAGAIN;
+	STAILQ_REMOVE_HEAD(&q->sent, entry);
+	q->sent_count--;
+	out->reply.error[sizeof(out->reply.error) - 1] = 0;
+	q->anew = out->reply.status < 0;
+	if (q->anew) {
+		send_again(q);
+		out->bad = send_rest(q, r, out->reply.index);
+		/* What was to go and is not there is as it should be. */
+		out->ok = out->reply.status == -ENOENT && is_del(out->bad.rec.op);
+	}
+	take_results(r, out);
 	request_free(r);
 	return 0;
 }
 
 bool engine_queue_idle(const struct engine_queue *q)
 {
-	return !q->open && !q->sent && STAILQ_EMPTY(&q->waiting);
+	return !q->open && STAILQ_EMPTY(&q->sent) && STAILQ_EMPTY(&q->waiting);
 }
 
 void engine_queue_clear(struct engine_queue *q)
@@ -276,11 +312,11 @@ void engine_queue_clear(struct engine_queue *q)
 	struct request *r;
 
 	engine_queue_close(q);
-	if (q->sent)
-		STAILQ_INSERT_HEAD(&q->waiting, q->sent, entry);
-	q->sent = NULL;
-	while ((r = STAILQ_FIRST(&q->waiting))) {
-		STAILQ_REMOVE_HEAD(&q->waiting, entry);
+	STAILQ_CONCAT(&q->sent, &q->waiting);
+	q->sent_count = q->cancelled = 0;
+	q->anew = false;
+	while ((r = STAILQ_FIRST(&q->sent))) {
+		STAILQ_REMOVE_HEAD(&q->sent, entry);
 		buf_free(&r->results);
 		if (r->stats_cb)
 			r->stats_cb(r->stats_arg, &r->results);

@@ -144,6 +144,7 @@ static void api_acceptable(evutil_socket_t fd, short what, void *arg)
 	}
 	api->fd = client;
 	api->broken = false;
+	api->engine->request_failed = false;
 	log_info("client connected");
 }
 

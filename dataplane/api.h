@@ -58,9 +58,15 @@ enum dp_op {
 	DP_FIB_GET,	/* struct dp_id (0: all) -> struct dp_fib_stats each */
 };
 
+/* Requests may be sent before those before them are answered; they are dealt with in order. This
+ * one only if the one before it on the connection was done as a whole: else its reply is -ECANCELED,
+ * nothing of it is done, and it counts as not done for the next. */
+#define DP_REQUEST_NEXT 1u
+
 struct dp_request {
 	uint32_t seq; /* echoed in the reply */
-	uint32_t count;
+	uint16_t count;
+	uint16_t flags;
 };
 
 struct dp_record {

@@ -195,6 +195,7 @@ struct engine {
 	uint32_t epoch;
 	bool syncing;
 	bool has_state, hugepages, busy_poll;
+	bool request_failed; /* the client's last: for DP_REQUEST_NEXT */
 	uint64_t boot_id;
 };
 

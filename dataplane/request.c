@@ -322,11 +322,14 @@ void request_handle(struct engine *e, const void *bytes, size_t len, int *fds, u
 		return; /* the client sees no reply, and asks again */
 	rd_copy(&r, &head, sizeof(head));
 	rq.head->seq = head.seq;
-	if (r.bad || head.count > DP_RECORDS_MAX)
+	if (r.bad || head.count > DP_RECORDS_MAX || head.flags & ~DP_REQUEST_NEXT)
 		rc = err_set(&err, -EBADMSG, "not a request");
+	else if (head.flags & DP_REQUEST_NEXT && e->request_failed)
+		rc = err_set(&err, -ECANCELED, "the request before it was not done");
 	else
 		rc = request_records(&rq, &r, head.count, &err);
 	engine_reclaim(e);
+	e->request_failed = rc != 0;
 	rq.head->status = rc;
 	rq.head->index = rq.index;
 	snprintf(rq.head->error, sizeof(rq.head->error), "%.251s", err.text);

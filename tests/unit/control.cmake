@@ -4,6 +4,7 @@ weft_unit(control store DEPS control)
 weft_unit(control admission DEPS control)
 weft_unit(control start_queue DEPS control LINK PkgConfig::libevent)
 weft_unit(control engine DEPS control)
+weft_unit(control engine_queue DEPS control)
 # Root, namespaces, taps.
 weft_unit(control command DEPS control)
 weft_unit(control world DEPS control)

@@ -144,25 +144,47 @@ static void quiet(struct play *p)
 	assert_int_equal(poll(&pfd, 1, 0), 0);
 }
 
+/* As many records of say() as a datagram holds. */
+#define FULL ((DP_DATAGRAM_MAX - sizeof(struct dp_request)) / sizeof(struct dp_id))
+
+/* Takes a request of count records, which begin with id. */
+static void take_these(struct play *p, size_t count, uint32_t id, uint16_t flags)
+{
+	take(p);
+	assert_int_equal(p->head.count, count);
+	assert_int_equal(p->head.flags, flags);
+	assert_int_equal(p->len, sizeof(p->head) + count * sizeof(struct dp_id));
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(id_of(p, i), id + i);
+}
+
+static void answer_to(struct play *p, uint32_t seq, int status, uint32_t index)
+{
+	p->head.seq = seq;
+	answer(p, status, index, false, NULL, 0);
+}
+
+/* Full ones do not wait for answers, the last one for those of all others. */
 static void batches(void **state)
 {
 	struct play *p = *state;
-	uint32_t next = 1;
+	uint32_t seq[3];
 
 	assert_int_equal(p->ups, 1);
 	assert_true(p->fresh);
 	assert_int_equal(engine_workers(p->engine), 3);
-	for (uint32_t i = 1; i <= 10000; i++)
+	for (uint32_t i = 1; i <= 3 * FULL + 5; i++)
 		say(p, DP_VNET_SET, i, -1);
-	while (next <= 10000) {
-		take(p);
-		assert_true(p->len <= DP_DATAGRAM_MAX && p->head.count <= DP_RECORDS_MAX);
-		assert_int_equal(p->len, sizeof(p->head) + p->head.count * sizeof(struct dp_id));
-		for (unsigned i = 0; i < p->head.count; i++)
-			assert_int_equal(id_of(p, i), next++);
-		quiet(p); /* nothing more before the answer */
-		answer(p, 0, 0, false, NULL, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		take_these(p, FULL, 1 + i * FULL, DP_REQUEST_NEXT);
+		seq[i] = p->head.seq;
 	}
+	for (unsigned i = 0; i < 3; i++) {
+		quiet(p);
+		answer_to(p, seq[i], 0, 0);
+	}
+	take_these(p, 5, 1 + 3 * FULL, DP_REQUEST_NEXT);
+	answer(p, 0, 0, false, NULL, 0);
 	quiet(p);
 }
 

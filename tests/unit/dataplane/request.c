@@ -73,7 +73,7 @@ static void bad_lengths(void **state)
 	struct {
 		struct dp_request head;
 		struct dp_vnet vnet;
-	} good = { { 1, 1 }, { { DP_VNET_SET, sizeof(struct dp_vnet), 0 }, 9, 0, 0, 0, "nine" } };
+	} good = { { 1, 1, 0 }, { { DP_VNET_SET, sizeof(struct dp_vnet), 0 }, 9, 0, 0, 0, "nine" } };
 	uint64_t record[128] = { 0 };
 
 	for (size_t len = 0; len < sizeof(good); len++)
@@ -98,6 +98,38 @@ static void bad_lengths(void **state)
 	good.vnet.rec.pad = 0;
 	memset(good.vnet.name, 'x', sizeof(good.vnet.name));
 	assert_int_equal(raw(&good, sizeof(good), NULL, 0), -EBADMSG);
+}
+
+/* A request that is to follow one that was done waits for one that is. */
+static void in_a_row(void **state)
+{
+	struct {
+		struct dp_request head;
+		struct dp_vnet vnet;
+	} rq = { { 1, 1, 0 }, { { DP_VNET_SET, sizeof(struct dp_vnet), 0 }, 9, 0, 0, 0, "nine" } };
+
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), 0);
+	rq.head.flags = DP_REQUEST_NEXT;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), 0);
+	rq.vnet.weight = DP_WEIGHT_MAX + 1;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), -EINVAL);
+	rq.vnet.weight = 0;
+	rq.vnet.id = 10;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), -ECANCELED);
+		assert_int_equal(last.index, 0);
+		assert_null(hash_map_find(lab_engine()->vnet_map, &rq.vnet.id));
+	}
+	rq.head.flags = 0;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), 0);
+	rq.head.flags = DP_REQUEST_NEXT;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), 0);
+	rq.head.flags = 2;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), -EBADMSG);
+	rq.head.flags = DP_REQUEST_NEXT;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), -ECANCELED);
+	rq.head.flags = 0;
+	assert_int_equal(raw(&rq, sizeof(rq), NULL, 0), 0);
 }
 
 /* What a vnet is promised is what it was last told, and nothing of what is refused. */
@@ -253,6 +285,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bad_lengths, setup, teardown),
+		cmocka_unit_test_setup_teardown(in_a_row, setup, teardown),
 		cmocka_unit_test_setup_teardown(weights, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(foreign_vnets, setup, teardown),
