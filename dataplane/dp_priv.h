@@ -23,6 +23,9 @@
 #include <stdint.h>
 
 enum {
+	SMALL_COUNT = 32768, /* frames in rings, queues and devices: 78 MB */
+	JUMBO_COUNT = 2048,
+
 	WORKERS_MAX = 8,
 	COUNTERS_RELAY = WORKERS_MAX, /* who counts: a worker, the relay thread, control */
 	COUNTERS_CONTROL,
@@ -65,6 +68,7 @@ struct vnet_local {
 	struct policer punt; /* over all its ports */
 	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
 	uint64_t inject_due, held; /* the relay thread's */
+	uint32_t queued;	   /* at its descriptors, less what others freed: add all threads' */
 } __rte_cache_aligned;
 
 struct vnet {
@@ -187,6 +191,7 @@ struct engine {
 	bool syncing;
 	bool has_state, hugepages;
 	uint64_t boot_id;
+	uint32_t relay_freed; /* buffers of ports that went; the relay thread reads it */
 };
 
 /* In the private area behind each mbuf. `port` is good inside one graph run only; across rings a

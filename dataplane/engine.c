@@ -11,11 +11,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-enum {
-	SMALL_COUNT = 32768, /* frames in rings, queues and devices: 78 MB */
-	JUMBO_COUNT = 2048,
-	POOL_CACHE = 256,
-};
+enum { POOL_CACHE = 256 };
 
 static_assert(COUNTERS_RELAY == WORKERS_MAX, "the relay thread's RCU id is next to the workers'");
 
