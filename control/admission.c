@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/admission.h"
 
+#include "control/engine.h"
 #include "control/router.h"
 #include "control/vnet_priv.h"
 #include "hv/hv.h"
@@ -17,6 +18,7 @@
 #define KVM_PER_MILLE	 3
 #define RESERVE_PER_CENT 5  /* of all memory */
 #define CPU_PER_CENT	 90
+#define GUARANTEE_PER_MILLE 900 /* of each worker: the rest is for those without a guarantee */
 
 #define KINDS_SAID 4
 
@@ -87,6 +89,28 @@ static int judge_cpu(const struct admission *a, unsigned count, struct err *err)
 		       a->cpus);
 }
 
+/* "0.05 cores" */
+static const char *cores_text(char text[32], unsigned milli)
+{
+	snprintf(text, 32, "%u.%03u cores", milli / 1000, milli % 1000);
+	return text;
+}
+
+static int judge_guarantee(const struct admission *a, struct err *err)
+{
+	unsigned have = a->workers * GUARANTEE_PER_MILLE;
+	unsigned left = have > a->guaranteed ? have - a->guaranteed : 0;
+	char sizes[4][32];
+
+	if (a->guarantee <= left)
+		return 0;
+	return err_set(err, -ENOSPC,
+		       "%s asks for a guarantee of %s; %s are left of the %s that may be guaranteed with "
+		       "%u forwarding, others have %s: lower the guarantee, or take another vnet's away",
+		       a->vnet, cores_text(sizes[0], a->guarantee), cores_text(sizes[1], left),
+		       cores_text(sizes[2], have), a->workers, cores_text(sizes[3], a->guaranteed));
+}
+
 int admission_judge(const struct admission *a, struct err *err)
 {
 	unsigned count = 0;
@@ -95,7 +119,9 @@ int admission_judge(const struct admission *a, struct err *err)
 	for (unsigned i = 0; i < a->kind_count; i++)
 		count += a->kinds[i].count;
 	code = judge_memory(a, count, err);
-	return code ? code : judge_cpu(a, count, err);
+	if (!code)
+		code = judge_cpu(a, count, err);
+	return code ? code : judge_guarantee(a, err);
 }
 
 /* A template is one machine: what differs from it boots cold. */
@@ -185,7 +211,8 @@ static int add_machine(struct admission *a, struct err *err)
 
 int admission_check(struct weftd *d, const struct topology *t, struct vnet *existing, struct err *err)
 {
-	struct sum s = { .daemon = d, .all = { .vnet = t->name } };
+	struct sum s = { .daemon = d, .all = { .vnet = t->name, .guarantee = t->guarantee,
+					       .workers = engine_workers(d->engine) } };
 	int code = add_machine(&s.all, err);
 	struct vnet *v;
 
@@ -200,8 +227,12 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 		if (!existing || !vnet_find_same(existing, n))
 			admission_add(&s.all, need_mib(n, &s.image));
 	}
-	TAILQ_FOREACH (v, &d->vnets, entry)
+	TAILQ_FOREACH (v, &d->vnets, entry) {
+		/* The engine goes on forwarding for those that sleep. */
+		if (!v->destroying && strcmp(v->topology->name, t->name) != 0)
+			s.all.guaranteed += v->topology->guarantee;
 		if (!v->destroying && v->mode == STORE_RUNNING) /* the others cost no CPU, or nothing */
 			add_vnet(&s, v, v == existing ? t : NULL);
+	}
 	return code ? code : admission_judge(&s.all, err);
 }

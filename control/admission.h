@@ -31,6 +31,8 @@ struct admission {
 	unsigned staying;	      /* routers of all vnets beside those that come */
 	unsigned cpus;
 	bool kvm;
+	unsigned workers;		/* cores that the engine forwards with */
+	unsigned guarantee, guaranteed; /* 1/1000 of them: the vnet's, and that of all others */
 };
 
 /* Adds one that comes. */

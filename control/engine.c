@@ -29,12 +29,14 @@ struct engine {
 	pid_t pid;   /* 0: none known */
 	int pidfd;
 	bool hugepages;
+	unsigned workers;
 	unsigned failures; /* deaths in a row, for the backoff */
 	struct timespec since; /* when it was found */
 	struct event *readable, *writable, *death, *retry, *flush;
 	struct event *repair; /* programmes everything again after a record failed */
 	struct event *kill;   /* it was told to end and has not */
 	struct engine_queue queue;
+	bool refused;	      /* the owner was told so, and not yet that all is well */
 	bool failed;	      /* a record did, since the last time everything was programmed */
 	unsigned repairs;     /* in a row, for the backoff */
 	char complaint[sizeof(((struct dp_reply *)0)->error)]; /* the last one that was logged */
@@ -134,6 +136,7 @@ static void on_hello(struct engine *e, const struct buf *results)
 		return;
 	}
 	e->hugepages = hello.hugepages;
+	e->workers = hello.workers;
 	e->up = true;
 	e->failed = false;
 	e->repairs = 0;
@@ -150,12 +153,17 @@ static void take_answer(struct engine *e, const struct engine_answer *a)
 			log_warn("engine: %s", a->reply.error);
 		strcpy(e->complaint, a->reply.error);
 		plan_repair(e);
+		e->refused = true;
+		e->conf.refused(e->conf.arg, &a->bad, a->reply.error);
 	}
 	if (!e->up) {
 		on_hello(e, &a->results);
 	} else if (!e->failed && engine_queue_idle(&e->queue)) {
 		e->repairs = 0;
 		e->complaint[0] = 0;
+		if (e->refused)
+			e->conf.refused(e->conf.arg, NULL, NULL);
+		e->refused = false;
 	}
 }
 
@@ -305,6 +313,7 @@ int engine_create(const struct engine_conf *conf, struct engine **out, struct er
 		return err_sys(err, -ENOMEM, "engine");
 	e->conf = *conf;
 	e->sock = e->pidfd = -1;
+	e->workers = 1;
 	engine_queue_init(&e->queue);
 	e->readable = event_new(conf->base, -1, 0, on_readable, e);
 	e->writable = event_new(conf->base, -1, 0, on_flush, e);
@@ -376,4 +385,9 @@ pid_t engine_pid(const struct engine *e)
 bool engine_has_hugepages(const struct engine *e)
 {
 	return e->hugepages;
+}
+
+unsigned engine_workers(const struct engine *e)
+{
+	return e->workers;
 }

@@ -31,6 +31,9 @@ struct engine_conf {
 	uid_t uid;		   /* it becomes this user */
 	/* Connected: program everything, between DP_SYNC begin and end. fresh: it has just begun. */
 	void (*up)(void *arg, bool fresh);
+	/* The engine refuses a record, of which the header and the first word are told; everything
+	 * is programmed again later. bad NULL: it has taken all that it was told since. */
+	void (*refused)(void *arg, const struct dp_id *bad, const char *why);
 	void *arg;
 };
 
@@ -45,6 +48,7 @@ void engine_stop(struct engine *e, void (*done)(void *arg), void *arg);
 bool engine_is_up(const struct engine *e);
 pid_t engine_pid(const struct engine *e);
 bool engine_has_hugepages(const struct engine *e);
+unsigned engine_workers(const struct engine *e); /* what it said last; one before it said any */
 
 /* Adds a record (which begins with struct dp_record, op set; len is filled in from `len`, padded
  * to 8) to what is sent at the end of this turn of the loop. fd: -1, or a descriptor to go with

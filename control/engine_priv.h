@@ -32,6 +32,7 @@ int engine_queue_transmit(struct engine_queue *q, int sock);
 
 struct engine_answer {
 	bool ok; /* no record failed that matters */
+	struct dp_id bad; /* else the begin of the one that did */
 	struct dp_reply reply;
 	struct buf results; /* the caller's to free; empty when they went to who asked */
 };

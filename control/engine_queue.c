@@ -176,40 +176,42 @@ int engine_queue_transmit(struct engine_queue *q, int sock)
 	return 0;
 }
 
-/* The header of record `index`, with r left behind it; false when there is none. */
-static bool skip_to(struct rd *r, uint32_t index, struct dp_record *rec)
+/* The begin of record `index`, with r left behind it; false when there is none. */
+static bool skip_to(struct rd *r, uint32_t index, struct dp_id *rec)
 {
 	rd_skip(r, sizeof(struct dp_request));
 	for (uint32_t i = 0; i <= index && !r->bad && r->left; i++) {
 		struct rd peek = *r;
 
-		rd_copy(&peek, rec, sizeof(*rec));
-		rd_skip(r, rec->len);
+		rd_copy(&peek, &rec->rec, sizeof(rec->rec));
+		rd_copy(&peek, &rec->id, sizeof(rec->id));
+		rd_skip(r, rec->rec.len);
 		if (i == index)
 			return !r->bad;
 	}
 	return false;
 }
 
-/* Puts what is behind record `index` of r first in the queue; its op, or 0. */
-static uint16_t send_rest(struct engine_queue *q, struct request *r, uint32_t index)
+/* Puts what is behind record `index` of r first in the queue; the begin of that one, or zeroes. */
+static struct dp_id send_rest(struct engine_queue *q, struct request *r, uint32_t index)
 {
 	struct rd rd = rd_of(r->bytes.data, r->bytes.len);
-	struct dp_record bad = { 0 };
+	const struct dp_id none = { 0 };
+	struct dp_id bad = none;
 	struct request *rest;
 	unsigned kept = 0;
 
 	if (!skip_to(&rd, index, &bad))
-		return 0;
+		return none;
 	if (!rd.left)
-		return bad.op;
+		return bad;
 	rest = request_create(q);
 	if (!rest)
-		return 0;
+		return none;
 	buf_put(&rest->bytes, rd.p, rd.left);
 	if (rest->bytes.bad) {
 		request_free(rest);
-		return 0;
+		return none;
 	}
 	rest->count = r->count - index - 1;
 	for (unsigned i = 0; i < r->fd_count; i++) {
@@ -223,7 +225,7 @@ static uint16_t send_rest(struct engine_queue *q, struct request *r, uint32_t in
 	}
 	r->fd_count = kept;
 	STAILQ_INSERT_HEAD(&q->waiting, rest, entry);
-	return bad.op;
+	return bad;
 }
 
 static bool is_del(uint16_t op)
@@ -237,7 +239,6 @@ int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
 {
 	struct request *r = q->sent;
 	struct rd rd = rd_of(bytes, len);
-	uint16_t op;
 
 	*out = (struct engine_answer){ .ok = true };
 	rd_copy(&rd, &out->reply, sizeof(out->reply));
@@ -249,9 +250,9 @@ int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
 	q->sent = NULL;
 	out->reply.error[sizeof(out->reply.error) - 1] = 0;
 	if (out->reply.status < 0) {
-		op = send_rest(q, r, out->reply.index);
+		out->bad = send_rest(q, r, out->reply.index);
 		/* What was to go and is not there is as it should be. */
-		out->ok = out->reply.status == -ENOENT && is_del(op);
+		out->ok = out->reply.status == -ENOENT && is_del(out->bad.rec.op);
 	}
 	if (r->results.bad)
 		buf_reset(&r->results);

@@ -127,6 +127,17 @@ static void on_engine_up(void *arg, bool fresh)
 				router_program_routes(v->nodes[i]->router);
 }
 
+static void on_engine_refused(void *arg, const struct dp_id *bad, const char *why)
+{
+	struct weftd *d = arg;
+	struct vnet *v;
+
+	TAILQ_FOREACH (v, &d->vnets, entry)
+		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
+			if (v->nodes[i]->router)
+				router_refused(v->nodes[i]->router, bad, why);
+}
+
 static void restore_vnet(void *arg, const struct store_vnet *s)
 {
 	struct err err;
@@ -190,7 +201,7 @@ static int setup(struct program *p, struct err *err)
 	struct weftd *d = &p->daemon;
 	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
 				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
-				      .up = on_engine_up, .arg = d };
+				      .up = on_engine_up, .refused = on_engine_refused, .arg = d };
 	char path[PATH_MAX];
 	int code;
 

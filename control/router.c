@@ -40,7 +40,9 @@ void router_send_node(struct router *r)
 	if (r->stopping)
 		return;
 	snprintf(rec.name, sizeof(rec.name), "%s", spec(r)->name);
-	if (r->node_known)
+	if (r->refused[0])
+		rec.flags = DP_NODE_PUNT_IP4 | DP_NODE_PUNT_IP6;
+	else if (r->node_known)
 		rec.flags = (r->punt_ip4 ? DP_NODE_PUNT_IP4 : 0) | (r->punt_ip6 ? DP_NODE_PUNT_IP6 : 0);
 	else
 		rec.flags = DP_NODE_KEEP;

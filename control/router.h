@@ -11,6 +11,7 @@
 #include "control/vnet.h"
 #include "vrouter/vrouter.h"
 
+struct dp_id;
 struct router;
 
 /* Finds the guest that runs (an earlier weftd's) or starts one. */
@@ -67,6 +68,9 @@ uint32_t router_fib(const struct router *r, uint32_t table);
 uint32_t router_table(const struct router *r, uint32_t fib);
 /* NULL while all is well. */
 const char *router_error(const struct router *r);
+/* See engine_conf.refused: while the engine lacks a route or next hop the guest forwards. */
+void router_refused(struct router *r, const struct dp_id *bad, const char *why);
+const char *router_refusal(const struct router *r); /* NULL: none */
 /* Ready, its exec lines have run. */
 bool router_ready(const struct router *r);
 

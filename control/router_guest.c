@@ -16,7 +16,6 @@
 
 /* After a guest's restart its routers's old routes stay this long after its daemons are up. */
 #define ROUTER_HOLD_MS 10000
-#define ROUTER_ROUTES_MAX 2000000u
 
 static struct weftd *daemon_of(const struct router *r)
 {
@@ -157,7 +156,7 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 			   .env = (const char *const *)n->env.items },
 		.nics = nics,
 		.nh_base = (daemon_of(r)->epoch & 0xfff) << 20,
-		.max_routes = ROUTER_ROUTES_MAX,
+		.max_routes = n->fib_routes,
 		.sink = &router_sink, .sink_arg = r,
 		.hold_ms = ROUTER_HOLD_MS,
 		.cold = n->cold,

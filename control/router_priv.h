@@ -43,6 +43,7 @@ struct router {
 	unsigned exec_next;
 	bool exec_running, exec_done;
 	char exec_said[256];
+	char refused[256]; /* why the engine lacks something of it; until it lacks nothing */
 	char error[512];
 };
 

@@ -37,6 +37,28 @@ uint32_t router_table(const struct router *r, uint32_t fib)
 	return 0;
 }
 
+void router_refused(struct router *r, const struct dp_id *bad, const char *why)
+{
+	uint16_t op = bad ? bad->rec.op : 0;
+	bool of_fib = op == DP_FIB_SET || op == DP_ROUTE_SET || op == DP_ROUTE_DEL;
+	bool of_node = op == DP_NH_SET || op == DP_FIB_SYNC, was = r->refused[0];
+
+	if (bad && !(of_fib && router_table(r, bad->id)) && !(of_node && bad->id == r->node->id))
+		return;
+	snprintf(r->refused, sizeof(r->refused), "%.250s", bad ? why : "");
+	if (was == (bad != NULL))
+		return;
+	if (bad)
+		log_warn("%s/%s: its guest forwards: %s", r->node->vnet->topology->name,
+			 r->node->spec->name, why);
+	router_send_node(r);
+}
+
+const char *router_refusal(const struct router *r)
+{
+	return r->refused[0] ? r->refused : NULL;
+}
+
 static void fib_name(const struct router *r, uint32_t table, char name[64])
 {
 	snprintf(name, 64, "%s/%u", r->node->spec->name, table);
@@ -46,7 +68,8 @@ static void fib_set(void *arg, uint32_t table)
 {
 	struct router *r = arg;
 	struct vnet *v = r->node->vnet;
-	struct dp_fib rec = { .node = r->node->id, .table = table };
+	struct dp_fib rec = { .node = r->node->id, .table = table,
+			      .max_routes = r->node->spec->fib_routes };
 	struct router_fib *fibs;
 	char name[64];
 

@@ -212,10 +212,59 @@ static int read_topology(struct loader *l, const struct ty_pair *p)
 	return rc;
 }
 
+/* "0.05 cores", "1 core": in 1/1000 of a core. 0: it is none. */
+static unsigned parse_cores(const char *s)
+{
+	size_t whole = strspn(s, "0123456789"), decimals = 0;
+	unsigned milli = (unsigned)strtoul(s, NULL, 10) * 1000, digit = 100;
+
+	if (!whole || whole > 4)
+		return 0;
+	s += whole;
+	if (*s == '.') {
+		decimals = strspn(++s, "0123456789");
+		if (!decimals || decimals > 3)
+			return 0;
+		for (; decimals; decimals--, digit /= 10)
+			milli += (unsigned)(*s++ - '0') * digit;
+	}
+	if (strcmp(s, " core") != 0 && strcmp(s, " cores") != 0)
+		return 0;
+	return milli <= TOPOLOGY_CORES_MAX * 1000 ? milli : 0;
+}
+
+/* What the vnet asks of the engine. */
+static int read_weft(struct loader *l, yaml_node_t *at)
+{
+	const struct ty_pair *weight, *guarantee;
+	const char *s;
+	struct ty_map m;
+	int rc = ty_map(&l->doc, at, "weft", &m);
+
+	if (!rc)
+		rc = loader_check_keys(l, &m, KEYS_WEFT_TOP);
+	if (rc)
+		return rc;
+	weight = ty_find(&m, "weight");
+	guarantee = ty_find(&m, "guarantee");
+	if (weight)
+		rc = ty_number(&l->doc, weight->value, "weight", 1, TOPOLOGY_WEIGHT_MAX,
+			       &l->t->weight);
+	if (!rc && guarantee)
+		rc = ty_text(&l->doc, guarantee->value, "guarantee", &s);
+	if (rc || !guarantee)
+		return rc;
+	l->t->guarantee = parse_cores(s);
+	return l->t->guarantee ? 0 :
+		ty_err(&l->doc, guarantee->value, "guarantee \"%.32s\" is not a share of the "
+		       "engine's cores such as \"0.05 cores\", from 0.001 to %d", s,
+		       TOPOLOGY_CORES_MAX);
+}
+
 static int read_top(struct loader *l, yaml_node_t *root)
 {
 	const struct ty_pair *name, *topology, *weft;
-	struct ty_map top, m;
+	struct ty_map top;
 	const char *s;
 	int rc = ty_map(&l->doc, root, "a topology", &top);
 
@@ -233,10 +282,9 @@ static int read_top(struct loader *l, yaml_node_t *root)
 	rc = ty_text(&l->doc, name->value, "name", &s);
 	if (!rc)
 		rc = loader_name(l, name->value, "network", s);
+	l->t->weight = TOPOLOGY_WEIGHT;
 	if (!rc && weft)
-		rc = ty_map(&l->doc, weft->value, "weft", &m);
-	if (!rc && weft)
-		rc = loader_check_keys(l, &m, KEYS_WEFT_TOP);
+		rc = read_weft(l, weft->value);
 	if (rc)
 		return rc;
 	snprintf(l->t->name, sizeof(l->t->name), "%s", s);

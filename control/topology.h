@@ -21,6 +21,11 @@
 #define TOPOLOGY_FILES_MAX 256	/* of one router, and below one directory that is bound */
 #define TOPOLOGY_NAME_MAX  32	/* vnet, node; [a-z0-9A-Z] then [-_.a-zA-Z0-9]; with the 0 */
 #define TOPOLOGY_IFNAME_MAX 16	/* as the kernel */
+#define TOPOLOGY_WEIGHT	    100 /* of a vnet that says none */
+#define TOPOLOGY_WEIGHT_MAX 1000
+#define TOPOLOGY_CORES_MAX  1000
+#define TOPOLOGY_FIB_ROUTES 2000000 /* of a router that says nothing: two full tables fit */
+#define TOPOLOGY_FIB_ROUTES_MAX 4000000
 
 enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE };
 
@@ -57,6 +62,7 @@ struct topology_node {
 	unsigned cpus;	     /* 0: default (1) */
 	bool vhost_user;     /* weft: {attachment: vhost-user} */
 	bool cold;	     /* weft: {boot: cold} */
+	unsigned fib_routes; /* weft: {fib-routes: ...}, of a router */
 	unsigned file_count;
 	struct topology_file *files;
 	struct topology_string_list exec;   /* shell command lines */
@@ -74,6 +80,8 @@ struct topology_link {
 
 struct topology {
 	char name[TOPOLOGY_NAME_MAX];
+	unsigned weight;
+	unsigned guarantee; /* 1/1000 of a core */
 	unsigned node_count;
 	struct topology_node *nodes;
 	unsigned link_count;

@@ -104,9 +104,15 @@ static const struct key_rule endpoint_rules[] = {
 	{"ipv6", KEY_REFUSED, "is not served: give addresses in the configuration or under exec"},
 };
 
+static const struct key_rule weft_top_rules[] = {
+	{"weight", KEY_SERVED, NULL},
+	{"guarantee", KEY_SERVED, NULL},
+};
+
 static const struct key_rule weft_node_rules[] = {
 	{"attachment", KEY_SERVED, NULL},
 	{"boot", KEY_SERVED, NULL},
+	{"fib-routes", KEY_SERVED, NULL},
 };
 
 static const struct key_rule image_rule_rules[] = {
@@ -125,7 +131,7 @@ static const struct {
 	[KEYS_NODE] = {node_rules, N(node_rules), "of a node"},
 	[KEYS_LINK] = {link_rules, N(link_rules), "of a link"},
 	[KEYS_ENDPOINT] = {endpoint_rules, N(endpoint_rules), "of an endpoint"},
-	[KEYS_WEFT_TOP] = {NULL, 0, "under weft at the top"},
+	[KEYS_WEFT_TOP] = {weft_top_rules, N(weft_top_rules), "under weft at the top"},
 	[KEYS_WEFT_NODE] = {weft_node_rules, N(weft_node_rules), "under weft of a node"},
 	[KEYS_WEFT_LINK] = {NULL, 0, "under weft of a link"},
 	[KEYS_IMAGE_RULE] = {image_rule_rules, N(image_rule_rules), "of an image rule"},

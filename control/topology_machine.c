@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine of a router: its memory, its CPUs, how it boots, how its interfaces are attached. */
+/* The machine of a router: its memory, its CPUs, how it boots, how its interfaces are attached; and
+ * what it may take of the engine. */
 #include "control/topology_priv.h"
 
 #include <stdlib.h>
@@ -86,36 +87,66 @@ static int read_cpu(struct loader *l, const struct ty_pair *p, struct topology_n
 	return 0;
 }
 
-/* A key under weft that is one of two words, for routers alone: *second is set by the nearest
- * layer that has it. */
+/* The key under weft of the next layer from *at on that has it, or NULL; it is for routers alone. */
+static int next_weft(struct loader *l, const struct topology_node *node,
+		     const struct ty_map *layers, const char *key, unsigned *at,
+		     const struct ty_pair **found)
+{
+	for (*found = NULL; !*found && *at < LAYERS; ++*at) {
+		const struct ty_pair *weft = ty_find(&layers[*at], "weft");
+		struct ty_map m;
+		int rc = weft ? ty_map(&l->doc, weft->value, "weft", &m) : 0;
+
+		if (!rc && weft)
+			rc = loader_check_keys(l, &m, KEYS_WEFT_NODE);
+		if (rc)
+			return rc;
+		*found = weft ? ty_find(&m, key) : NULL;
+		if (*found && node->kind != TOPOLOGY_ROUTER && *at == LAYERS - 1)
+			return ty_err(&l->doc, (*found)->value, "%s: %s is not a router", key,
+				      node->name);
+	}
+	return 0;
+}
+
+/* One of two words: *second is set by the nearest layer that has the key. */
 static int read_choice(struct loader *l, const struct topology_node *node,
 		       const struct ty_map *layers, const char *key, const char *const words[2],
 		       bool *second)
 {
-	for (unsigned i = 0; i < LAYERS; i++) {
-		const struct ty_pair *p = ty_find(&layers[i], "weft");
-		struct ty_map m;
-		const char *s;
-		int rc = p ? ty_map(&l->doc, p->value, "weft", &m) : 0;
+	const struct ty_pair *p;
+	unsigned at = 0;
+	const char *s;
+	int rc;
 
+	for (;;) {
+		rc = next_weft(l, node, layers, key, &at, &p);
 		if (!rc && p)
-			rc = loader_check_keys(l, &m, KEYS_WEFT_NODE);
-		if (rc)
-			return rc;
-		p = p ? ty_find(&m, key) : NULL;
-		if (!p)
-			continue;
-		rc = ty_text(&l->doc, p->value, key, &s);
-		if (rc)
+			rc = ty_text(&l->doc, p->value, key, &s);
+		if (rc || !p)
 			return rc;
 		if (strcmp(s, words[0]) != 0 && strcmp(s, words[1]) != 0)
 			return ty_err(&l->doc, p->value, "%s \"%.32s\" is not %s or %s", key, s, words[0],
 				      words[1]);
-		if (node->kind != TOPOLOGY_ROUTER && i == LAYERS - 1)
-			return ty_err(&l->doc, p->value, "%s: %s is not a router", key, node->name);
 		*second = node->kind == TOPOLOGY_ROUTER && !strcmp(s, words[1]);
 	}
-	return 0;
+}
+
+static int read_fib_routes(struct loader *l, struct topology_node *node,
+			   const struct ty_map *layers)
+{
+	const struct ty_pair *p;
+	unsigned at = 0;
+	int rc;
+
+	node->fib_routes = TOPOLOGY_FIB_ROUTES;
+	do {
+		rc = next_weft(l, node, layers, "fib-routes", &at, &p);
+		if (!rc && p)
+			rc = ty_number(&l->doc, p->value, p->key, 1, TOPOLOGY_FIB_ROUTES_MAX,
+				       &node->fib_routes);
+	} while (!rc && p);
+	return rc;
 }
 
 int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers)
@@ -132,5 +163,7 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 		rc = read_cpu(l, cpu, node);
 	if (!rc)
 		rc = read_choice(l, node, layers, "attachment", attachments, &node->vhost_user);
+	if (!rc)
+		rc = read_fib_routes(l, node, layers);
 	return rc ? rc : read_choice(l, node, layers, "boot", boots, &node->cold);
 }

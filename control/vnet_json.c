@@ -198,8 +198,13 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	if (router_error(n->router)) {
 		json_object_set_new(o, "state", json_string("failed"));
 		json_object_set_new(o, "error", text_json(router_error(n->router)));
-	} else if (info.state == VROUTER_FAILED)
+	} else if (info.state == VROUTER_FAILED) {
 		json_object_set_new(o, "error", text_json(info.reason));
+	} else if (router_refusal(n->router)) {
+		json_object_set_new(o, "error", json_sprintf("the engine does not take all of its routes, "
+							     "and the guest forwards: %s",
+							     router_refusal(n->router)));
+	}
 	if (past.boot_ms) { /* a guest that was adopted does not know how it began */
 		info.clone = past.clone;
 		memcpy(info.cold_why, past.cold_why, sizeof(info.cold_why));
@@ -216,6 +221,7 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "cpu_s", json_real(cpu));
 	json_object_set_new(o, "memory_bytes", json_integer(memory));
 	json_object_set_new(o, "fib", fibs_json(n, stats));
+	json_object_set_new(o, "fib_routes_max", json_integer(n->spec->fib_routes));
 	json_object_set_new(o, "punted", punted);
 }
 
@@ -262,9 +268,10 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 
 	if (!next_record(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
 		memset(&s, 0, sizeof(s));
-	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "forwarded", (json_int_t)s.forwarded,
+	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I, s:f}", "forwarded", (json_int_t)s.forwarded,
 			 "punted", (json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops",
-			 drops_json(s.drops), "punts", punts_json(&s), "held", (json_int_t)s.held);
+			 drops_json(s.drops), "punts", punts_json(&s), "held", (json_int_t)s.held,
+			 "cpu_s", (double)s.cpu_ns / 1e9);
 }
 
 /* running: every node ready, every link risen, every router's FIB in step with its guest. */
@@ -304,8 +311,10 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 		json_array_append_new(links, link_json(v, &v->links[i], stats));
 	for (unsigned i = 0; i < v->topology->warnings.count; i++)
 		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
-	return json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "name", v->topology->name, "file",
-			 v->file, "state", vnet_state(v, nodes), "age_s",
+	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:f, s:o, s:o, s:o, s:o}", "name",
+			 v->topology->name, "file", v->file, "weight", (int)v->topology->weight,
+			 "guarantee_cores", (double)v->topology->guarantee / 1000, "state",
+			 vnet_state(v, nodes), "age_s",
 			 (double)(now.tv_sec - v->since.tv_sec) +
 				 (double)(now.tv_nsec - v->since.tv_nsec) / 1e9,
 			 "warnings", warnings, "nodes", nodes, "links", links, "counters",

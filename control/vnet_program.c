@@ -74,7 +74,8 @@ void vnet_program_node(struct node *n)
 
 void vnet_program(struct vnet *v)
 {
-	struct dp_vnet rec = { .id = v->id };
+	struct dp_vnet rec = { .id = v->id, .weight = v->topology->weight,
+			       .guarantee = v->topology->guarantee };
 
 	snprintf(rec.name, sizeof(rec.name), "%s", v->topology->name);
 	engine_send(v->daemon->engine, DP_VNET_SET, &rec, sizeof(rec), -1);

@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    1u
+#define DP_API_VERSION	    2u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -87,6 +87,8 @@ struct dp_hello {
 	uint64_t boot_id;    /* random per start of the engine */
 	uint32_t has_state;  /* 0: nothing has been programmed since the start */
 	uint32_t hugepages;  /* 1: runs on huge pages */
+	uint32_t workers;    /* threads that forward: the cores that vnets share */
+	uint32_t pad;
 };
 
 struct dp_id {
@@ -103,9 +105,16 @@ struct dp_sync {
 	uint32_t end; /* 0 begin, 1 end */
 };
 
+#define DP_WEIGHT_MAX	  1000u
+#define DP_WEIGHT_DEFAULT 100u
+
 struct dp_vnet {
 	struct dp_record rec;
 	uint32_t id;
+	uint32_t weight; /* share of cores and shared ports, 1..DP_WEIGHT_MAX; 0: the default */
+	/* Of the workers' time that it always gets, in 1/1000 of a core. That all of them together
+	 * fit the workers is weftd's duty, also when there are fewer workers than before. */
+	uint32_t guarantee;
 	uint32_t pad;
 	char name[DP_NAME_MAX];
 };
@@ -161,6 +170,13 @@ struct dp_port {
 	uint16_t pad;
 	char name[DP_NAME_MAX];
 	char dev[128];
+	/* DP_BACK_DEV; bits a second of frames with 24 bytes more each (preamble, check sequence,
+	 * gap). A device whose rate is known is shared by the vnets that have ports on it: each has
+	 * the sum of its ports' guarantees, the rest is shared by weight, up to the sum of its
+	 * ports' ceilings. Refused with ENOSPC when the guarantees exceed the rate. */
+	uint64_t rate;	    /* of the device; 0: as said before, or as fast as it takes them */
+	uint64_t guarantee; /* 0: none */
+	uint64_t ceiling;   /* 0: none */
 };
 
 #define DP_LINK_DOWN 1u
@@ -242,7 +258,10 @@ struct dp_route {
 	X(BRIDGE_SAME, "bridge_same", "destination is on the port it came from")                 \
 	X(NO_MEMORY, "no_memory", "no packet buffer")                                            \
 	X(ISOLATION, "isolation", "would have left its vnet (must stay zero)")                   \
-	X(ASLEEP, "asleep", "the guest is paused or hibernated")
+	X(ASLEEP, "asleep", "the guest is paused or hibernated")                                 \
+	X(QUEUE_FULL, "queue_full", "its vnet's part of the device's queue is full")             \
+	X(QUEUE_DELAY, "queue_delay", "waited too long in the device's queue (RFC 8289)")        \
+	X(SHARE, "share", "its vnet is over its share of the engine's cores")
 
 enum dp_drop {
 #define DP_DROP_ENUM(id, name, what) DP_DROP_##id,
@@ -268,6 +287,8 @@ enum dp_punt {
 		DP_PUNT_COUNT
 };
 
+enum { DP_DELAY_P50, DP_DELAY_P99, DP_DELAY_P999, DP_DELAY_COUNT };
+
 #define DP_PORT_CARRIER 1u /* link up, both ends present and up */
 #define DP_PORT_BACKED	2u /* backing present and answering */
 
@@ -282,6 +303,11 @@ struct dp_port_stats {
 	uint64_t forwarded;			 /* transit packets received here and sent on */
 	uint64_t punted, injected;		 /* to and from the guest (or host, device) */
 	uint64_t drops[DP_DROP_COUNT];
+	/* Of its vnet on its device, where that is shared: */
+	uint32_t queued;		   /* packets */
+	uint32_t pad;
+	uint64_t marked;		   /* with CE in place of a drop (RFC 3168) */
+	uint64_t delay_ns[DP_DELAY_COUNT]; /* that 50, 99 and 99.9 % of the packets stayed below */
 };
 
 struct dp_vnet_stats {
@@ -292,6 +318,7 @@ struct dp_vnet_stats {
 	uint64_t drops[DP_DROP_COUNT];
 	uint64_t punts[DP_PUNT_COUNT];	/* that its policers let pass, by class */
 	uint64_t policed[DP_PUNT_COUNT]; /* and did not */
+	uint64_t cpu_ns; /* that workers have spent on its packets */
 	uint64_t held; /* times a guest's frames had to wait: its vnet injected over its rate */
 };
 

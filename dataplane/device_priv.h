@@ -4,6 +4,8 @@
 
 #include "dataplane/worker_priv.h"
 
+#include <rte_ether.h>
+
 /*
  * DPDK devices, opened by devargs when the first port names them and closed with the last one,
  * and their slices by VLAN: the tag is taken off what is received and put on what is sent.
@@ -17,8 +19,62 @@ void device_watch(struct engine *e);	   /* control thread, now and then: link st
 bool device_any(const struct engine *e);
 
 /* Worker's side. */
-unsigned device_poll_all(struct worker *w); /* receives a burst of each device into the graph */
-void device_tx(struct worker *w, struct device *dev, struct rte_mbuf *m);
-void device_flush_all(struct worker *w);
+unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
+bool device_overflows(const struct worker *w); /* one of them has more for us than we take */
+bool device_flush_all(struct worker *w); /* whether there is more to send later */
+
+enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024 };
+
+struct sched;
+
+/* Room for what two rounds of a node may add. */
+struct device_tx {
+	unsigned count;
+	struct rte_mbuf *pkts[2 * BURST];
+	struct port *ports[2 * BURST]; /* who is charged */
+	unsigned full;		       /* bursts in a row that were all that was asked for */
+	struct sched *sched;	       /* NULL: as fast as the driver takes them */
+};
+
+struct device {
+	char devargs[128];
+	uint16_t ethdev;
+	bool endless; /* a file that is played for ever: never ahead of us */
+	unsigned refs;
+	uint32_t sliced;		  /* ports with a VLAN */
+	struct port *slice[DEVICE_VLANS]; /* by VLAN, 0: untagged; RCU */
+	uint32_t up;
+	uint64_t rate;			  /* that is shared out, bits a second; 0: unknown */
+	struct vnet *vnets[DEVICE_VNETS]; /* the schedulers' indices */
+	uint64_t strangers, reported; /* frames of no slice, or without a buffer */
+	struct device_tx tx[WORKERS_MAX];
+};
+
+/* Counts why a packet that port was charged for did not leave, and frees it. */
+void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why);
+
+/* False: no room in front of the frame. */
+static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
+{
+	static const uint16_t tpid = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	uint16_t tci = rte_cpu_to_be_16(vlan);
+	uint8_t *to = (uint8_t *)rte_pktmbuf_prepend(m, sizeof(struct rte_vlan_hdr));
+	uint64_t macs;
+	uint32_t rest;
+
+	if (unlikely(!to))
+		return false;
+	memcpy(&macs, to + 4, sizeof(macs));
+	memcpy(&rest, to + 12, sizeof(rest));
+	memcpy(to, &macs, sizeof(macs));
+	memcpy(to + 8, &rest, sizeof(rest));
+	memcpy(to + 12, &tpid, sizeof(tpid));
+	memcpy(to + 14, &tci, sizeof(tci));
+	return true;
+}
+
+/* Sends n <= BURST packets, which have reached port from its wire, by the device behind the port. */
+void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,
+	       unsigned n);
 
 #endif

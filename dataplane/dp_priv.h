@@ -23,9 +23,6 @@
 #include <stdint.h>
 
 enum {
-	SMALL_COUNT = 32768, /* frames in rings, queues and devices: 78 MB */
-	JUMBO_COUNT = 2048,
-
 	WORKERS_MAX = 8,
 	COUNTERS_RELAY = WORKERS_MAX, /* who counts: a worker, the relay thread, control */
 	COUNTERS_CONTROL,
@@ -33,6 +30,7 @@ enum {
 
 	BURST = 64,
 	PORTS_MAX = 65535, /* slot 0 is nobody */
+	VNETS_MAX = 32767, /* the same */
 	NHS_MAX = 4 << 20,
 	NODE_NHS_MAX = 65536,
 	NODE_FIBS_MAX = 256,
@@ -69,10 +67,16 @@ struct vnet_local {
 	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
 	uint64_t inject_due, held; /* the relay thread's */
 	uint32_t queued;	   /* at its descriptors, less what others freed: add all threads' */
+	uint64_t cycles;	   /* of the TSC, that a worker has spent on it */
+	uint32_t work;		   /* in this burst: see worker_work() */
+	uint32_t packets;	   /* in this burst, that passed */
 } __rte_cache_aligned;
 
 struct vnet {
 	uint32_t id, epoch;
+	uint32_t slot;		 /* in the workers' shares */
+	uint32_t weight;	 /* 1..DP_WEIGHT_MAX */
+	uint32_t guarantee;	 /* 1/1000 of a core */
 	struct counters retired; /* of ports that are gone */
 	char name[DP_NAME_MAX];
 
@@ -116,10 +120,12 @@ struct port {
 	struct device *dev;
 	struct vnode *node;
 	struct vnet *vnet;
+	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
 
 	/* The control thread's own. */
 	uint32_t id, epoch, flags, fib_id;
+	uint64_t guarantee, ceiling; /* of its device, bits a second */
 	struct link *link;
 	struct relay_port *relay;
 	char name[DP_NAME_MAX];
@@ -181,7 +187,7 @@ struct engine {
 	struct device *devices[DEVICES_MAX];
 
 	/* The control thread's own. */
-	struct slots port_slots, nh_slots;
+	struct slots vnet_slots, port_slots, nh_slots;
 	struct nh_entry **nh_entries; /* by slot */
 	uint16_t *port_gens;
 	struct hash_map *vnet_map, *node_map, *port_map, *link_map, *fib_map; /* by id */
@@ -228,12 +234,15 @@ static inline void pkt_enter(struct rte_mbuf *m, struct port *port)
 	p->transit = 0;
 }
 
+/* In two loads: through a copy on the stack it would wait for the stores. */
 static inline uint64_t mac_load(const uint8_t mac[6])
 {
-	uint64_t v = 0;
+	uint32_t low;
+	uint16_t high;
 
-	memcpy(&v, mac, 6);
-	return v;
+	memcpy(&low, mac, sizeof(low));
+	memcpy(&high, mac + 4, sizeof(high));
+	return low | (uint64_t)high << 32;
 }
 
 static inline struct port *port_by_handle(struct engine *e, uint32_t handle)

@@ -11,7 +11,10 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-enum { POOL_CACHE = 256 };
+enum {
+	JUMBO_COUNT = 2048,
+	POOL_CACHE = 256,
+};
 
 static_assert(COUNTERS_RELAY == WORKERS_MAX, "the relay thread's RCU id is next to the workers'");
 
@@ -52,6 +55,7 @@ static int engine_create_tables(struct engine *e)
 	e->ports = table_map(PORTS_MAX + 1);
 	e->nhs = table_map(NHS_MAX);
 	e->nh_entries = table_map(NHS_MAX);
+	e->vnet_slots.max = VNETS_MAX;
 	e->port_slots.max = PORTS_MAX;
 	e->nh_slots.max = NHS_MAX - 1;
 	e->port_gens = calloc(PORTS_MAX + 1, sizeof(*e->port_gens));
@@ -70,16 +74,16 @@ static int engine_create_tables(struct engine *e)
 	return fib_arena_create(&(struct fib_arena_conf){ .qsbr = e->qsbr }, &e->fibs);
 }
 
-static int engine_create_pools(struct engine *e)
+static int engine_create_pools(struct engine *e, unsigned buffers)
 {
-	e->small = rte_pktmbuf_pool_create("small", SMALL_COUNT, POOL_CACHE, PKT_PRIV,
+	e->small = rte_pktmbuf_pool_create("small", buffers, POOL_CACHE, PKT_PRIV,
 					   RTE_PKTMBUF_HEADROOM + FRAME_SMALL, SOCKET_ID_ANY);
 	e->jumbo = rte_pktmbuf_pool_create("jumbo", JUMBO_COUNT, 32, PKT_PRIV,
 					   RTE_PKTMBUF_HEADROOM + FRAME_MAX, SOCKET_ID_ANY);
 	return e->small && e->jumbo ? 0 : -rte_errno;
 }
 
-int engine_create(unsigned workers, struct engine **out, struct err *err)
+int engine_create(unsigned workers, unsigned buffers, struct engine **out, struct err *err)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 	int rc;
@@ -89,7 +93,7 @@ int engine_create(unsigned workers, struct engine **out, struct err *err)
 	e->worker_count = workers;
 	rc = engine_create_tables(e);
 	if (!rc)
-		rc = engine_create_pools(e);
+		rc = engine_create_pools(e, buffers);
 	for (unsigned i = 0; !rc && i < workers; i++)
 		rc = worker_create(e, i, &e->workers[i]);
 	if (rc) {
@@ -122,6 +126,7 @@ void engine_destroy(struct engine *e)
 		munmap(e->nhs, NHS_MAX * sizeof(void *));
 	if (e->nh_entries)
 		munmap(e->nh_entries, NHS_MAX * sizeof(void *));
+	free(e->vnet_slots.free);
 	free(e->port_slots.free);
 	free(e->nh_slots.free);
 	free(e->port_gens);

@@ -4,8 +4,12 @@
 
 #include "dataplane/dp_priv.h"
 
-/* Pools, tables, workers (not started) of an engine without objects. After rte_eal_init(). */
-int engine_create(unsigned workers, struct engine **out, struct err *err);
+enum { ENGINE_BUFFERS = 32768 }; /* frames in rings, queues and devices: 78 MB */
+
+/* Pools, tables, workers (not started) of an engine without objects. After rte_eal_init(). buffers
+ * is how many frames of up to 2 KiB there may be at a time; ENGINE_BUFFERS are enough but for
+ * devices that keep many. */
+int engine_create(unsigned workers, unsigned buffers, struct engine **out, struct err *err);
 void engine_destroy(struct engine *e); /* stopped; NULL allowed */
 int engine_start(struct engine *e, struct err *err); /* workers and the relay thread */
 void engine_stop(struct engine *e);

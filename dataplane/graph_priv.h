@@ -52,9 +52,4 @@ static inline void graph_punt(struct worker *w, struct rte_mbuf *m, enum punt_re
 	graph_to(w, GRAPH_PUNT, m);
 }
 
-static inline struct counters *counters_of(struct worker *w, struct port *port)
-{
-	return &port->local[w->index].count;
-}
-
 #endif

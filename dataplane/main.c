@@ -21,6 +21,7 @@
 
 struct options {
 	const char *socket, *user;
+	unsigned buffers;
 	struct eal_conf eal;
 };
 
@@ -31,6 +32,7 @@ static const char usage[] =
 	"  --socket PATH   Unix SOCK_SEQPACKET socket to serve\n"
 	"  --user USER     become this user (name or uid) after the socket is bound\n"
 	"  --memory MIB    packet memory, 192 or more (default 256)\n"
+	"  --buffers N     packet buffers of 2 KiB, 4096 or more (default 32768)\n"
 	"  --no-huge       ordinary pages, even when huge pages are free\n"
 	"  --pci ADDRESS   let DPDK have this PCI device (default: PCI is left alone)\n"
 	"  --help          this text\n"
@@ -44,8 +46,8 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option longs[] = {
 		{ "socket", required_argument, NULL, 's' }, { "user", required_argument, NULL, 'u' },
 		{ "memory", required_argument, NULL, 'm' }, { "no-huge", no_argument, NULL, 'n' },
-		{ "pci", required_argument, NULL, 'p' },    { "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{ "pci", required_argument, NULL, 'p' },    { "buffers", required_argument, NULL, 'b' },
+		{ "help", no_argument, NULL, 'h' },	      { 0 },
 	};
 	int c;
 
@@ -59,6 +61,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			break;
 		case 'm':
 			opt->eal.memory_mib = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			opt->buffers = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'n':
 			opt->eal.no_huge = true;
@@ -74,7 +79,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		}
 	}
 	if (!opt->socket || optind != argc || opt->eal.memory_mib < 192 ||
-	    opt->eal.memory_mib > 65536)
+	    opt->eal.memory_mib > 65536 || opt->buffers < 4096 || opt->buffers > 1 << 22)
 		return -EINVAL;
 	return 0;
 }
@@ -150,7 +155,7 @@ static int run(const struct options *opt, struct err *err)
 		rc = eal_start(&opt->eal, &huge, err);
 	if (rc)
 		goto unbind;
-	rc = engine_create(1, &e, err);
+	rc = engine_create(1, opt->buffers, &e, err);
 	if (rc)
 		goto eal;
 	e->hugepages = huge;
@@ -170,7 +175,7 @@ unbind:
 
 int main(int argc, char **argv)
 {
-	struct options opt = { .eal = { .memory_mib = 256 } };
+	struct options opt = { .buffers = ENGINE_BUFFERS, .eal = { .memory_mib = 256 } };
 	struct err err = { "" };
 
 	if (parse_options(argc, argv, &opt) < 0) {

@@ -2,11 +2,41 @@
 #include "dataplane/objects_priv.h"
 
 #include "dataplane/bridge_priv.h"
+#include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void vnet_free(struct engine *e, void *arg)
+{
+	struct vnet *vnet = arg;
+
+	for (unsigned i = 0; i < e->worker_count; i++)
+		worker_forget(e->workers[i], vnet);
+	slots_put(&e->vnet_slots, vnet->slot);
+	free(vnet);
+}
+
+static struct vnet *vnet_create(struct engine *e, uint32_t id)
+{
+	uint32_t slot = slots_take(&e->vnet_slots);
+	struct vnet *vnet = slot ? aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*vnet)) : NULL;
+
+	if (!vnet)
+		goto slot;
+	memset(vnet, 0, sizeof(*vnet));
+	vnet->id = id;
+	vnet->slot = slot;
+	if (!hash_map_set(e->vnet_map, &id, vnet))
+		return vnet;
+	free(vnet);
+slot:
+	if (slot)
+		slots_put(&e->vnet_slots, slot);
+	return NULL;
+}
 
 int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 {
@@ -14,17 +44,22 @@ int vnet_set(struct engine *e, const struct dp_vnet *rec, struct err *err)
 
 	if (!rec->id)
 		return err_set(err, -EINVAL, "vnet %s: 0 is no id", rec->name);
-	if (!vnet) {
-		vnet = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*vnet));
-		if (vnet)
-			memset(vnet, 0, sizeof(*vnet));
-		if (!vnet || hash_map_set(e->vnet_map, &rec->id, vnet) < 0) {
-			free(vnet);
-			return err_set(err, -ENOMEM, "vnet %s: out of memory", rec->name);
-		}
-		vnet->id = rec->id;
-	}
+	if (rec->weight > DP_WEIGHT_MAX)
+		return err_set(err, -EINVAL, "vnet %s: weight %u is over %u", rec->name,
+			       rec->weight, DP_WEIGHT_MAX);
+	if (rec->guarantee > WORKERS_MAX * 1000)
+		return err_set(err, -EINVAL, "vnet %s: no engine has %u/1000 cores", rec->name,
+			       rec->guarantee);
+	if (!vnet)
+		vnet = vnet_create(e, rec->id);
+	if (!vnet)
+		return err_set(err, -ENOMEM, "vnet %s: no room for another vnet", rec->name);
 	vnet->epoch = e->epoch;
+	vnet->weight = rec->weight ? rec->weight : DP_WEIGHT_DEFAULT;
+	vnet->guarantee = rec->guarantee;
+	egress_weigh(e, vnet);
+	for (unsigned i = 0; i < e->worker_count; i++)
+		worker_share(e->workers[i], vnet);
 	memcpy(vnet->name, rec->name, sizeof(vnet->name));
 	return 0;
 }
@@ -65,7 +100,7 @@ static void vnet_destroy(struct engine *e, struct vnet *vnet)
 		if (((struct vnode *)value)->vnet == vnet)
 			node_destroy(e, value);
 	hash_map_del(e->vnet_map, &vnet->id);
-	engine_free_later(e, vnet);
+	engine_defer(e, vnet_free, vnet);
 }
 
 int vnet_del(struct engine *e, uint32_t id, struct err *err)

@@ -38,8 +38,6 @@ int vfib_set(struct engine *e, const struct dp_fib *rec, struct err *err);
 int vfib_del(struct engine *e, uint32_t id, struct err *err);
 void vfib_destroy(struct engine *e, struct vfib *fib);
 int vfib_sync(struct engine *e, uint32_t node, bool end, struct err *err);
-int route_set(struct engine *e, const struct dp_route *rec, struct err *err);
-int route_del(struct engine *e, const struct dp_route *rec, struct err *err);
 
 /* nexthops.c */
 int nh_set(struct engine *e, const struct dp_nh *rec, struct err *err);

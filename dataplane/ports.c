@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/objects_priv.h"
 
-#include "dataplane/device_priv.h"
+#include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/relay_priv.h"
 #include "dataplane/stats_priv.h"
@@ -152,6 +152,8 @@ static int port_set_backing(struct engine *e, struct port *port, const struct dp
 	} else if (rec->backing == DP_BACK_DEV && !device_serves(port, rec->dev, rec->vlan)) {
 		rc = device_attach(e, port, rec->dev, rec->vlan, err);
 	}
+	if (!rc && rec->backing == DP_BACK_DEV)
+		rc = egress_set(e, port, rec, err);
 	if (rc)
 		WR(port->backing, DP_BACK_NONE);
 	return rc;

@@ -13,7 +13,7 @@
 
 int relay_io_init(struct relay_io *io, struct engine *e)
 {
-	*io = (struct relay_io){ .engine = e };
+	*io = (struct relay_io){ .engine = e, .limit = e->small->size / 2 };
 	io->overflow = malloc(RELAY_BATCH * sizeof(*io->overflow));
 	return io->overflow ? 0 : -ENOMEM;
 }
@@ -46,7 +46,7 @@ static struct relay_queue *relay_next(struct relay_port *rp)
 
 static uint32_t relay_buffers(const struct engine *e, const struct rte_mbuf *m)
 {
-	return m->pool == e->jumbo ? RELAY_JUMBO : 1;
+	return m->pool == e->jumbo ? e->small->size / e->jumbo->size : 1;
 }
 
 /* That head, or NULL. */
@@ -107,7 +107,7 @@ static bool relay_room(const struct relay_io *io, const struct vnet *vnet, enum 
 	uint32_t own = vnet->local[COUNTERS_RELAY].queued +
 		       RD(vnet->local[COUNTERS_CONTROL].queued);
 
-	return own + all < RELAY_QUEUES + (lane == LANE_CONTROL ? RELAY_QUEUES / 2 : 0);
+	return own + all < io->limit + (lane == LANE_CONTROL ? io->limit / 2 : 0);
 }
 
 void relay_io_queue(struct relay_io *io, struct relay_port *rp, enum relay_lane lane,

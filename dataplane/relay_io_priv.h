@@ -10,10 +10,6 @@ enum {
 	RELAY_BATCH = 32,  /* frames of one system call; read from a descriptor in one round */
 	RELAY_BUDGET = 64, /* sent to it in one round */
 	RELAY_QUEUE = 512, /* waiting for it, in each lane */
-
-	/* Of packet buffers, that may wait for all descriptors. A jumbo one counts as so many. */
-	RELAY_QUEUES = SMALL_COUNT / 2,
-	RELAY_JUMBO = SMALL_COUNT / JUMBO_COUNT,
 };
 
 /* One descriptor. The relay thread's, except for `alive`. */
@@ -36,6 +32,7 @@ struct relay_port {
 struct relay_io {
 	struct engine *engine;
 	uint32_t queued; /* buffers at all descriptors, and engine.relay_freed */
+	uint32_t limit;	 /* of these: half of the small ones. A jumbo one counts as several */
 	struct rte_mbuf *rx[RELAY_BATCH];
 	unsigned rx_count;
 	struct mmsghdr rx_msgs[RELAY_BATCH], tx_msgs[RELAY_BATCH];
@@ -51,9 +48,9 @@ void relay_port_free(struct engine *e, void *rp); /* closes; counts what waited.
 
 /*
  * A lane that is full drops the frame; no lane takes room of another. Buffers are shared by all, so
- * a vnet may have no more of them waiting than are left: a vnet alone half of RELAY_QUEUES, n vnets
+ * a vnet may have no more of them waiting than are left: a vnet alone half of `limit`, n vnets
  * that take what they get 1/(n + 1) each, and as much is there for the next (Choudhury and Hahne,
- * "Dynamic queue length thresholds", 1998). Control has half of RELAY_QUEUES on top, and so always
+ * "Dynamic queue length thresholds", 1998). Control has half of `limit` on top, and so always
  * room when all of that is other frames.
  */
 void relay_io_queue(struct relay_io *io, struct relay_port *rp, enum relay_lane lane,

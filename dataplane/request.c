@@ -5,6 +5,7 @@
 #include "base/rd.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/objects_priv.h"
+#include "dataplane/routes_priv.h"
 #include "dataplane/stats_priv.h"
 
 #include <errno.h>
@@ -34,6 +35,8 @@ struct request {
 	unsigned fd_count, fd_next;
 	request_reply_fn *reply;
 	void *arg;
+	uint32_t index; /* the record that is being applied */
+	struct routes routes; /* of records before it, not applied yet */
 	/* The datagram under construction: header, then results. */
 	struct dp_reply *head;
 	size_t len;
@@ -72,6 +75,7 @@ static int op_hello(struct request *rq, union record *r, struct err *err)
 	hello->boot_id = rq->engine->boot_id;
 	hello->has_state = rq->engine->has_state;
 	hello->hugepages = rq->engine->hugepages;
+	hello->workers = rq->engine->worker_count;
 	return 0;
 }
 
@@ -159,14 +163,21 @@ static int op_nh_del(struct request *rq, union record *r, struct err *err)
 	return nh_del(rq->engine, r->nh_id.node, r->nh_id.id, err);
 }
 
-static int op_route_set(struct request *rq, union record *r, struct err *err)
+/* Applies the routes that were collected. When one fails, the request failed there. */
+static int request_routes(struct request *rq, struct err *err)
 {
-	return route_set(rq->engine, &r->route, err);
+	unsigned count = rq->routes.count, done;
+	int rc = routes_apply(rq->engine, &rq->routes, &done, err);
+
+	rq->index -= count - done;
+	return rc;
 }
 
-static int op_route_del(struct request *rq, union record *r, struct err *err)
+static int op_route(struct request *rq, union record *r, struct err *err)
 {
-	return route_del(rq->engine, &r->route, err);
+	int rc = routes_take(&rq->routes, &r->route) ? 0 : request_routes(rq, err);
+
+	return rc ? rc : routes_add(rq->engine, &rq->routes, &r->route, err);
 }
 
 typedef void get_fn(struct request *rq, void *object);
@@ -188,7 +199,7 @@ static int get(struct request *rq, const struct hash_map *map, uint32_t id, get_
 
 static void get_port(struct request *rq, void *port)
 {
-	stats_port(port, request_result(rq, DP_PORT_GET, sizeof(struct dp_port_stats)));
+	stats_port(rq->engine, port, request_result(rq, DP_PORT_GET, sizeof(struct dp_port_stats)));
 }
 
 static void get_vnet(struct request *rq, void *vnet)
@@ -241,8 +252,8 @@ static const struct op {
 	[DP_FIB_SYNC] = { op_fib_sync, sizeof(struct dp_sync), 0, false },
 	[DP_NH_SET] = { op_nh_set, 0, 0, true },
 	[DP_NH_DEL] = { op_nh_del, sizeof(struct dp_nh_id), 0, true },
-	[DP_ROUTE_SET] = { op_route_set, sizeof(struct dp_route), 0, true },
-	[DP_ROUTE_DEL] = { op_route_del, sizeof(struct dp_route), 0, true },
+	[DP_ROUTE_SET] = { op_route, sizeof(struct dp_route), 0, true },
+	[DP_ROUTE_DEL] = { op_route, sizeof(struct dp_route), 0, true },
 	[DP_PORT_GET] = { op_port_get, sizeof(struct dp_id), 0, false },
 	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
 	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
@@ -273,10 +284,27 @@ static int request_record(struct request *rq, struct rd *r, struct err *err)
 	if (op->name && !memchr(record.bytes + op->name, 0, DP_NAME_MAX))
 		return err_set(err, -EBADMSG, "operation %u: its name does not end",
 			       record.rec.op);
-	rc = op->fn(rq, &record, err);
+	rc = op->fn == op_route ? 0 : request_routes(rq, err);
+	if (!rc)
+		rc = op->fn(rq, &record, err);
 	if (!rc && op->changes)
 		rq->engine->has_state = true;
 	return rc;
+}
+
+/* rq->index is the record that failed, or count. */
+static int request_records(struct request *rq, struct rd *r, uint32_t count, struct err *err)
+{
+	int rc = 0, before;
+
+	while (!rc && rq->index < count) {
+		rc = request_record(rq, r, err);
+		rq->index += !rc;
+	}
+	if (!rc && r->left)
+		rc = err_set(err, -EBADMSG, "bytes behind the last record");
+	before = request_routes(rq, err);
+	return before ? before : rc;
 }
 
 void request_handle(struct engine *e, const void *bytes, size_t len, int *fds, unsigned fd_count,
@@ -288,8 +316,7 @@ void request_handle(struct engine *e, const void *bytes, size_t len, int *fds, u
 	struct rd r = rd_of(bytes, len);
 	struct dp_request head;
 	struct err err = { "" };
-	uint32_t index = 0;
-	int rc = 0;
+	int rc;
 
 	if (!rq.head)
 		return; /* the client sees no reply, and asks again */
@@ -297,16 +324,11 @@ void request_handle(struct engine *e, const void *bytes, size_t len, int *fds, u
 	rq.head->seq = head.seq;
 	if (r.bad || head.count > DP_RECORDS_MAX)
 		rc = err_set(&err, -EBADMSG, "not a request");
-	for (; !rc && index < head.count; index++) {
-		rc = request_record(&rq, &r, &err);
-		if (rc)
-			break;
-	}
-	if (!rc && r.left)
-		rc = err_set(&err, -EBADMSG, "bytes behind the last record");
+	else
+		rc = request_records(&rq, &r, head.count, &err);
 	engine_reclaim(e);
 	rq.head->status = rc;
-	rq.head->index = index;
+	rq.head->index = rq.index;
 	snprintf(rq.head->error, sizeof(rq.head->error), "%.251s", err.text);
 	request_flush(&rq, 0);
 	free(rq.head);

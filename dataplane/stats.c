@@ -2,8 +2,10 @@
 /* Each thread counts in words of its own; whoever asks adds them up. */
 #include "dataplane/stats_priv.h"
 
-#include "dataplane/device_priv.h"
+#include "dataplane/egress_priv.h"
 #include "dataplane/relay_priv.h"
+
+#include <rte_cycles.h>
 
 static_assert(sizeof(struct counters) == (7 + DP_DROP_COUNT) * sizeof(uint64_t),
 	      "struct counters is an array of words");
@@ -34,7 +36,7 @@ static uint32_t port_state(const struct port *port)
 	return state;
 }
 
-void stats_port(struct port *port, struct dp_port_stats *out)
+void stats_port(const struct engine *e, struct port *port, struct dp_port_stats *out)
 {
 	struct counters c = { 0 };
 
@@ -51,6 +53,7 @@ void stats_port(struct port *port, struct dp_port_stats *out)
 	out->punted = c.punted;
 	out->injected = c.injected;
 	memcpy(out->drops, c.drops, sizeof(out->drops));
+	egress_stats(e, port, out);
 }
 
 static void stats_add_punts(struct dp_vnet_stats *out, const struct vnet_local *from)
@@ -65,6 +68,7 @@ static void stats_add_punts(struct dp_vnet_stats *out, const struct vnet_local *
 void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out)
 {
 	struct counters c = vnet->retired;
+	uint64_t cycles = 0;
 	void *value;
 
 	for (size_t i = 0; hash_map_next(e->port_map, &i, NULL, &value);)
@@ -75,8 +79,11 @@ void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out)
 	out->punted = c.punted;
 	out->injected = c.injected;
 	memcpy(out->drops, c.drops, sizeof(out->drops));
-	for (unsigned t = 0; t < COUNTERS_MAX; t++)
+	for (unsigned t = 0; t < COUNTERS_MAX; t++) {
 		stats_add_punts(out, &vnet->local[t]);
+		cycles += __atomic_load_n(&vnet->local[t].cycles, __ATOMIC_RELAXED);
+	}
+	out->cpu_ns = (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());
 }
 
 void stats_fib(const struct vfib *fib, struct dp_fib_stats *out)

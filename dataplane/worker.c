@@ -4,9 +4,11 @@
 #include "dataplane/device_priv.h"
 #include "dataplane/graph_priv.h"
 #include "dataplane/relay_priv.h"
+#include "dataplane/share_priv.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <stdio.h>
@@ -82,9 +84,9 @@ static unsigned worker_poll_relay(struct worker *w)
 			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
-		pkt_enter(pkts[i], port);
-		graph_to(w, GRAPH_INJECT, pkts[i]);
+		fast_receive(&w->fast.rx, pkts[i], port);
 	}
+	worker_burst(w, false);
 	return n;
 }
 
@@ -95,10 +97,9 @@ unsigned worker_poll(struct worker *w)
 	w->now = rte_rdtsc();
 	n = worker_poll_relay(w);
 	n += device_poll_all(w);
+	n += device_flush_all(w);
 	if (!n)
 		return 0;
-	graph_run(w);
-	device_flush_all(w);
 	worker_flush_relay(w);
 	if (w->engine->relay && !worker_relay_served(w))
 		relay_wake(w->engine->relay);
@@ -114,7 +115,7 @@ static void worker_sleep(struct worker *w, unsigned us)
 
 	WR(w->asleep, 1);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (rte_ring_empty(w->from_relay) && !RD(w->stop)) {
+	if (rte_ring_empty(w->from_relay) && !RD(w->stop) && !RD(w->call)) {
 		rte_rcu_qsbr_thread_offline(w->engine->qsbr, w->index);
 		if (ppoll(&pfd, 1, us ? &ts : NULL, NULL) > 0)
 			(void)!read(w->wake_fd, &ticks, sizeof(ticks));
@@ -123,12 +124,36 @@ static void worker_sleep(struct worker *w, unsigned us)
 	WR(w->asleep, 0);
 }
 
+void worker_call(struct worker *w, worker_fn *fn, void *arg)
+{
+	if (!w->started) {
+		fn(w, arg);
+		return;
+	}
+	w->call_arg = arg;
+	WR(w->call, fn);
+	worker_wake(w);
+	while (RD(w->call))
+		sched_yield();
+}
+
+static inline void worker_answer(struct worker *w)
+{
+	worker_fn *fn = RD(w->call);
+
+	if (likely(!fn))
+		return;
+	fn(w, w->call_arg);
+	WR(w->call, NULL);
+}
+
 static void worker_loop(struct worker *w)
 {
 	uint64_t idle_since = 0;
 	unsigned us = SLEEP_MIN_US;
 
 	while (!RD(w->stop)) {
+		worker_answer(w);
 		if (worker_poll(w)) {
 			idle_since = 0;
 			us = SLEEP_MIN_US;
@@ -176,9 +201,12 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 		return -ENOMEM;
 	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs };
 	w->hz = rte_get_tsc_hz();
-	w->now = rte_rdtsc();
+	w->now = w->billed_until = rte_rdtsc();
+	w->idle = true;
+	w->avx512 = fib_isa() == FIB_ISA_AVX512;
 	policer_rates_init(&w->rates, w->hz, e->worker_count);
-	ok = ring_create("from_relay", index, &w->from_relay);
+	ok = !share_create(VNETS_MAX + 1, w->hz, w->now, &w->share);
+	ok &= ring_create("from_relay", index, &w->from_relay);
 	ok &= ring_create("to_relay_control", index, &w->to_relay[LANE_CONTROL].ring);
 	ok &= ring_create("to_relay", index, &w->to_relay[LANE_REST].ring);
 	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -210,6 +238,7 @@ void worker_destroy(struct worker *w)
 		ring_destroy(w->to_relay[i].ring);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+	share_destroy(w->share);
 	free(w);
 }
 
@@ -217,6 +246,7 @@ int worker_start(struct worker *w, struct err *err)
 {
 	int rc = pthread_create(&w->thread, NULL, worker_main, w);
 
+	w->started = !rc;
 	return rc ? err_sys(err, -rc, "cannot start a worker") : 0;
 }
 
@@ -227,4 +257,5 @@ void worker_stop(struct worker *w)
 	WR(w->stop, 1);
 	(void)!write(w->wake_fd, &one, sizeof(one));
 	pthread_join(w->thread, NULL);
+	w->started = false;
 }

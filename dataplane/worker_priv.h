@@ -2,7 +2,7 @@
 #ifndef DATAPLANE_WORKER_PRIV_H
 #define DATAPLANE_WORKER_PRIV_H
 
-#include "dataplane/dp_priv.h"
+#include "dataplane/fast_priv.h"
 
 #include <pthread.h>
 
@@ -28,11 +28,17 @@ struct graph_queue {
 
 struct worker {
 	struct graph_queue queues[GRAPH_NODES];
+	struct fast fast;
+	struct vnet *billed[BURST]; /* that have had work in this burst */
+	unsigned billed_count;
+	uint64_t billed_until; /* TSC: cycles before it are billed */
+	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
 	struct nh **nhs;
 	struct engine *engine;
 	struct policer_rates rates;
 	unsigned index;
+	bool avx512; /* may be used */
 
 	/* Each ring has one producer and one consumer. */
 	struct rte_ring *from_relay;
@@ -44,6 +50,10 @@ struct worker {
 	uint32_t asleep; /* 1: whoever gives work clears it and writes wake_fd */
 	int wake_fd;
 	uint32_t stop;
+	bool started;
+	bool idle; /* the last round found nothing to do */
+	void *call_arg;
+	void (*call)(struct worker *w, void *arg); /* NULL once it has run */
 	pthread_t thread;
 };
 
@@ -52,6 +62,15 @@ int worker_create(struct engine *e, unsigned index, struct worker **out);
 void worker_destroy(struct worker *w); /* NULL allowed; stopped */
 int worker_start(struct worker *w, struct err *err);
 void worker_stop(struct worker *w);
+
+/* Has fn run by the worker between two rounds, and waits for it; at once where it has no thread. The
+ * control thread. */
+typedef void worker_fn(struct worker *w, void *arg);
+void worker_call(struct worker *w, worker_fn *fn, void *arg);
+
+/* The vnet's weight and guarantee, and its end. Control thread. */
+void worker_share(struct worker *w, struct vnet *vnet);
+void worker_forget(struct worker *w, struct vnet *vnet);
 
 /* Wakes the worker when it sleeps. After the ring was written; any thread. */
 void worker_wake(struct worker *w);
@@ -67,5 +86,28 @@ void worker_flush_relay(struct worker *w);
 
 /* True when the relay thread has taken all of it. The worker and the relay thread. */
 bool worker_relay_served(const struct worker *w);
+
+/* Forwards what is in fast.rx to its end, and bills the vnets for it. one: as for fast_run(). */
+void worker_burst(struct worker *w, bool one);
+
+/*
+ * The cycles that a burst takes are shared out by work: a packet that a router forwards is 1, one
+ * for the graph WORK_SLOW, about what it costs more.
+ */
+enum { WORK_SLOW = 4 };
+
+static inline void worker_work(struct worker *w, struct vnet *vnet, uint32_t work)
+{
+	struct vnet_local *local = &vnet->local[w->index];
+
+	if (!local->work)
+		w->billed[w->billed_count++] = vnet;
+	local->work += work;
+}
+
+static inline struct counters *counters_of(struct worker *w, struct port *port)
+{
+	return &port->local[w->index].count;
+}
 
 #endif

@@ -4,7 +4,6 @@ cases and what is asked of them."""
 import collections
 import contextlib
 import json
-import lzma
 import os
 import pathlib
 import shutil
@@ -13,11 +12,10 @@ import subprocess
 import tempfile
 
 from perf.huge import HugePages
-from perf.lab import BIN, SRC, LabError, say
+from perf.lab import BIN, LabError, say
+from perf.routes import TABLES, opened
 from perf.rows import row
 
-DATA = pathlib.Path(os.environ.get("WEFT_DATA", SRC.parent / "shared/data"))
-TABLES = {family: f"bgp{family}-full.txt.xz" for family in (4, 6)}
 HUGE_MIB = 1024
 PROGRESS_LINES = 20  # shown when the program fails
 
@@ -127,14 +125,9 @@ def unpack(directory):
     """family -> the table as text."""
     paths = {}
     for family, name in TABLES.items():
-        say(f"unpacking {name}")
         paths[family] = directory / name.removesuffix(".xz")
-        try:
-            with lzma.open(DATA / name) as packed, open(paths[family], "wb") as f:
-                shutil.copyfileobj(packed, f)
-        except (OSError, lzma.LZMAError) as e:
-            raise LabError(f"{DATA / name}: {e}; WEFT_DATA names the directory of the "
-                           "tables") from e
+        with opened(family) as packed, open(paths[family], "wb") as f:
+            shutil.copyfileobj(packed, f)
     return paths
 
 
@@ -170,11 +163,11 @@ def measure(case, path):
         return Figures(json.load(out))
 
 
-def run(accel):
+def run(accel, wanted):
     found = []
     with tempfile.TemporaryDirectory(prefix="weft-perf-") as directory, HugePages(HUGE_MIB):
         tables = unpack(pathlib.Path(directory))
-        for case in CASES:
+        for case in wanted(CASES):
             figures = measure(case, tables[6 if case.startswith("ip6") else 4])
             accel.add(figures.isa)
             found += rows_of(case, figures)

@@ -82,7 +82,8 @@ struct intake_conf {
 	const struct intake_port *ports; /* copied */
 	uint32_t nh_base;    /* next-hop ids are nh_base + 1, + 2, ...: fresh per daemon start, so
 				that ids of before are never given a new meaning while in use */
-	uint32_t max_routes; /* over all tables; beyond it routes are refused and inspect says so */
+	uint32_t max_routes; /* told by the guest, and in FIBs (neighbours are routes there), over all
+				tables; beyond it the family is punted and inspect says so */
 	const struct intake_sink *sink;
 	void *arg;
 };

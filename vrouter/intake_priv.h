@@ -208,7 +208,7 @@ struct intake {
 	uint8_t gen;
 	bool dumping, synced, links_dirty, any_sent;
 	struct intake_stats stats;
-	uint32_t aliases;
+	uint32_t aliases, fib_routes; /* both up to max_routes */
 	struct hash_map *links, *addrs, *neighs, *objs, *obj_uses, *confs, *infos, *table_ids;
 	struct hash_map *vias, *groups, *events;
 	uint32_t stamp;

@@ -96,14 +96,15 @@ static void each_port(const struct intake *in, void (*cb)(void *, const char *),
 static void each_node(const struct intake *in, void (*cb)(void *, const char *), void *arg,
 		      unsigned *left)
 {
-	char text[512], why[256];
+	char text[512], why[256], full[64];
 
+	snprintf(full, sizeof(full), "more than %u routes (fib-routes)", in->max_routes);
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		const char *rule = rules_in_the_way(in, v6, why, sizeof(why));
 		uint32_t mine = v6 ? AGENT_FORWARD_NFT_IP6 : AGENT_FORWARD_NFT_IP4;
 		const char *said[] = {
 			rule,
-			in->routes_full[v6] ? "more routes than max_routes" : NULL,
+			in->routes_full[v6] ? full : NULL,
 			in->forward & mine ? "nftables rules in the forward path" : NULL,
 			in->forward & AGENT_FORWARD_XFRM ? "IPsec policies" : NULL,
 			in->forward & AGENT_FORWARD_TC ? "traffic control on a NIC" : NULL,

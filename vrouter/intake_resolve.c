@@ -153,6 +153,14 @@ static void node_process(struct intake *in, struct node *n)
 	struct intake_prefix p;
 
 	n->flags &= (uint8_t)~NODE_DIRTY;
+	if (nh && !n->nh && in->fib_routes == in->max_routes) {
+		/* A longer route that is not there would be a wrong answer. */
+		in->routes_full[!!(n->flags & NODE_V6)] = true;
+		in->stats.refused++;
+		nh_put(in, nh);
+		nh = NULL;
+	}
+	in->fib_routes += (nh != NULL) - (n->nh != NULL);
 	in->stats.punted_routes += (why != WHY_NONE) - (n->why != WHY_NONE);
 	n->why = (uint8_t)why;
 	if (n->nh && nh != n->nh && (!nh || node_zone(n))) {

@@ -56,13 +56,14 @@ static void cell_count(struct table *t, uint64_t n)
 void view_vnets(const json_t *vnets)
 {
 	struct table *t = table_create("VNET", "STATE", ">AGE", ">ROUTERS", ">HOSTS", ">LINKS UP",
-				       ">FORWARDED", ">DROPS", "FILE", NULL);
+				       ">WEIGHT", ">GUARANTEE", ">FORWARDED", ">DROPS", "FILE", NULL);
 	json_t *vnet;
 	size_t i;
 
 	json_array_foreach (vnets, i, vnet) {
 		struct view_tally n = view_tally(vnet);
 		json_t *counters = json_map(vnet, "counters");
+		double cores = json_number_at(vnet, "guarantee_cores");
 		char age[32];
 
 		table_cell(t, "%s", json_text(vnet, "name"));
@@ -71,6 +72,11 @@ void view_vnets(const json_t *vnets)
 		table_cell(t, "%u/%u", n.routers_ready, n.routers);
 		table_cell(t, "%u", count_kind(vnet, "host"));
 		table_cell(t, "%u/%u", n.links_up, n.links);
+		table_cell(t, "%llu", (unsigned long long)json_count(vnet, "weight"));
+		if (cores > 0)
+			table_cell(t, "%.3f cores", cores);
+		else
+			table_cell(t, "%s", "");
 		cell_count(t, json_count(counters, "forwarded"));
 		cell_count(t, json_sum(json_map(counters, "drops")));
 		table_cell(t, "%s", json_text(vnet, "file"));

@@ -36,7 +36,7 @@ void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			break;
 		case DP_BACK_DEV:
 			if (dev) {
-				device_tx(w, dev, m);
+				device_tx(w, dev, p->port, &m, 1);
 				break;
 			}
 			/* fall through */

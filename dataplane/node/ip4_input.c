@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IPv4 header checks (RFC 1812 5.2.2), and what is the guest's business rather than ours. */
 #include "dataplane/graph_priv.h"
-
-#include <rte_ip.h>
-
-/* Addresses no router forwards: this network, loopback, link-local, multicast, class E. */
-static bool ip4_special(uint32_t addr)
-{
-	uint8_t top = (uint8_t)(addr >> 24);
-
-	return top == 0 || top == 127 || top >= 224 || addr >> 16 == 0xa9fe;
-}
+#include "dataplane/ip_priv.h"
 
 void ip4_input_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
-		const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(
-			m, struct rte_ipv4_hdr *, sizeof(struct rte_ether_hdr));
+		const struct rte_ipv4_hdr *ip = ip4_of(m);
 		uint32_t have = m->pkt_len - (uint32_t)sizeof(struct rte_ether_hdr), header, total;
 
 		if (have < sizeof(*ip)) {

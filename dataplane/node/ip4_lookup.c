@@ -2,28 +2,6 @@
 /* One bulk lookup for a burst whose packets may each be of another router. */
 #include "dataplane/node/lookup_priv.h"
 
-#include <netinet/in.h>
-#include <rte_ip.h>
-
-static const struct rte_ipv4_hdr *ip4_of(struct rte_mbuf *m)
-{
-	return rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, sizeof(struct rte_ether_hdr));
-}
-
-/* Addresses, protocol, and ports where every packet of the flow shows them. */
-static uint64_t ip4_flow_hash(struct rte_mbuf *m)
-{
-	const struct rte_ipv4_hdr *ip = ip4_of(m);
-	uint64_t h = flow_mix(pkt(m)->port->hash_seed, (uint64_t)ip->src_addr << 32 | ip->dst_addr);
-	uint32_t ports = 0;
-
-	if ((ip->next_proto_id == IPPROTO_TCP || ip->next_proto_id == IPPROTO_UDP) &&
-	    !(ip->fragment_offset & RTE_BE16(0x3fff)) &&
-	    m->pkt_len >= sizeof(struct rte_ether_hdr) + sizeof(*ip) + sizeof(ports))
-		memcpy(&ports, ip + 1, sizeof(ports));
-	return flow_mix(flow_mix(h, (uint64_t)ip->next_proto_id << 32 | ports), 0);
-}
-
 void ip4_lookup_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	const struct fib *fibs[BURST];
@@ -50,7 +28,7 @@ void ip4_lookup_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		}
 		nh = RD(w->nhs[values[i]]);
 		if (nh && nh->kind == DP_NH_GROUP)
-			nh = RD(w->nhs[flow_member(nh, ip4_flow_hash(m))]);
+			nh = RD(w->nhs[flow_member(nh, ip4_flow_hash(pkt(m)->port->hash_seed, m))]);
 		lookup_finish(w, m, nh);
 	}
 }

@@ -5,18 +5,7 @@
 /* What IPv4 and IPv6 lookups share: from a FIB's value to what becomes of the packet. */
 
 #include "dataplane/graph_priv.h"
-
-static inline uint64_t flow_mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * 0x9fb21c651e98df25u;
-	return h ^ (h >> 29);
-}
-
-/* The member of a group for a flow. The hash's high bits decide: all members are used. */
-static inline uint32_t flow_member(const struct nh *group, uint64_t hash)
-{
-	return group->members[((hash >> 32) * group->count) >> 32];
-}
+#include "dataplane/ip_priv.h"
 
 /* nh is no group; NULL (it was deleted under us) is the guest's affair. */
 static inline void lookup_finish(struct worker *w, struct rte_mbuf *m, const struct nh *nh)

@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A routed packet gets its new TTL and MAC addresses; one that does not fit goes to the guest. */
 #include "dataplane/graph_priv.h"
-
-#include <rte_ip.h>
-
-/* RFC 1624: the sum over the header stays what it was. */
-static void ip4_decrement_ttl(struct rte_ipv4_hdr *ip)
-{
-	uint32_t sum = ip->hdr_checksum + (uint32_t)RTE_BE16(0x0100);
-
-	ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
-	ip->time_to_live--;
-}
+#include "dataplane/ip_priv.h"
 
 void rewrite_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {

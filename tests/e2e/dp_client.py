@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine's API (dataplane/api.h) in Python: a process, a connection, records."""
-import array
+"""An engine without weftd, spoken to by its API, its guests and hosts, and their frames."""
 import os
 import select
 import socket
@@ -8,133 +7,8 @@ import struct
 import subprocess
 import time
 
-(HELLO, SYNC, VNET_SET, VNET_DEL, NODE_SET, NODE_DEL, PORT_SET, PORT_DEL, LINK_SET, LINK_DEL,
- FIB_SET, FIB_DEL, FIB_SYNC, NH_SET, NH_DEL, ROUTE_SET, ROUTE_DEL, PORT_GET, VNET_GET,
- FIB_GET) = range(1, 21)
-ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
-NONE, DGRAM, TAP, DEV = range(4)
-PUNT, DROP, ADJ, GROUP, LOCAL = range(1, 6)
-ASLEEP = 8
-HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
-DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
-         "blackhole policed bridge_loop bridge_same no_memory isolation asleep").split()
-
-
-class Refused(Exception):
-    def __init__(self, status, index, text):
-        super().__init__(text)
-        self.errno, self.index = -status, index
-
-
-def mac(text):
-    return bytes.fromhex(text.replace(":", ""))
-
-
-def record(op, body=b""):
-    body += bytes(-len(body) % 8)
-    return struct.pack("=HHI", op, 8 + len(body), 0) + body
-
-
-def by_id(op, id):
-    return record(op, struct.pack("=II", id, 0))
-
-
-def sync(end, op=SYNC, id=0):
-    return record(op, struct.pack("=II", id, end))
-
-
-def vnet(id, name="v"):
-    return record(VNET_SET, struct.pack("=II64s", id, 0, name.encode()))
-
-
-def node(id, vnet, kind, flags=0, name="n"):
-    return record(NODE_SET, struct.pack("=IIII64s", id, vnet, kind, flags, name.encode()))
-
-
-def port(id, node, backing=NONE, flags=0, fib=0, mtu=1500, vlan=0, mac_="02:00:00:00:00:01",
-         name=None, dev=""):
-    return record(PORT_SET, struct.pack("=IIIIIHH6sH64s128s", id, node, backing, flags, fib, mtu,
-                                        vlan, mac(mac_), 0, (name or f"p{id}").encode(),
-                                        dev.encode()))
-
-
-def link(id, a, b, down=0):
-    return record(LINK_SET, struct.pack("=IIII", id, a, b, down))
-
-
-def fib(id, node, max_routes=0):
-    return record(FIB_SET, struct.pack("=IIII", id, node, 254, max_routes))
-
-
-def nh(node, id, kind, port=0, mac_="00:00:00:00:00:00", members=()):
-    return record(NH_SET, struct.pack("=IIII6sH", node, id, kind, port, mac(mac_), len(members)) +
-                  struct.pack(f"={len(members)}I", *members))
-
-
-def route(fib, nh, prefix, op=ROUTE_SET):
-    addr, length = prefix.split("/")
-    family = 6 if ":" in addr else 4
-    raw = socket.inet_pton(socket.AF_INET6 if family == 6 else socket.AF_INET, addr)
-    return record(op, struct.pack("=IIBB6x16s", fib, nh, family, int(length), raw))
-
-
-class Client:
-    def __init__(self, path):
-        self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.s.settimeout(10)
-        self.s.connect(path)
-        self.seq = 0
-
-    def close(self):
-        self.s.close()
-
-    def raw(self, data, fds=()):
-        anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        self.s.sendmsg([data], anc)
-        results = []
-        while True:
-            reply = self.s.recv(65536)
-            seq, status, index, flags, count, text = struct.unpack_from("=IiIII252s", reply)
-            at = 272
-            for _ in range(count):
-                op, size, _ = struct.unpack_from("=HHI", reply, at)
-                results.append(reply[at:at + size])
-                at += size
-            assert at == len(reply)
-            if not flags & 1:
-                break
-        if status:
-            raise Refused(status, index, text.split(b"\0")[0].decode())
-        return results
-
-    def do(self, *records, fds=()):
-        self.seq += 1
-        return self.raw(struct.pack("=II", self.seq, len(records)) + b"".join(records), fds)
-
-    def hello(self):
-        keys = "version pid boot_id has_state hugepages".split()
-        return dict(zip(keys, struct.unpack_from("=IIQII", self.do(record(HELLO))[0], 8)))
-
-    def ports(self, id=0):
-        out = {}
-        for r in self.do(by_id(PORT_GET, id)):
-            v = struct.unpack_from("=IIII7Q16Q", r, 8)
-            keys = ("id vnet node state rx rx_bytes tx tx_bytes forwarded punted "
-                    "injected").split()
-            out[v[0]] = dict(zip(keys, v)) | {"drops": dict(zip(DROPS, v[11:]))}
-        return out
-
-    def vnets(self):
-        out = {}
-        for r in self.do(by_id(VNET_GET, 0)):
-            v = struct.unpack_from("=II3Q16Q", r, 8)
-            out[v[0]] = dict(zip("id pad forwarded punted injected".split(), v)) | {
-                "drops": dict(zip(DROPS, v[5:]))}
-        return out
-
-    def fibs(self):
-        return {v[0]: v[2:4] for v in (struct.unpack_from("=IIIIQ", r, 8)
-                                       for r in self.do(by_id(FIB_GET, 0)))}
+from perf.dp import *  # noqa: F403  (records, answers)
+from perf.dp import Client, mac
 
 
 class Engine:

@@ -53,3 +53,33 @@ def test_one_more_is_refused_and_the_rest_stays(weft, tmp_path):
     assert [n["name"] for n in vnet["nodes"]] == ["r0"] and vnet["nodes"][0]["pid"] == pid
     weft.deploy(write(tmp_path, "few", 1))
     assert weft.node("few", "r0")["pid"] == pid
+
+
+def shares(tmp_path, name, guarantee, weight=100):
+    """Hosts alone: no guest has to start."""
+    path = tmp_path / f"{name}.clab.yml"
+    path.write_text(f"""name: {name}
+weft: {{guarantee: {guarantee} cores, weight: {weight}}}
+topology:
+  defaults: {{kind: linux, image: alpine}}
+  nodes: {{h1: , h2: }}
+  links: [endpoints: ['h1:eth1', 'h2:eth1']]
+""")
+    return path
+
+
+def test_guarantees_fit_the_cores(weft, tmp_path):
+    """This test's engine has one worker, of which 0.9 may be guaranteed."""
+    weft.deploy(shares(tmp_path, "ga", 0.6, 250))
+    said = weft.deploy(shares(tmp_path, "gb", 0.4), status=1).stderr
+    assert "gb asks for a guarantee of 0.400 cores; 0.300 cores are left of the 0.900 cores" in said
+    assert [v["name"] for v in weft.json("inspect")["vnets"] if v["name"] in ("ga", "gb")] == ["ga"]
+    said = weft.deploy(shares(tmp_path, "ga", 0.901), status=1).stderr
+    assert "ga asks for a guarantee of 0.901 cores; 0.900 cores are left" in said
+    vnet = weft.json("inspect", "ga")
+    assert (vnet["weight"], vnet["guarantee_cores"]) == (250, 0.6)
+    weft.deploy(shares(tmp_path, "ga", 0.5, 300))
+    vnet = weft.json("inspect", "ga")
+    assert (vnet["weight"], vnet["guarantee_cores"]) == (300, 0.5)
+    weft.deploy(shares(tmp_path, "gb", 0.4))
+    assert weft.exec("gb", "h1", "ip", "link", "show", "eth1")

@@ -20,7 +20,8 @@ def node(state="ready", **more):
 
 
 def vnet(state="running"):
-    return {"name": "red", "file": "f", "state": state, "age_s": 42.1, "nodes": [node()],
+    return {"name": "red", "file": "f", "state": state, "age_s": 42.1,
+            "weight": 250, "guarantee_cores": 0.05, "nodes": [node()],
             "links": [{"a": "r1:eth1", "b": "r2:eth1", "mtu": 1500, "up": True, "carrier": True}],
             "counters": {"forwarded": 5, "drops": {"ttl": 3}}}
 
@@ -122,7 +123,8 @@ def test_inspect_routes_and_garbage(lab):
     lab.answers[("GET", "/v1/vnets/red")] = [(200, vnet())]
     lab.answers[("GET", "/v1/vnets/red/nodes/r1/routes")] = [(200, {"routes": [
         {"table": 254, "prefix": "10.0.0.0/8", "kind": "via", "via": [{"port": "eth1", "mac": "02:00:00:00:00:01"}]}]})]
-    assert "1/1" in weft(lab.dir, "inspect")[1]
+    out = weft(lab.dir, "inspect")[1]
+    assert "1/1" in out and re.search("WEIGHT +GUARANTEE.*\n.* 250 +0.050 cores ", out)
     out = weft(lab.dir, "inspect", "red")[1]
     assert "ospf 2/2" in out and "via dummy0" in out and "ttl" in out and "192 MiB" in out
     assert lab.seen[-1][1].endswith("?protocols=1")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the engine cannot represent the guest does itself, and inspect says what and why."""
+import subprocess
+
 import pytest
 
-from weft import SRC, await_true
+from weft import SRC, STATE, await_true, kill
 
 H2 = "10.0.3.10"
 
@@ -120,3 +122,57 @@ def test_a_smaller_mtu_is_answered_by_the_guest(weft):
     finally:
         weft.exec("red", "r1", "sh", "-c", "ip link set eth2 mtu 1500; ip route del 198.51.100.0/24")
     await_true("the reason goes", 20, lambda: not punted(weft))
+
+
+def test_more_routes_than_fib_routes(weft, tmp_path):
+    """A router over its limit forwards by itself; nothing fails."""
+    file = tmp_path / "small.clab.yml"
+    file.write_text("""name: small
+topology:
+  defaults: {kind: linux, image: alpine}
+  nodes:
+    r1: {image: frr, weft: {fib-routes: 6}, exec: [ip addr add 10.0.1.1/24 dev eth1, ip addr add 10.0.2.1/24 dev eth2]}
+    h1: {exec: [ip addr add 10.0.1.10/24 dev eth1, ip route add default via 10.0.1.1]}
+    h2: {exec: [ip addr add 10.0.2.10/24 dev eth1, ip route add default via 10.0.2.1]}
+  links: [endpoints: ['r1:eth1', 'h1:eth1'], endpoints: ['r1:eth2', 'h2:eth1']]
+""")
+    weft.deploy(file)
+    assert "all IPv4: more than 6 routes (fib-routes)" in weft.node("small", "r1")["punted"]
+    weft.await_ping("small", "h1", "10.0.2.10")
+    assert weft.port("small", "r1", "eth1")["forwarded"] == 0
+    vnet = weft.json("inspect", "small")
+    assert vnet["state"] == "running"
+    r1 = weft.node("small", "r1")
+    assert r1["error"] is None and r1["fib_routes_max"] == 6
+    assert all(fib["ipv4"] + fib["ipv6"] <= 6 for fib in r1["fib"])
+
+
+def test_what_the_engine_refuses_the_guest_forwards(weft, tmp_path):
+    """A weftd that comes back to other routes has more to say than fits, until the old ones go."""
+    file = tmp_path / "tight.clab.yml"
+    file.write_text("""name: tight
+topology:
+  defaults: {kind: linux, image: alpine}
+  nodes:
+    r1: {image: frr, weft: {fib-routes: 64}, exec: [ip addr add 10.0.1.1/24 dev eth1]}
+    h1: {exec: [ip addr add 10.0.1.10/24 dev eth1]}
+  links: [endpoints: ['r1:eth1', 'h1:eth1']]
+""")
+    in_h1 = ["ip", "netns", "exec", "weft-tight-h1"]
+    weft.deploy(file)
+    weft.exec("tight", "r1", "sh", "-c",
+              "for i in $(seq 40); do ip route add blackhole 198.51.$i.0/24; done; "
+              "(until ping -c 1 -W 1 10.0.1.77; do :; done; for i in $(seq 40); do "
+              "ip route del blackhole 198.51.$i.0/24; ip route add blackhole 203.0.$i.0/24; done; "
+              "ip addr add 10.0.1.2/24 dev eth1) >/dev/null 2>&1 </dev/null &")
+    await_true("routes arrive", 20, lambda: "198.51.40.0/24" in weft.routes("tight", "r1"))
+    kill(weft.daemon_pid())
+    subprocess.run([*in_h1, "ip", "addr", "add", "10.0.1.77/24", "dev", "eth1"], check=True)
+    await_true("the routes are others", 30, lambda: subprocess.run(
+        [*in_h1, "ping", "-n", "-c", "1", "-W", "1", "10.0.1.2"], stdout=subprocess.DEVNULL).returncode == 0)
+    weft.deploy(file)
+    await_true("all fits again", 60, lambda: (n := weft.node("tight", "r1"))["synced"] and not n["error"] and
+               "203.0.40.0/24" in weft.routes("tight", "r1"))
+    log = (STATE / "log/weftd.log").read_text()
+    assert "tight/r1: its guest forwards: route of FIB" in log
+    assert sum(fib["ipv4"] + fib["ipv6"] for fib in weft.node("tight", "r1")["fib"]) <= 64

@@ -306,6 +306,25 @@ def test_good_boot():
     assert [x["vhost_user"] for x in n.values()] == [False, False, True, True, False]
 
 
+def test_good_shares():
+    t = read("shares.clab.yml")
+    assert (t["weight"], t["guarantee"]) == (250, 1050)
+    assert [n["fib_routes"] for n in t["nodes"].values()][:3] == [1000, 4000000, 1]
+
+
+def test_shares_that_are_not_said():
+    t = read("boot.clab.yml")
+    assert (t["weight"], t["guarantee"], t["nodes"]["r1"]["fib_routes"]) == (100, 0, 2000000)
+
+
+@pytest.mark.parametrize("text, milli", [("1 core", 1000), ("0.001 cores", 1), ("0.5 cores", 500),
+                                         ("12.34 cores", 12340), ("1000 cores", 1000000)])
+def test_guarantee(tmp_path, text, milli):
+    t = read_text(tmp_path, f"name: n\nweft: {{guarantee: {text}}}\n"
+                            f"topology: {{nodes: {{r1: {ROUTER}}}}}\n")
+    assert t["guarantee"] == milli
+
+
 def test_good_warnings():
     t = read("warnings.clab.yml")
     assert [tuple(w.split(": ")[:2]) for w in t["warnings"]] == [

@@ -2,9 +2,15 @@
 add_library(dp_lab STATIC ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/lab.c)
 target_link_libraries(dp_lab PUBLIC weft_dataplane)
 weft_unit(dataplane policer DEPS dataplane)
-foreach(name asleep bridge forward punt request)
+weft_unit(dataplane share DEPS dataplane)
+foreach(name asleep bridge burst egress fast forward punt request request_routes)
   weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
 endforeach()
 # A confined process cannot be searched for leaks.
 weft_unit(dataplane confine DEPS dataplane)
 set_tests_properties(unit/dataplane/confine PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
+# The scheduler of a link, in virtual time.
+foreach(name sched sched_flows sched_random)
+  weft_unit(dataplane ${name} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/sched_lab.c
+    DEPS dataplane)
+endforeach()

@@ -27,7 +27,10 @@ END = LINK + ("endpoints", 0)
 # Where, and what is there instead.
 BAD = [
     (("name",), None), (("name",), ["n"]), (("name",), "../n"), (("name",), "n" * 32),
-    (("colour",), "red"), (("weft",), {"weight": 3}), (("topology",), []),
+    (("colour",), "red"), (("topology",), []),
+    (("weft",), {"wieght": 3}), (("weft",), {"weight": 0}), (("weft",), {"weight": 1001}),
+    (("weft",), {"weight": "heavy"}), (("weft",), {"guarantee": 0.05}),
+    (("weft",), {"guarantee": "5%"}), (("weft",), {"guarantee": "0.0005 cores"}),
     (("topology", "nodes"), {}), (("topology", "nodes"), ["r1"]), (("topology", "link"), []),
     (("topology", "nodes", "r 1"), ROUTER), (("topology", "nodes", ""), ROUTER),
     (("topology", "links"), {"a": "b"}),
@@ -48,6 +51,7 @@ BAD = [
     (NODE + ("memory",), -1), (NODE + ("cpu",), 0), (NODE + ("cpu",), 9), (NODE + ("cpu",), "two"),
     (NODE + ("network-mode",), "host"), (NODE + ("weft",), "relay"),
     (NODE + ("weft",), {"attachment": "virtio"}), (NODE + ("weft",), {"atachment": "relay"}),
+    (NODE + ("weft",), {"fib-routes": 0}), (NODE + ("weft",), {"fib-routes": 4000001}),
     (NODE + ("weft",), {"boot": "warm"}), (NODE + ("weft",), {"boot": True}),
     (LINK, "r1:eth1"), (LINK, None), (LINK, {"mtu": 1500}), (LINK + ("type",), "vxlan"),
     (LINK + ("mtu",), 67), (LINK + ("mtu",), 9001), (LINK + ("mtu",), "jumbo"),

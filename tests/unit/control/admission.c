@@ -85,6 +85,34 @@ static void all_routers_share_the_cpus(void **state)
 	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
 }
 
+static void guarantees_leave_a_tenth(void **state)
+{
+	struct admission a = large();
+	struct err err;
+
+	a.workers = 1;
+	a.guarantee = 250;
+	a.guaranteed = 650;
+	assert_int_equal(admission_judge(&a, &err), 0);
+	a.guaranteed++;
+	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
+	assert_string_equal(err.text,
+			    "red asks for a guarantee of 0.250 cores; 0.249 cores are left of the 0.900 "
+			    "cores that may be guaranteed with 1 forwarding, others have 0.651 cores: lower "
+			    "the guarantee, or take another vnet's away");
+	a.workers = 2;
+	assert_int_equal(admission_judge(&a, &err), 0);
+	a.guarantee = 1800 - 651;
+	assert_int_equal(admission_judge(&a, &err), 0);
+	a.guarantee++;
+	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
+	a.guaranteed = 5000; /* an engine that has fewer cores than the one before */
+	a.guarantee = 1;
+	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
+	a.guarantee = 0;
+	assert_int_equal(admission_judge(&a, &err), 0);
+}
+
 static void what_brings_nothing_is_never_refused(void **state)
 {
 	struct admission a = { .vnet = "red", .cpus = 1, .total_mib = 1000, .promised_mib = 5000,
@@ -114,6 +142,7 @@ int main(void)
 		cmocka_unit_test(memory_fits_to_the_last_mib),
 		cmocka_unit_test(many_kinds_are_not_all_said),
 		cmocka_unit_test(all_routers_share_the_cpus),
+		cmocka_unit_test(guarantees_leave_a_tenth),
 		cmocka_unit_test(what_brings_nothing_is_never_refused),
 		cmocka_unit_test(sums_do_not_wrap),
 	};

@@ -21,7 +21,8 @@ struct play {
 	struct store *store;
 	struct engine *engine;
 	int listener, peer;
-	unsigned ups, stats;
+	unsigned ups, stats, refused, settled;
+	struct dp_id bad; /* the last that was refused */
 	bool fresh;
 	size_t stats_len;
 	/* The last request that came. */
@@ -37,6 +38,18 @@ static void on_up(void *arg, bool fresh)
 
 	p->ups++;
 	p->fresh = fresh;
+}
+
+static void on_refused(void *arg, const struct dp_id *bad, const char *why)
+{
+	struct play *p = arg;
+
+	p->refused += bad != NULL;
+	p->settled += !bad;
+	if (bad) {
+		assert_string_equal(why, "it is bad");
+		p->bad = *bad;
+	}
 }
 
 static void on_stats(void *arg, const struct buf *results)
@@ -95,7 +108,8 @@ static void answer(struct play *p, int status, uint32_t index, bool more, const 
 static void greet(struct play *p, bool has_state)
 {
 	struct dp_hello hello = { .rec = { .op = DP_HELLO, .len = sizeof(hello) },
-				  .version = DP_API_VERSION, .has_state = has_state };
+				  .version = DP_API_VERSION, .has_state = has_state,
+				  .workers = 3 };
 
 	await(p, p->listener);
 	p->peer = accept(p->listener, NULL, NULL);
@@ -137,6 +151,7 @@ static void batches(void **state)
 
 	assert_int_equal(p->ups, 1);
 	assert_true(p->fresh);
+	assert_int_equal(engine_workers(p->engine), 3);
 	for (uint32_t i = 1; i <= 10000; i++)
 		say(p, DP_VNET_SET, i, -1);
 	while (next <= 10000) {
@@ -185,18 +200,34 @@ static void a_failure_is_repaired(void **state)
 	take(p);
 	assert_int_equal(p->head.count, 1);
 	assert_int_equal(id_of(p, 0), 2);
+	assert_int_equal(p->refused, 0);
 	answer(p, -EINVAL, 0, false, NULL, 0);
 	assert_int_equal(p->ups, 1);
+	assert_int_equal(p->refused, 1);
+	assert_int_equal(p->bad.rec.op, DP_VNET_SET);
+	assert_int_equal(p->bad.id, 2);
+	say(p, DP_VNET_SET, 4, -1); /* taken, but the other is still to be said again */
+	take(p);
+	answer(p, 0, 0, false, NULL, 0);
+	assert_int_equal(p->settled, 0);
 	for (int i = 0; i < 600 && p->ups == 1; i++) {
 		poll(NULL, 0, 5);
 		event_base_loop(p->base, EVLOOP_NONBLOCK);
 	}
 	assert_int_equal(p->ups, 2);
 	assert_false(p->fresh);
+	for (unsigned i = 0; i < 2; i++) {
+		say(p, DP_VNET_SET, 2, -1);
+		take(p);
+		answer(p, 0, 0, false, NULL, 0);
+		assert_int_equal(p->settled, 1); /* told once */
+	}
 	/* An index that is none takes nothing along and is no loop. */
 	say(p, DP_VNET_SET, 3, -1);
 	take(p);
 	answer(p, -EINVAL, 77, false, NULL, 0);
+	assert_int_equal(p->refused, 2);
+	assert_int_equal(p->bad.rec.op, 0);
 	quiet(p);
 }
 
@@ -259,7 +290,7 @@ static int setup(void **state)
 	struct play *p = calloc(1, sizeof(*p));
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct engine_conf conf = { .program = "/nonexistent", .socket = p->socket, .log = p->log,
-				    .up = on_up, .arg = p };
+				    .up = on_up, .refused = on_refused, .arg = p };
 	struct err err;
 
 	strcpy(p->dir, "/tmp/weft-engine-XXXXXX");

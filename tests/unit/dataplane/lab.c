@@ -2,6 +2,7 @@
 #include "tests/unit/dataplane/lab.h"
 
 #include "dataplane/eal_priv.h"
+#include "dataplane/routes_priv.h"
 
 #include <rte_ip.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ struct engine *lab_engine(void)
 	if (e)
 		return e;
 	check(eal_start(&conf, &huge, &err), &err);
-	check(engine_create(1, &e, &err), &err);
+	check(engine_create(1, ENGINE_BUFFERS, &e, &err), &err);
 	return e;
 }
 
@@ -56,14 +57,25 @@ static void lab_link(struct engine *e, uint32_t id, uint32_t a, uint32_t b)
 	check(link_set(e, &link, &err), &err);
 }
 
-static void lab_route(struct engine *e, uint32_t fib, uint32_t nh, uint8_t family, uint8_t a,
-		      uint8_t b, uint8_t len)
+void lab_route(struct engine *e, uint16_t op, struct dp_route route)
+{
+	static struct routes routes;
+	unsigned done;
+	struct err err;
+
+	route.rec.op = op;
+	routes_init(&routes);
+	check(routes_add(e, &routes, &route, &err), &err);
+	check(routes_apply(e, &routes, &done, &err), &err);
+}
+
+static void lab_route_set(struct engine *e, uint32_t fib, uint32_t nh, uint8_t family, uint8_t a,
+			  uint8_t b, uint8_t len)
 {
 	struct dp_route route = { .fib = fib, .nh = nh, .family = family, .len = len,
 				  .addr = { a, b } };
-	struct err err;
 
-	check(route_set(e, &route, &err), &err);
+	lab_route(e, DP_ROUTE_SET, route);
 }
 
 static void lab_routes(struct engine *e, uint32_t b)
@@ -84,11 +96,11 @@ static void lab_routes(struct engine *e, uint32_t b)
 		check(nh_set(e, &nh, &err), &err);
 	}
 	check(nh_set(e, &group.nh, &err), &err);
-	lab_route(e, b + 1, 1, 4, 10, 1, 16);
-	lab_route(e, b + 1, 1, 6, 0xfd, 1, 32);
-	lab_route(e, b + 1, 2, 4, 10, 2, 16);
-	lab_route(e, b + 1, 3, 4, 10, 3, 16);
-	lab_route(e, b + 1, 5, 4, 10, 4, 16);
+	lab_route_set(e, b + 1, 1, 4, 10, 1, 16);
+	lab_route_set(e, b + 1, 1, 6, 0xfd, 1, 32);
+	lab_route_set(e, b + 1, 2, 4, 10, 2, 16);
+	lab_route_set(e, b + 1, 3, 4, 10, 3, 16);
+	lab_route_set(e, b + 1, 5, 4, 10, 4, 16);
 }
 
 void lab_build(struct engine *e)
@@ -131,7 +143,7 @@ void lab_local(struct engine *e, uint32_t v, uint8_t family, const uint8_t *addr
 
 	memcpy(route.addr, addr, family == 6 ? 16 : 4);
 	check(nh_set(e, &nh, &err), &err);
-	check(route_set(e, &route, &err), &err);
+	lab_route(e, DP_ROUTE_SET, route);
 }
 
 void lab_node_flags(struct engine *e, uint32_t v, uint32_t flags)
@@ -153,14 +165,28 @@ uint64_t lab_drops(struct engine *e, uint32_t id, enum dp_drop why)
 	return lab_port(e, id)->local[0].count.drops[why];
 }
 
-static void lab_run(struct engine *e, enum graph_node node, uint32_t port, const void *frame,
-		    size_t len)
+static struct rte_mbuf *lab_mbuf(struct engine *e, const void *frame, size_t len)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(len <= FRAME_SMALL ? e->small : e->jumbo);
 
 	if (!m)
 		abort();
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), frame, len);
+	return m;
+}
+
+void lab_fast(struct engine *e, uint32_t port, const void *frame, size_t len)
+{
+	fast_receive(&e->workers[0]->fast.rx, lab_mbuf(e, frame, len), lab_port(e, port));
+	worker_burst(e->workers[0], true);
+	worker_flush_relay(e->workers[0]);
+}
+
+static void lab_run(struct engine *e, enum graph_node node, uint32_t port, const void *frame,
+		    size_t len)
+{
+	struct rte_mbuf *m = lab_mbuf(e, frame, len);
+
 	pkt_enter(m, lab_port(e, port));
 	graph_to(e->workers[0], node, m);
 	graph_run(e->workers[0]);

@@ -29,8 +29,14 @@ uint64_t lab_drops(struct engine *e, uint32_t id, enum dp_drop why);
 void lab_wire(struct engine *e, uint32_t port, const void *frame, size_t len);
 void lab_backing(struct engine *e, uint32_t port, const void *frame, size_t len);
 
+/* The same as lab_backing() by the way that bursts of devices and hosts take. */
+void lab_fast(struct engine *e, uint32_t port, const void *frame, size_t len);
+
 /* What was handed to a backing: copies the frame, returns its length and the port's id. 0: none. */
 size_t lab_take(struct engine *e, void *frame, size_t size, uint32_t *port);
+
+/* DP_ROUTE_SET or DP_ROUTE_DEL, which must succeed. */
+void lab_route(struct engine *e, uint16_t op, struct dp_route route);
 
 /* An address of the router's own; link-local: bytes 4 to 7 are the port's id. And its sleep. */
 void lab_local(struct engine *e, uint32_t v, uint8_t family, const uint8_t *addr);

@@ -255,15 +255,15 @@ static void buffers_are_shared(void **state)
 
 	assert_int_equal(relay_io_init(&io, e), 0);
 	io.queued = e->relay_freed;
-	assert_int_equal(jam(&io, one, ones), RELAY_QUEUES / 2);
-	assert_int_equal(jam(&io, two, twos), RELAY_QUEUES / 4);
+	assert_int_equal(jam(&io, one, ones), io.limit / 2);
+	assert_int_equal(jam(&io, two, twos), io.limit / 4);
 	relay_io_queue(&io, ones[0], LANE_CONTROL, rte_pktmbuf_alloc(e->jumbo));
 	assert_int_equal(ones[0]->queues[LANE_CONTROL].count, 1);
-	assert_int_equal(waiting(one), RELAY_QUEUES / 2 + RELAY_JUMBO);
+	assert_int_equal(waiting(one), io.limit / 2 + e->small->size / e->jumbo->size);
 
 	/* As they go, and as others do. */
 	relay_io_drop(&io, ones[0], DP_DROP_NO_BACKING);
-	assert_int_equal(waiting(one), RELAY_QUEUES / 2 - RELAY_QUEUE);
+	assert_int_equal(waiting(one), io.limit / 2 - RELAY_QUEUE);
 	for (unsigned i = 0; twos[i]; i++)
 		relay_port_free(e, twos[i]);
 	assert_int_equal(waiting(two), 0);

@@ -73,7 +73,7 @@ static void bad_lengths(void **state)
 	struct {
 		struct dp_request head;
 		struct dp_vnet vnet;
-	} good = { { 1, 1 }, { { DP_VNET_SET, sizeof(struct dp_vnet), 0 }, 9, 0, "nine" } };
+	} good = { { 1, 1 }, { { DP_VNET_SET, sizeof(struct dp_vnet), 0 }, 9, 0, 0, 0, "nine" } };
 	uint64_t record[128] = { 0 };
 
 	for (size_t len = 0; len < sizeof(good); len++)
@@ -98,6 +98,30 @@ static void bad_lengths(void **state)
 	good.vnet.rec.pad = 0;
 	memset(good.vnet.name, 'x', sizeof(good.vnet.name));
 	assert_int_equal(raw(&good, sizeof(good), NULL, 0), -EBADMSG);
+}
+
+/* What a vnet is promised is what it was last told, and nothing of what is refused. */
+static void weights(void **state)
+{
+	struct dp_vnet v = { .id = 1, .weight = DP_WEIGHT_MAX, .guarantee = WORKERS_MAX * 1000,
+			     .name = "v" };
+	struct vnet *vnet = hash_map_find(lab_engine()->vnet_map, &v.id);
+
+	assert_int_equal(vnet->weight, DP_WEIGHT_DEFAULT); /* lab_build() says 0 */
+	assert_int_equal(vnet->guarantee, 0);
+	assert_int_equal(one(DP_VNET_SET, &v, sizeof(v)), 0);
+	assert_int_equal(vnet->weight, DP_WEIGHT_MAX);
+	assert_int_equal(vnet->guarantee, WORKERS_MAX * 1000);
+	v.weight++;
+	assert_int_equal(one(DP_VNET_SET, &v, sizeof(v)), -EINVAL);
+	v.weight = 1;
+	v.guarantee++;
+	assert_int_equal(one(DP_VNET_SET, &v, sizeof(v)), -EINVAL);
+	assert_int_equal(vnet->weight, DP_WEIGHT_MAX);
+	v.guarantee = 0;
+	assert_int_equal(one(DP_VNET_SET, &v, sizeof(v)), 0);
+	assert_int_equal(vnet->weight, 1);
+	assert_int_equal(vnet->guarantee, 0);
 }
 
 static struct dp_port router_port(void)
@@ -229,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bad_lengths, setup, teardown),
+		cmocka_unit_test_setup_teardown(weights, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(foreign_vnets, setup, teardown),
 		cmocka_unit_test_setup_teardown(next_hops_and_routes, setup, teardown),

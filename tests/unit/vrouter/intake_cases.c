@@ -283,8 +283,36 @@ static void too_many_routes(void **state)
 		via(2, IP(10, 0, 0, 9));
 		route_is(RTM_NEWROUTE, 254, IP(30, i, 0, 0), 16, RTN_UNICAST);
 	}
-	commit_says("all IPv4: more routes than max_routes\n");
+	commit_says("all IPv4: more than 12 routes (fib-routes)\n");
 	assert_true(held.punt4 && !held.punt6);
+}
+
+/* They are routes of a FIB too. */
+static void too_many_neighbours(void **state)
+{
+	attr32(RTA_OIF, 2);
+	route_is(RTM_NEWROUTE, 254, IP(10, 0, 0, 0), 24, RTN_UNICAST);
+	commit_says("");
+	for (uint8_t i = 1; held.route_count < 12; i++) {
+		assert_true(i < 12);
+		neigh_is(2, IP(10, 0, 0, (uint8_t)(100 + i)), i);
+		commit_says("");
+	}
+	neigh_is(2, IP(10, 0, 0, 99), 99);
+	commit_says("all IPv4: more than 12 routes (fib-routes)\n");
+	assert_true(held.punt4 && !held.punt6);
+	assert_int_equal(held.route_count, 12);
+	attr(NDA_DST, IP(10, 0, 0, 101), 4); /* one that goes makes room */
+	say(RTM_DELNEIGH, 0, &(struct ndmsg){ .ndm_family = AF_INET, .ndm_ifindex = 2 }, 12);
+	intake_commit(in);
+	assert_int_equal(held.route_count, 11);
+	neigh_is(2, IP(10, 0, 0, 98), 98);
+	intake_commit(in);
+	assert_int_equal(held.route_count, 12);
+	intake_dump_begin(in); /* and a dump that fits ends it: it repeats nothing of all this */
+	intake_dump_end(in);
+	assert_false(held.punt4);
+	assert_int_equal(held.route_count, 0);
 }
 
 static void mac_and_mtu_are_the_ports(void **state)
@@ -542,7 +570,8 @@ int main(void)
 		TEST(vrf_is_a_fib_of_its_own),	  TEST(master_that_is_no_vrf),
 		TEST(policy_rules_punt_their_family), TEST(forwarding_follows_netconf),
 		TEST(what_else_forwards),	  TEST(too_many_routes),
-		TEST(mac_and_mtu_are_the_ports),  TEST(what_a_route_may_carry),
+		TEST(too_many_neighbours),	  TEST(mac_and_mtu_are_the_ports),
+		TEST(what_a_route_may_carry),
 		TEST(ipv6_siblings),		  TEST(replay_is_everything),
 		TEST(what_is_local),		  TEST(link_local_addresses_are_a_ports),
 		TEST(what_a_redone_dump_does_not_repeat),

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/share_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	EPOCH_US = 200,
+	CREDIT = 8,	  /* epochs for which a vnet may save up what it does not use */
+	CREDIT_PACKETS = 128, /* or for so many packets, whichever is more */
+	CALM = 16,	  /* epochs until all may pass again */
+	FILL_PASSES = 16,
+	CAPACITY_ONE = 1 << 16,
+};
+#define WHOLE ((uint64_t)1 << 32) /* a worker's time */
+
+static_assert(sizeof(struct share_vnet) == 64, "a vnet is one line");
+
+/* What a vnet wanted beyond its guarantee in the epoch that ends. */
+struct share_claim {
+	uint64_t ticks;
+	uint32_t weight;
+};
+
+static uint64_t rate_at(const struct share_vnet *v, uint64_t level)
+{
+	return RTE_MIN(v->guarantee + v->weight * level, WHOLE);
+}
+
+static int64_t ticks_of(uint64_t time, uint64_t rate)
+{
+	return (int64_t)((unsigned __int128)time * rate >> 32);
+}
+
+static uint64_t used(const struct share_vnet *v)
+{
+	return v->cycles - v->cycles_before;
+}
+
+/* It earns as time goes by: ticks that were there at once would be used at once, and meanwhile the
+ * devices would overflow with the packets of others. */
+static int64_t earned(const struct share *s, const struct share_vnet *v, uint64_t time)
+{
+	return ticks_of(time, rate_at(v, s->level));
+}
+
+/* The most that v can save up. */
+static int64_t credit(const struct share *s, const struct share_vnet *v)
+{
+	return RTE_MAX(ticks_of(CREDIT * s->length, rate_at(v, s->floor)),
+		       (int64_t)v->mean * CREDIT_PACKETS);
+}
+
+void share_touch(struct share *s, uint32_t vnet)
+{
+	struct share_vnet *v = &s->vnets[vnet];
+	uint32_t missed = s->epoch - v->epoch - 1;
+
+	v->epoch = s->epoch;
+	v->cycles_before = v->cycles;
+	v->packets_before = (uint32_t)v->packets;
+	v->dropped_before = (uint32_t)v->dropped;
+	s->active[s->active_count++] = (uint16_t)vnet;
+	if (s->limiting && missed) {
+		v->left += ticks_of(RTE_MIN(missed, CREDIT + 1u) * s->length, rate_at(v, s->floor));
+		v->left = RTE_MIN(v->left, credit(s, v));
+	}
+}
+
+unsigned share_admit_limited(struct share *s, uint32_t vnet, unsigned n)
+{
+	struct share_vnet *v = &s->vnets[vnet];
+	int64_t left;
+	unsigned pass = n;
+
+	if (v->epoch != s->epoch)
+		share_touch(s, vnet);
+	left = v->left + earned(s, v, s->now - s->start) - (int64_t)used(v);
+	if (left <= 0)
+		pass = 0;
+	else if (left < (int64_t)v->mean * n)
+		pass = RTE_MIN((unsigned)(left / v->mean) + 1, n);
+	v->dropped += n - pass;
+	return pass;
+}
+
+static uint32_t dropped(const struct share_vnet *v)
+{
+	return (uint32_t)v->dropped - v->dropped_before;
+}
+
+static void learn_cost(struct share_vnet *v)
+{
+	uint32_t packets = (uint32_t)v->packets - v->packets_before;
+	uint64_t mean;
+
+	if (!packets)
+		return;
+	mean = RTE_MIN(used(v) / packets, UINT32_MAX / 4);
+	v->mean = v->mean ? (uint32_t)((v->mean * 3ull + mean) / 4) : (uint32_t)mean;
+}
+
+/*
+ * The level up to which the vnets' weights are filled so that all time is used: the largest one at
+ * which the sum of min(claim, weight * level) is not over `ticks`. It starts as if all claims were
+ * large, and sets aside those that turn out not to be. Stopping early leaves it too low, which is
+ * safe. In 2^-32 of `time`.
+ */
+static uint64_t fill(struct share_claim *claims, unsigned n, uint64_t ticks, uint64_t time)
+{
+	uint64_t level = 0, weights = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		weights += claims[i].weight;
+	for (unsigned pass = 0; n && pass < FILL_PASSES; pass++) {
+		unsigned kept = 0;
+
+		level = (uint64_t)(((unsigned __int128)ticks << 32) / (time * weights));
+		for (unsigned i = 0; i < n; i++) {
+			struct share_claim c = claims[i];
+
+			if (c.ticks <= (uint64_t)ticks_of(time, c.weight * level)) {
+				ticks -= RTE_MIN(c.ticks, ticks);
+				weights -= c.weight;
+			} else {
+				claims[kept++] = c;
+			}
+		}
+		if (kept == n)
+			return level;
+		n = kept;
+	}
+	return n ? level : WHOLE;
+}
+
+/* Looks at all who were active: sets floor and level. Returns the packets that were dropped. */
+static uint64_t measure(struct share *s, uint64_t time)
+{
+	uint64_t ticks = time * s->capacity / CAPACITY_ONE, all = ticks, lost = 0, weights = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->active_count; i++) {
+		struct share_vnet *v = &s->vnets[s->active[i]];
+		uint64_t guaranteed = (uint64_t)ticks_of(time, v->guarantee), wanted;
+
+		if (!v->weight) /* deleted in this epoch */
+			continue;
+		learn_cost(v);
+		lost += dropped(v);
+		weights += v->weight;
+		wanted = used(v) + (uint64_t)dropped(v) * v->mean;
+		all -= RTE_MIN(guaranteed, all);
+		ticks -= RTE_MIN(RTE_MIN(guaranteed, wanted), ticks);
+		if (wanted > guaranteed)
+			s->claims[n++] = (struct share_claim){ wanted - guaranteed, v->weight };
+	}
+	s->floor = weights ? (uint64_t)(((unsigned __int128)all << 32) / (time * weights)) : WHOLE;
+	s->level = RTE_MAX(fill(s->claims, n, ticks, time), s->floor);
+	return lost;
+}
+
+/* All had what they asked for until now: who was within its share has saved as much as it may. */
+static void limit_begin(struct share *s, uint64_t time)
+{
+	s->limiting = true;
+	s->calm = 0;
+	measure(s, time);
+	s->level = s->floor;
+	for (unsigned i = 0; i < s->active_count; i++) {
+		struct share_vnet *v = &s->vnets[s->active[i]];
+		int64_t share = ticks_of(time, rate_at(v, s->floor));
+
+		v->left = (int64_t)used(v) <= share ? credit(s, v) : 0;
+	}
+}
+
+/* What the worker does besides, and errors of all estimates, come out as overload or as none. */
+static void adjust_capacity(struct share *s, bool overloaded)
+{
+	if (overloaded)
+		s->capacity -= s->capacity / 64;
+	else
+		s->capacity += CAPACITY_ONE / 256;
+	s->capacity = RTE_MIN(RTE_MAX(s->capacity, CAPACITY_ONE / 2), CAPACITY_ONE);
+}
+
+static void limit_go_on(struct share *s, uint64_t time, bool overloaded)
+{
+	uint64_t lost;
+
+	for (unsigned i = 0; i < s->active_count; i++) {
+		struct share_vnet *v = &s->vnets[s->active[i]];
+
+		v->left += earned(s, v, time) - (int64_t)used(v);
+	}
+	adjust_capacity(s, overloaded);
+	lost = measure(s, time);
+	for (unsigned i = 0; i < s->active_count; i++) {
+		struct share_vnet *v = &s->vnets[s->active[i]];
+
+		v->left = RTE_MIN(v->left, credit(s, v));
+	}
+	s->calm = lost || overloaded ? 0 : s->calm + 1;
+	s->limiting = s->calm < CALM;
+}
+
+void share_epoch_end(struct share *s, uint64_t now, bool overloaded)
+{
+	uint64_t time = now - s->start;
+
+	if (s->limiting)
+		limit_go_on(s, time, overloaded);
+	else if (overloaded)
+		limit_begin(s, time);
+	s->epoch++;
+	s->active_count = 0;
+	s->start = s->now = now;
+}
+
+int share_vnet_set(struct share *s, uint32_t vnet, uint32_t guarantee, uint32_t weight)
+{
+	struct share_vnet *v;
+	bool fresh;
+
+	if (vnet >= s->vnet_count || guarantee > SHARE_GUARANTEE_MAX || weight < 1 ||
+	    weight > SHARE_WEIGHT_MAX)
+		return -EINVAL;
+	v = &s->vnets[vnet];
+	fresh = !v->weight;
+	if (fresh)
+		*v = (struct share_vnet){ .epoch = v->epoch };
+	v->guarantee = (uint32_t)RTE_MIN(guarantee * WHOLE / SHARE_GUARANTEE_MAX, UINT32_MAX);
+	v->weight = (uint16_t)weight;
+	if (fresh)
+		v->left = credit(s, v);
+	return 0;
+}
+
+void share_vnet_del(struct share *s, uint32_t vnet)
+{
+	if (vnet < s->vnet_count)
+		s->vnets[vnet].weight = 0;
+}
+
+int share_create(uint32_t vnets, uint64_t hz, uint64_t now, struct share **out)
+{
+	struct share *s;
+
+	if (vnets < 1 || vnets > SHARE_VNETS_MAX || hz < 1000000 || hz > 100000000000)
+		return -EINVAL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->vnet_count = vnets;
+	s->length = hz * EPOCH_US / 1000000;
+	s->start = s->now = now;
+	s->epoch = 1;
+	s->capacity = CAPACITY_ONE - CAPACITY_ONE / 16;
+	s->vnets = aligned_alloc(RTE_CACHE_LINE_SIZE, vnets * sizeof(*s->vnets));
+	s->active = calloc(vnets, sizeof(*s->active));
+	s->claims = calloc(vnets, sizeof(*s->claims));
+	if (!s->vnets || !s->active || !s->claims) {
+		share_destroy(s);
+		return -ENOMEM;
+	}
+	memset(s->vnets, 0, vnets * sizeof(*s->vnets));
+	*out = s;
+	return 0;
+}
+
+void share_destroy(struct share *s)
+{
+	if (!s)
+		return;
+	free(s->vnets);
+	free(s->active);
+	free(s->claims);
+	free(s);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who pays for a burst, and who is not let in. */
+#include "dataplane/share_priv.h"
+#include "dataplane/stats_priv.h"
+#include "tests/unit/dataplane/lab.h"
+#include "tests/unit/test.h"
+
+static uint8_t frame[200];
+
+static int setup(void **state)
+{
+	*state = lab_engine();
+	lab_build(*state);
+	lab_ip4(frame, 0x0a010001, 64, 1, 100);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	objects_clear(*state);
+	return 0;
+}
+
+static struct share_vnet *share_of(struct engine *e, uint32_t v)
+{
+	return &e->workers[0]->share->vnets[lab_port(e, v * 100 + 1)->vnet->slot];
+}
+
+static uint64_t cpu_ns(struct engine *e, uint32_t v)
+{
+	struct dp_vnet_stats s = { 0 };
+
+	stats_vnet(e, lab_port(e, v * 100 + 1)->vnet, &s);
+	return s.cpu_ns;
+}
+
+static unsigned sent(struct engine *e, uint32_t v, unsigned n)
+{
+	unsigned came = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		lab_fast(e, v * 100 + 1, frame, 114);
+		came += lab_take(e, frame + 114, 0, NULL) > 0;
+	}
+	return came;
+}
+
+static void each_pays_for_its_own(void **state)
+{
+	struct engine *e = *state;
+	uint64_t before;
+
+	assert_int_equal(sent(e, 1, 1000), 1000);
+	assert_true(cpu_ns(e, 1) > 0);
+	assert_int_equal(cpu_ns(e, 2), 0);
+	assert_int_equal(share_of(e, 1)->packets, 1000);
+	assert_int_equal(share_of(e, 2)->packets, 0);
+	before = cpu_ns(e, 1);
+	lab_ip4(frame, 0x0a010001, 1, 1, 100); /* for the guest */
+	sent(e, 2, 100);
+	assert_int_equal(cpu_ns(e, 1), before);
+	assert_true(cpu_ns(e, 2) > 0);
+	assert_int_equal(share_of(e, 2)->packets, 100);
+}
+
+static void over_its_share(void **state)
+{
+	struct engine *e = *state;
+	struct share *s = e->workers[0]->share;
+
+	assert_int_equal(sent(e, 1, 10) + sent(e, 2, 10), 20);
+	share_epoch_end(s, s->now + 1000000, true);
+	assert_true(s->limiting);
+	share_of(e, 1)->left = -(1ll << 40);
+	assert_int_equal(sent(e, 1, 100), 0);
+	assert_int_equal(lab_drops(e, 101, DP_DROP_SHARE), 100);
+	assert_int_equal(rte_mempool_in_use_count(e->small), 0);
+	assert_int_equal(sent(e, 2, 1), 1);
+	assert_int_equal(lab_drops(e, 201, DP_DROP_SHARE), 0);
+}
+
+static void weights(void **state)
+{
+	struct engine *e = *state;
+	struct dp_vnet vnet = { .id = 1, .weight = 700, .guarantee = 250, .name = "vnet" };
+	uint32_t slot = lab_port(e, 101)->vnet->slot;
+	struct err err;
+
+	assert_int_equal(share_of(e, 1)->weight, DP_WEIGHT_DEFAULT);
+	assert_int_equal(vnet_set(e, &vnet, &err), 0);
+	assert_int_equal(share_of(e, 1)->weight, 700);
+	assert_int_equal(share_of(e, 1)->guarantee, 1u << 30);
+	assert_int_equal(vnet_del(e, 1, &err), 0);
+	engine_reclaim(e);
+	assert_int_equal(e->workers[0]->share->vnets[slot].weight, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_pays_for_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(over_its_share, setup, teardown),
+		cmocka_unit_test_setup_teardown(weights, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_pytest(unit fwd TIMEOUT 60)
