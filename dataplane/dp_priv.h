@@ -66,6 +66,7 @@ struct vnet_local {
 	struct policer punt; /* over all its ports */
 	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
 	uint64_t inject_due, held; /* the relay thread's */
+	uint32_t queued;	   /* at its descriptors, less what others freed: add all threads' */
 	uint64_t cycles;	   /* of the TSC, that a worker has spent on it */
 	uint32_t work;		   /* in this burst: see worker_work() */
 	uint32_t packets;	   /* in this burst, that passed */
@@ -197,6 +198,7 @@ struct engine {
 	bool has_state, hugepages, busy_poll;
 	bool request_failed; /* the client's last: for DP_REQUEST_NEXT */
 	uint64_t boot_id;
+	uint32_t relay_freed; /* buffers of ports that went; the relay thread reads it */
 };
 
 /* In the private area behind each mbuf. `port` is good inside one graph run only; across rings a

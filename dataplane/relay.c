@@ -114,7 +114,7 @@ static void relay_drain(struct relay *r, enum relay_lane lane)
 				relay_lost(r, pkts[i]);
 				continue;
 			}
-			relay_io_queue(rp, lane, pkts[i]);
+			relay_io_queue(&r->io, rp, lane, pkts[i]);
 			/* One that waits to be writable has had its turn, or will. */
 			if (!rp->dirty && (lane == LANE_CONTROL || !(rp->armed & EPOLLOUT))) {
 				rp->dirty = true;

@@ -13,7 +13,7 @@
 
 int relay_io_init(struct relay_io *io, struct engine *e)
 {
-	*io = (struct relay_io){ .engine = e };
+	*io = (struct relay_io){ .engine = e, .limit = e->small->size / 2 };
 	io->overflow = malloc(RELAY_BATCH * sizeof(*io->overflow));
 	return io->overflow ? 0 : -ENOMEM;
 }
@@ -44,8 +44,13 @@ static struct relay_queue *relay_next(struct relay_port *rp)
 	return &rp->queues[rp->queues[LANE_CONTROL].head ? LANE_CONTROL : LANE_REST];
 }
 
+static uint32_t relay_buffers(const struct engine *e, const struct rte_mbuf *m)
+{
+	return m->pool == e->jumbo ? e->small->size / e->jumbo->size : 1;
+}
+
 /* That head, or NULL. */
-static struct rte_mbuf *relay_pop(struct relay_port *rp)
+static struct rte_mbuf *relay_unlink(struct relay_port *rp)
 {
 	struct relay_queue *q = relay_next(rp);
 	struct rte_mbuf *m = q->head;
@@ -57,12 +62,26 @@ static struct rte_mbuf *relay_pop(struct relay_port *rp)
 	return m;
 }
 
+static struct rte_mbuf *relay_pop(struct relay_io *io, struct relay_port *rp)
+{
+	struct rte_mbuf *m = relay_unlink(rp);
+
+	if (m) {
+		io->queued -= relay_buffers(io->engine, m);
+		rp->port->vnet->local[COUNTERS_RELAY].queued -= relay_buffers(io->engine, m);
+	}
+	return m;
+}
+
 void relay_port_free(struct engine *e, void *arg)
 {
 	struct relay_port *rp = arg;
+	struct vnet_local *control = &rp->port->vnet->local[COUNTERS_CONTROL];
 	struct rte_mbuf *m;
 
-	while ((m = relay_pop(rp))) {
+	while ((m = relay_unlink(rp))) {
+		WR(e->relay_freed, e->relay_freed + relay_buffers(e, m));
+		WR(control->queued, control->queued - relay_buffers(e, m));
 		rp->port->local[COUNTERS_CONTROL].count.drops[DP_DROP_NO_BACKING]++;
 		rte_pktmbuf_free(m);
 	}
@@ -81,11 +100,23 @@ static struct counters *relay_counters(struct relay_port *rp)
 	return &rp->port->local[COUNTERS_RELAY].count;
 }
 
-void relay_io_queue(struct relay_port *rp, enum relay_lane lane, struct rte_mbuf *m)
+/* Whether the vnet may have another frame waiting. */
+static bool relay_room(const struct relay_io *io, const struct vnet *vnet, enum relay_lane lane)
+{
+	uint32_t all = io->queued - RD(io->engine->relay_freed);
+	uint32_t own = vnet->local[COUNTERS_RELAY].queued +
+		       RD(vnet->local[COUNTERS_CONTROL].queued);
+
+	return own + all < io->limit + (lane == LANE_CONTROL ? io->limit / 2 : 0);
+}
+
+void relay_io_queue(struct relay_io *io, struct relay_port *rp, enum relay_lane lane,
+		    struct rte_mbuf *m)
 {
 	struct relay_queue *q = &rp->queues[lane];
+	struct vnet *vnet = rp->port->vnet;
 
-	if (q->count == RELAY_QUEUE) {
+	if (q->count == RELAY_QUEUE || !relay_room(io, vnet, lane)) {
 		relay_counters(rp)->drops[DP_DROP_BACKING_FULL]++;
 		rte_pktmbuf_free(m);
 		return;
@@ -97,20 +128,22 @@ void relay_io_queue(struct relay_port *rp, enum relay_lane lane, struct rte_mbuf
 		q->head = m;
 	q->tail = m;
 	q->count++;
+	io->queued += relay_buffers(io->engine, m);
+	vnet->local[COUNTERS_RELAY].queued += relay_buffers(io->engine, m);
 }
 
 void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why)
 {
 	struct rte_mbuf *m;
 
-	while ((m = relay_pop(rp))) {
+	while ((m = relay_pop(io, rp))) {
 		relay_counters(rp)->drops[why]++;
 		rte_pktmbuf_free(m);
 	}
 }
 
 /* What a failed send means for the frame that goes next. True: try again later. */
-static bool relay_send_failed(struct relay_port *rp, int error)
+static bool relay_send_failed(struct relay_io *io, struct relay_port *rp, int error)
 {
 	enum dp_drop why = DP_DROP_NO_BACKING;
 
@@ -130,17 +163,17 @@ static bool relay_send_failed(struct relay_port *rp, int error)
 		WR(rp->alive, 0);
 	}
 	relay_counters(rp)->drops[why]++;
-	rte_pktmbuf_free(relay_pop(rp));
+	rte_pktmbuf_free(relay_pop(io, rp));
 	return false;
 }
 
-static void relay_sent(struct relay_port *rp, unsigned n)
+static void relay_sent(struct relay_io *io, struct relay_port *rp, unsigned n)
 {
 	relay_counters(rp)->punted += n;
 	if (!rp->alive)
 		WR(rp->alive, 1);
 	while (n--)
-		rte_pktmbuf_free(relay_pop(rp));
+		rte_pktmbuf_free(relay_pop(io, rp));
 }
 
 /* Sends up to max, in the order of relay_pop(). Returns how many were taken, or -errno. */
@@ -174,8 +207,8 @@ bool relay_io_send(struct relay_io *io, struct relay_port *rp)
 	for (; relay_next(rp)->head && left; left -= n > 0 ? n : 1) {
 		n = relay_send_batch(io, rp, RTE_MIN(left, RELAY_BATCH));
 		if (n > 0)
-			relay_sent(rp, (unsigned)n);
-		else if (relay_send_failed(rp, -n))
+			relay_sent(io, rp, (unsigned)n);
+		else if (relay_send_failed(io, rp, -n))
 			return true;
 	}
 	return relay_next(rp)->head;

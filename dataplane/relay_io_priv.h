@@ -31,6 +31,8 @@ struct relay_port {
  * and is then copied to a jumbo packet, so that every packet is one segment. */
 struct relay_io {
 	struct engine *engine;
+	uint32_t queued; /* buffers at all descriptors, and engine.relay_freed */
+	uint32_t limit;	 /* of these: half of the small ones. A jumbo one counts as several */
 	struct rte_mbuf *rx[RELAY_BATCH];
 	unsigned rx_count;
 	struct mmsghdr rx_msgs[RELAY_BATCH], tx_msgs[RELAY_BATCH];
@@ -44,8 +46,15 @@ void relay_io_fini(struct relay_io *io);
 struct relay_port *relay_port_create(struct port *port, uint32_t backing, int fd);
 void relay_port_free(struct engine *e, void *rp); /* closes; counts what waited. Control thread */
 
-/* A lane that is full drops the frame; no lane takes room of another. */
-void relay_io_queue(struct relay_port *rp, enum relay_lane lane, struct rte_mbuf *m);
+/*
+ * A lane that is full drops the frame; no lane takes room of another. Buffers are shared by all, so
+ * a vnet may have no more of them waiting than are left: a vnet alone half of `limit`, n vnets
+ * that take what they get 1/(n + 1) each, and as much is there for the next (Choudhury and Hahne,
+ * "Dynamic queue length thresholds", 1998). Control has half of `limit` on top, and so always
+ * room when all of that is other frames.
+ */
+void relay_io_queue(struct relay_io *io, struct relay_port *rp, enum relay_lane lane,
+		    struct rte_mbuf *m);
 void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why); /* the queues */
 
 /* Sends a round's budget of what is queued, control first. True: there is more, for when the

@@ -38,18 +38,24 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A guest's end of a port. Sequenced packets: as datagrams, but as many as the buffer holds. */
-static int guest(struct engine *e, uint32_t id)
+static void attach(struct engine *e, uint32_t id, int fd)
 {
 	struct port *port = lab_port(e, id);
 	struct dp_port rec = { .id = id, .node = port->node->id, .fib = port->fib_id, .mtu = 1500,
 			       .flags = DP_PORT_HAS_FD, .backing = DP_BACK_DGRAM, .name = "port",
 			       .mac = { 2, 0, 0, 0, 0, (uint8_t)(id % 100) } };
 	struct err err;
+
+	assert_int_equal(port_set(e, &rec, &fd, &err), 0);
+}
+
+/* A guest's end of a port. Sequenced packets: as datagrams, but as many as the buffer holds. */
+static int guest(struct engine *e, uint32_t id)
+{
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
-	assert_int_equal(port_set(e, &rec, &pair[0], &err), 0);
+	attach(e, id, pair[0]);
 	return pair[1];
 }
 
@@ -78,15 +84,15 @@ static void hello(struct engine *e, uint32_t id)
 	lab_wire(e, id, frame, len);
 }
 
-/* Frames that wait at a guest's end; `proto` has what the first one is. */
-static unsigned heard(int fd, uint8_t *proto)
+/* Frames that wait at a guest's end; *at: the place among them, from 0, of the first hello. */
+static unsigned heard(int fd, unsigned *at)
 {
 	uint8_t got[2048];
-	unsigned n = 0;
+	unsigned n = 0, hellos = 0;
 
 	for (; recv(fd, got, sizeof(got), 0) > 0; n++)
-		if (!n && proto)
-			*proto = got[PROTO];
+		if (got[PROTO] == OSPF && !hellos++ && at)
+			*at = n;
 	return n;
 }
 
@@ -159,7 +165,7 @@ static void control_has_a_queue(void **state)
 {
 	struct engine *e = *state;
 	int fd = guest(e, 103);
-	uint8_t proto = 0;
+	unsigned at = 1;
 	uint64_t before;
 
 	stuff(e, 103);
@@ -169,8 +175,8 @@ static void control_has_a_queue(void **state)
 	assert_int_equal(full(e, 103), before);
 	assert_true(heard(fd, NULL) > 0);
 	turn(e);
-	assert_int_equal(heard(fd, &proto), RELAY_BUDGET);
-	assert_int_equal(proto, OSPF);
+	assert_int_equal(heard(fd, &at), RELAY_BUDGET);
+	assert_int_equal(at, 0);
 	close(fd);
 }
 
@@ -194,6 +200,78 @@ static void a_turn_is_bounded(void **state)
 	assert_int_equal(got + full(e, 103), 2000);
 	close(busy);
 	close(other);
+}
+
+/* Ports with full queues take turns; a hello for another waits for one of these. All three have one
+ * socket, so that it shows who was served when. */
+static void control_waits_for_one_turn(void **state)
+{
+	struct engine *e = *state;
+	unsigned at = 0;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	attach(e, 103, dup(pair[0]));
+	attach(e, 104, dup(pair[0]));
+	attach(e, 203, pair[0]);
+	stuff(e, 103);
+	stuff(e, 104);
+	heard(pair[1], NULL);
+	hello(e, 203);
+	turn(e);
+	assert_int_equal(heard(pair[1], &at), 2 * RELAY_BUDGET + 1);
+	assert_int_equal(at, RELAY_BUDGET);
+	close(pair[1]);
+}
+
+/* How many frames may wait for guests of port's vnet, which has as many ports as it likes. */
+static unsigned jam(struct relay_io *io, struct port *port, struct relay_port **rps)
+{
+	uint64_t *lost = &port->local[COUNTERS_RELAY].count.drops[DP_DROP_BACKING_FULL];
+	unsigned all = 0;
+
+	for (*lost = 0; !*lost; all++) {
+		if (all % RELAY_QUEUE == 0)
+			rps[all / RELAY_QUEUE] = relay_port_create(port, DP_BACK_DGRAM, -1);
+		relay_io_queue(io, rps[all / RELAY_QUEUE], LANE_REST,
+			       rte_pktmbuf_alloc(io->engine->small));
+	}
+	return all - 1;
+}
+
+static uint32_t waiting(const struct port *port)
+{
+	return port->vnet->local[COUNTERS_RELAY].queued + port->vnet->local[COUNTERS_CONTROL].queued;
+}
+
+/* Guests that take nothing leave buffers for other vnets, for whatever is not punted, and for
+ * control. The last of these tests: what it frees is not what engine.relay queued. */
+static void buffers_are_shared(void **state)
+{
+	struct engine *e = *state;
+	struct port *one = lab_port(e, 103), *two = lab_port(e, 203);
+	struct relay_port *ones[64] = { NULL }, *twos[64] = { NULL };
+	struct relay_io io;
+
+	assert_int_equal(relay_io_init(&io, e), 0);
+	io.queued = e->relay_freed;
+	assert_int_equal(jam(&io, one, ones), io.limit / 2);
+	assert_int_equal(jam(&io, two, twos), io.limit / 4);
+	relay_io_queue(&io, ones[0], LANE_CONTROL, rte_pktmbuf_alloc(e->jumbo));
+	assert_int_equal(ones[0]->queues[LANE_CONTROL].count, 1);
+	assert_int_equal(waiting(one), io.limit / 2 + e->small->size / e->jumbo->size);
+
+	/* As they go, and as others do. */
+	relay_io_drop(&io, ones[0], DP_DROP_NO_BACKING);
+	assert_int_equal(waiting(one), io.limit / 2 - RELAY_QUEUE);
+	for (unsigned i = 0; twos[i]; i++)
+		relay_port_free(e, twos[i]);
+	assert_int_equal(waiting(two), 0);
+	assert_int_equal(io.queued - e->relay_freed, waiting(one));
+	for (unsigned i = 0; ones[i]; i++)
+		relay_port_free(e, ones[i]);
+	assert_int_equal(waiting(one), 0);
+	relay_io_fini(&io);
 }
 
 /* Takes what the relay has read, for the worker. */
@@ -305,8 +383,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(control_has_a_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_has_a_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_turn_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(control_waits_for_one_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(injection_has_a_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_held_may_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(buffers_are_shared, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
