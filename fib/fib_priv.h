@@ -145,7 +145,6 @@ int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *wor
  * takes another form, or other runs. */
 int intern_patched(struct fib_arena *a, uint32_t known, unsigned slot, uint32_t slot_word,
 		   uint32_t *word);
-void intern_ref(struct fib_arena *a, uint32_t word);
 void intern_unref(struct fib_arena *a, uint32_t word); /* leaf allowed */
 
 /* palette.c: the colors of one table. The first values are PALETTE_SMALL: few enough for registers. */
