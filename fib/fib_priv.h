@@ -282,6 +282,29 @@ void table_clear(struct fib *fib, struct table *t); /* no reader has it any more
 /* A value of any width is loaded as 4 bytes, from where it is. */
 typedef uint32_t loose_u32 __attribute__((aligned(1), may_alias));
 
+/* The word that a line has for a run. */
+static inline uint32_t line_word(const uint8_t *line, enum code code, unsigned run)
+{
+	uint32_t value;
+
+	if (forms.islands[code])
+		run = run % 2 ? run / 2 + 1 : 0;
+	line += forms.values[code] + (run << forms.width[code]);
+	/* A word may be of a page, which is written in place. */
+	if (forms.width[code] == 2)
+		return __atomic_load_n((const uint32_t *)line, __ATOMIC_ACQUIRE);
+	value = *(const loose_u32 *)line;
+	return leaf_of(value & (forms.width[code] ? 0xffff : 0xff));
+}
+
+/* Of the slot's line. */
+static inline const uint8_t *line_of(const uint8_t *base, uint32_t word, unsigned slot)
+{
+	enum code code = word & CODE_MASK;
+
+	return base + (word & NODE_MASK) + ((slot >> forms.shift[code]) << forms.stride[code]);
+}
+
 /* lookup_body.h, compiled for a kind of vectors: bursts of up to LANES. */
 enum { LANES = 64 };
 

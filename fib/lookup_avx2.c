@@ -141,6 +141,16 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 	return nodes_among(words, count);
 }
 
+static inline uint32_t step_alone(const uint8_t *base, uint32_t word, unsigned slot)
+{
+	const uint8_t *line = line_of(base, word, slot);
+	enum code code = word & CODE_MASK;
+	uint32_t above = compare(_mm256_loadu_si256((const __m256i *)line), (uint8_t)slot);
+
+	return line_word(line, code,
+			 (unsigned)_mm_popcnt_u32(_bzhi_u32(above, forms.starts[code])));
+}
+
 static void values_one(const uint32_t *palette, uint32_t cap, const uint32_t *words,
 		       uint32_t *values, unsigned count)
 {

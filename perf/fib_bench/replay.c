@@ -25,8 +25,7 @@ struct replay {
 static const uint8_t *value_at(const struct fib *fib, uint32_t word, uint8_t slot)
 {
 	enum code c = word & CODE_MASK;
-	const uint8_t *line = fib->base + (word & NODE_MASK) +
-			      ((slot >> forms.shift[c]) << forms.stride[c]);
+	const uint8_t *line = line_of(fib->base, word, slot);
 	unsigned run = 0;
 
 	while (run < forms.starts[c] && line[run] > slot)
