@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Each distinct node of the arena exists once, whatever tables it is in, and counts the ribs' words
- * for it. The words in nodes are not counted: a rib that has a node has all below it. Colors, not values, are in nodes, so that
- * tables share them that differ only in what their colors mean.
+ * for it. The words in nodes are not counted: a rib that has a node has all below it. Colors, not
+ * values, are in nodes, so that tables share them that differ only in what their colors mean.
  */
 #include "fib/fib_priv.h"
 
@@ -97,10 +97,10 @@ static int intern(struct fib_arena *a, enum code code, const uint8_t *node, uint
 	return add(a, hash, code, node, word);
 }
 
-int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *word)
+int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], bool bitmaps, uint32_t *word)
 {
 	uint8_t node[NODE_BYTES_MAX];
-	enum code code = node_encode(slots, node);
+	enum code code = node_encode(slots, bitmaps, node);
 
 	if (code != LEAF)
 		return intern(a, code, node, word);

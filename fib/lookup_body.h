@@ -19,7 +19,8 @@
  * A burst goes down the levels together, not packet by packet: the loads of one level depend on
  * nothing but the level above, so their cache misses overlap. All packets take each step, those
  * that have met a leaf too, since skipping them would take a branch that nobody can predict; only
- * when most have, the others are put together, and a few go on alone. IPv4 and IPv6 differ in where the walk may end.
+ * when most have, the others are put together, and a few go on alone. IPv4 and IPv6 differ in where
+ * the walk may end.
  */
 #include "fib/fib_priv.h"
 

@@ -12,7 +12,7 @@ static uint32_t step_alone(const uint8_t *base, uint32_t word, unsigned slot)
 
 	for (unsigned i = 0; i < forms.starts[code]; i++)
 		run += line[i] > slot;
-	return line_word(line, code, run);
+	return line_word(line, code, slot, run);
 }
 
 static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,

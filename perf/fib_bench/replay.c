@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 64, STEPS = LEVELS + 2, BURSTS = LOOKUPS / BURST };
+enum { LINE = 64, STEPS = 2 * LEVELS + 2, BURSTS = LOOKUPS / BURST };
 
 struct replay {
 	const uint8_t *base;
@@ -30,7 +30,9 @@ static const uint8_t *value_at(const struct fib *fib, uint32_t word, uint8_t slo
 
 	while (run < forms.starts[c] && line[run] > slot)
 		run++;
-	if (forms.islands[c])
+	if (c == BITMAP32)
+		run = bitmap_value(line, slot);
+	else if (forms.islands[c])
 		run = run % 2 ? run / 2 + 1 : 0;
 	return line + forms.values[c] + (run << forms.width[c]);
 }
@@ -44,7 +46,7 @@ static uint32_t word_at(const uint8_t *value, enum code c)
 	return forms.width[c] == 2 ? word : leaf_of(word);
 }
 
-/* The lines that a lookup touches one after the other, and how many: a line a step. */
+/* The lines that a lookup touches one after the other, and how many. */
 static unsigned path_of(const struct fib *fib, unsigned table, const uint8_t *addr, bool few,
 			uint32_t lines[STEPS])
 {
@@ -60,7 +62,10 @@ static unsigned path_of(const struct fib *fib, unsigned table, const uint8_t *ad
 	}
 	for (; !is_leaf(word); level++) {
 		const uint8_t *at = value_at(fib, word, addr[level]);
+		uint32_t line = (word & NODE_MASK) / LINE;
 
+		if ((word & CODE_MASK) == BITMAP32 && line != (at - fib->base) / LINE)
+			lines[n++] = line;
 		lines[n++] = (uint32_t)((at - fib->base) / LINE);
 		word = word_at(at, word & CODE_MASK);
 	}

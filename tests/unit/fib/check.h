@@ -43,7 +43,8 @@ static inline void check_node(struct check *c, uint32_t place)
 	for (uint32_t at = word_note(a, word)->hash & mask; at != place; at = (at + 1) & mask)
 		assert_int_not_equal(a->table[at], 0);
 	node_decode(code, word_node(a, word), slots);
-	assert_int_equal(node_encode(slots, node), code);
+	if (node_encode(slots, true, node) != code)
+		assert_int_equal(node_encode(slots, false, node), code);
 	assert_memory_equal(node, word_node(a, word), forms.bytes[code]);
 	for (unsigned i = 0; i < SLOTS; i++) /* who has the node has those below */
 		assert_true(is_leaf(slots[i]) || word_note(a, slots[i])->refs);
