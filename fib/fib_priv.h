@@ -34,7 +34,7 @@ enum code {
 	FULL32,   /* 64 bytes: up to 10 islands */
 	FULL32_2,
 	FULL32_4,
-	FULL32_8,
+	BITMAP32, /* 256 bytes: up to 55 slots of any words among others of one word */
 	DIRECT8,  /* a color a slot */
 	DIRECT16,
 	DIRECT32, /* a word a slot */
@@ -49,8 +49,8 @@ enum { SLOTS = 256, NODE_BYTES_MAX = SLOTS * 4, LEVELS = 16, COLOR_MISS = 0 };
  * (b >> shift) << stride. A line begins with the first slots of its runs but the lowest, from high
  * to low, zeroes behind them; how many of those `starts` bytes are above b is the run that b is in.
  * The values follow at `values`, 1 << width bytes each, from the highest run to the lowest; where
- * `islands`, the first is the sea and run 2i - 1 is island i. (By field, since vectors of codes
- * look fields up 16 at a time.)
+ * `islands`, the first is the sea and run 2i - 1 is island i. BITMAP32 has no starts, see
+ * bitmap_value(). (By field, since vectors of codes look fields up 16 at a time.)
  */
 struct forms {
 	uint16_t bytes[CODES];
@@ -75,9 +75,24 @@ static inline uint32_t color_of(uint32_t leaf)
 	return leaf >> WORD_SHIFT;
 }
 
+/* BITMAP32 is a bit for each slot that has a word of its own, the word of the others, and those
+ * words. Which of the words is the slot's? */
+typedef uint64_t loose_u64 __attribute__((may_alias));
+
+static inline unsigned bitmap_value(const uint8_t *node, unsigned slot)
+{
+	const loose_u64 *bits = (const loose_u64 *)node;
+	uint64_t own = bits[slot / 64] >> slot % 64 & 1, below = (1ull << slot % 64) - 1;
+	int value = __builtin_popcountll(bits[slot / 64] & below) + 1;
+
+	for (unsigned i = 0; i < 3; i++)
+		value += i < slot / 64 ? __builtin_popcountll(bits[i]) : 0;
+	return (unsigned)value & -(unsigned)own;
+}
+
 /* node.c: slots to node and back. node has room for NODE_BYTES_MAX and is written as far as the
- * form goes; all slots alike and a leaf: LEAF, and nothing is written. */
-enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node);
+ * form goes; all slots alike and a leaf: LEAF, and nothing is written. bitmaps: BITMAP32 may be. */
+enum code node_encode(const uint32_t slots[SLOTS], bool bitmaps, uint8_t *node);
 void node_decode(enum code code, const uint8_t *node, uint32_t slots[SLOTS]);
 /* Another word for one slot, if that is all there is to it: the node is then as node_encode() would
  * make it. False: it is not, and the node is as before. */
@@ -140,12 +155,11 @@ static inline struct block_note *word_note(const struct fib_arena *a, uint32_t w
 }
 
 /* *word: a node with these slots, or the leaf that they are; the caller holds a reference. */
-int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *word);
+int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], bool bitmaps, uint32_t *word);
 /* The same with the slots of a node that is there, and another word for one of them. -EAGAIN: that
  * takes another form, or other runs. */
 int intern_patched(struct fib_arena *a, uint32_t known, unsigned slot, uint32_t slot_word,
 		   uint32_t *word);
-void intern_ref(struct fib_arena *a, uint32_t word);
 void intern_unref(struct fib_arena *a, uint32_t word); /* leaf allowed */
 
 /* palette.c: the colors of one table. The first values are PALETTE_SMALL: few enough for registers. */
@@ -282,6 +296,31 @@ void table_clear(struct fib *fib, struct table *t); /* no reader has it any more
 
 /* A value of any width is loaded as 4 bytes, from where it is. */
 typedef uint32_t loose_u32 __attribute__((aligned(1), may_alias));
+
+/* The word that a line has for a slot, which so many runs' starts are above. */
+static inline uint32_t line_word(const uint8_t *line, enum code code, unsigned slot, unsigned run)
+{
+	uint32_t value;
+
+	if (code == BITMAP32)
+		run = bitmap_value(line, slot);
+	else if (forms.islands[code])
+		run = run % 2 ? run / 2 + 1 : 0;
+	line += forms.values[code] + (run << forms.width[code]);
+	/* A word may be of a page, which is written in place. */
+	if (forms.width[code] == 2)
+		return __atomic_load_n((const uint32_t *)line, __ATOMIC_ACQUIRE);
+	value = *(const loose_u32 *)line;
+	return leaf_of(value & (forms.width[code] ? 0xffff : 0xff));
+}
+
+/* Of the slot's line. */
+static inline const uint8_t *line_of(const uint8_t *base, uint32_t word, unsigned slot)
+{
+	enum code code = word & CODE_MASK;
+
+	return base + (word & NODE_MASK) + ((slot >> forms.shift[code]) << forms.stride[code]);
+}
 
 /* lookup_body.h, compiled for a kind of vectors: bursts of up to LANES. */
 enum { LANES = 64 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each distinct node of the arena exists once, whatever tables it is in, and counts who refers to
- * it: the ribs, and for each word in it the nodes above. Colors, not values, are in nodes, so that
- * tables share them that differ only in what their colors mean.
+ * Each distinct node of the arena exists once, whatever tables it is in, and counts the ribs' words
+ * for it. The words in nodes are not counted: a rib that has a node has all below it. Colors, not
+ * values, are in nodes, so that tables share them that differ only in what their colors mean.
  */
 #include "fib/fib_priv.h"
 
@@ -61,33 +61,6 @@ static int grow(struct fib_arena *a)
 	return 0;
 }
 
-static void each_child(struct fib_arena *a, uint32_t word,
-		       void (*fn)(struct fib_arena *a, uint32_t child))
-{
-	enum code code = word & CODE_MASK;
-	const uint8_t *node = word_node(a, word);
-	unsigned lines = forms.starts[code] ? 1u << (8 - forms.shift[code]) : 1;
-	unsigned line_bytes = forms.bytes[code] / lines;
-
-	if (forms.width[code] != 2)
-		return;
-	/* Places without a value are zero, which is no word: HALF8 at no block. */
-	for (unsigned line = 0; line < lines; line++)
-		for (unsigned at = forms.values[code]; at < line_bytes; at += 4) {
-			uint32_t child;
-
-			memcpy(&child, node + line * line_bytes + at, 4);
-			if (child && !is_leaf(child))
-				fn(a, child);
-		}
-}
-
-void intern_ref(struct fib_arena *a, uint32_t word)
-{
-	if (!is_leaf(word))
-		word_note(a, word)->refs++;
-}
-
 static int add(struct fib_arena *a, uint32_t hash, enum code code, const uint8_t *node,
 	       uint32_t *word)
 {
@@ -103,7 +76,6 @@ static int add(struct fib_arena *a, uint32_t hash, enum code code, const uint8_t
 	*word_note(a, *word) = (struct block_note){ .refs = 1, .hash = hash };
 	place(a, *word);
 	a->count++;
-	each_child(a, *word, intern_ref);
 	return 0;
 }
 
@@ -125,10 +97,10 @@ static int intern(struct fib_arena *a, enum code code, const uint8_t *node, uint
 	return add(a, hash, code, node, word);
 }
 
-int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], uint32_t *word)
+int intern_slots(struct fib_arena *a, const uint32_t slots[SLOTS], bool bitmaps, uint32_t *word)
 {
 	uint8_t node[NODE_BYTES_MAX];
-	enum code code = node_encode(slots, node);
+	enum code code = node_encode(slots, bitmaps, node);
 
 	if (code != LEAF)
 		return intern(a, code, node, word);
@@ -173,5 +145,4 @@ void intern_unref(struct fib_arena *a, uint32_t word)
 		return;
 	forget(a, word);
 	block_retire(&a->blocks, word & NODE_MASK, block_class(forms.bytes[word & CODE_MASK]));
-	each_child(a, word, intern_unref);
 }

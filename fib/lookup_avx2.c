@@ -23,6 +23,13 @@ static inline __m256i leaves_of(__m256i words)
 				  _mm256_set1_epi32(LEAF));
 }
 
+/* A bit for each word of the code. */
+static inline int of_code(__m256i words, enum code code)
+{
+	return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(
+		_mm256_and_si256(words, _mm256_set1_epi32(CODE_MASK)), _mm256_set1_epi32(code))));
+}
+
 static inline __m256i lines_of(__m256i words, __m256i bytes)
 {
 	__m256i codes = codes_of(words);
@@ -110,10 +117,13 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 	uint32_t lines[LANES] __attribute__((aligned(32)));
 	uint32_t loads[LANES] __attribute__((aligned(32)));
 	const uint8_t *bytes = (const uint8_t *)addrs + byte;
+	uint64_t bitmaps = 0;
 
 	for (unsigned i = 0; i < count; i += 8) {
-		__m256i line = lines_of(_mm256_loadu_si256((const __m256i *)(words + i)),
-					bytes_of(addrs + i, byte));
+		__m256i word = _mm256_loadu_si256((const __m256i *)(words + i));
+		__m256i line = lines_of(word, bytes_of(addrs + i, byte));
+
+		bitmaps |= (uint64_t)(unsigned)of_code(word, BITMAP32) << i;
 
 		_mm256_store_si256((__m256i *)(lines + i), line);
 		_mm256_store_si256((__m256i *)(loads + i),
@@ -129,6 +139,11 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 				   values_of(_mm256_loadu_si256((const __m256i *)(words + i)),
 					     _mm256_load_si256((const __m256i *)(lines + i)),
 					     _mm256_load_si256((const __m256i *)(loads + i))));
+	for (; bitmaps; bitmaps &= bitmaps - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(bitmaps);
+
+		loads[i] += 4 * bitmap_value(base + lines[i], bytes[4 * i]);
+	}
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
 		loads[i] = *(const loose_u32 *)(base + loads[i]);
@@ -139,6 +154,16 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 		_mm256_storeu_si256((__m256i *)(words + i), next);
 	}
 	return nodes_among(words, count);
+}
+
+static inline uint32_t step_alone(const uint8_t *base, uint32_t word, unsigned slot)
+{
+	const uint8_t *line = line_of(base, word, slot);
+	enum code code = word & CODE_MASK;
+	uint32_t above = compare(_mm256_loadu_si256((const __m256i *)line), (uint8_t)slot);
+
+	return line_word(line, code, slot,
+			 (unsigned)_mm_popcnt_u32(_bzhi_u32(above, forms.starts[code])));
 }
 
 static void values_one(const uint32_t *palette, uint32_t cap, const uint32_t *words,

@@ -136,16 +136,30 @@ static inline void compare(const uint8_t *base, const uint32_t *keys, uint32_t *
 	}
 }
 
-static inline uint64_t finish(const uint8_t *base, uint32_t *words, const uint32_t *lines,
-			      uint32_t *loads, unsigned count, bool narrow)
+static inline __mmask16 bitmaps_of(__m512i words)
 {
-	uint64_t live = 0;
+	return _mm512_cmpeq_epi32_mask(
+		_mm512_and_si512(words, _mm512_set1_epi32(CODE_MASK)), _mm512_set1_epi32(BITMAP32));
+}
 
-	for (unsigned i = 0; i < count; i += 16)
-		_mm512_store_si512(loads + i,
-				   values_of(_mm512_loadu_si512(words + i),
-					     _mm512_load_si512(lines + i),
-					     _mm512_load_si512(loads + i), narrow));
+static inline uint64_t finish(const uint8_t *base, uint32_t *words, const uint32_t *keys,
+			      const uint32_t *lines, uint32_t *loads, unsigned count, bool narrow)
+{
+	uint64_t live = 0, bitmaps = 0;
+
+	for (unsigned i = 0; i < count; i += 16) {
+		__m512i word = _mm512_loadu_si512(words + i);
+
+		_mm512_store_si512(loads + i, values_of(word, _mm512_load_si512(lines + i),
+							_mm512_load_si512(loads + i), narrow));
+		if (!narrow)
+			bitmaps |= (uint64_t)bitmaps_of(word) << i;
+	}
+	for (; bitmaps; bitmaps &= bitmaps - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(bitmaps);
+
+		loads[i] += 4 * bitmap_value(base + lines[i], keys[i] & 0xff);
+	}
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
 		loads[i] = *(const loose_u32 *)(base + loads[i]);
@@ -172,8 +186,19 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 		_mm_prefetch((const char *)(base + loads[i]), _MM_HINT_T0);
 	if (have.lines)
 		compare(base, keys, loads, count);
-	return have.wide ? finish(base, words, lines, loads, count, false) :
-			   finish(base, words, lines, loads, count, true);
+	return have.wide ? finish(base, words, keys, lines, loads, count, false) :
+			   finish(base, words, keys, lines, loads, count, true);
+}
+
+static inline uint32_t step_alone(const uint8_t *base, uint32_t word, unsigned slot)
+{
+	const uint8_t *line = line_of(base, word, slot);
+	enum code code = word & CODE_MASK;
+	uint32_t above = _mm256_cmplt_epu8_mask(_mm256_set1_epi8((char)slot),
+						_mm256_loadu_si256((const __m256i *)line));
+
+	return line_word(line, code, slot,
+			 (unsigned)_mm_popcnt_u32(_bzhi_u32(above, forms.starts[code])));
 }
 
 /* Few values are looked up in registers. */

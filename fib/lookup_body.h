@@ -8,8 +8,10 @@
  *     takes each of `count` words that is a node one step, by the byte of its address; the arrays
  *     are padded with leaves to a multiple of 16; returns a bit for each that is a node still;
  *     far: nodes are expected to be in no cache near
+ *   static uint32_t step_alone(const uint8_t *base, uint32_t word, unsigned slot)
+ *     what a node has for a slot
  *   static uint64_t nodes_among(const uint32_t *words, unsigned count)
- *     that, without a step
+ *     a bit for each that is a node
  *   static void values_one(const uint32_t *palette, uint32_t cap, const uint32_t *words,
  *                          uint32_t *values, unsigned count)
  *     what leaves mean
@@ -17,7 +19,8 @@
  * A burst goes down the levels together, not packet by packet: the loads of one level depend on
  * nothing but the level above, so their cache misses overlap. All packets take each step, those
  * that have met a leaf too, since skipping them would take a branch that nobody can predict; only
- * when most have, the others are put together. IPv4 and IPv6 differ in where the walk may end.
+ * when most have, the others are put together, and a few go on alone. IPv4 and IPv6 differ in where
+ * the walk may end.
  */
 #include "fib/fib_priv.h"
 
@@ -78,10 +81,31 @@ static void pack(struct burst *b)
 		b->words[to] = leaf_of(COLOR_MISS);
 }
 
+/* A step of a few takes as long as one of 16. */
+enum { FEW = 4 };
+
+static void walk_alone(struct burst *b, unsigned level)
+{
+	for (uint64_t live = b->live; live; live &= live - 1) {
+		unsigned k = (unsigned)__builtin_ctzll(live);
+		const uint8_t *addr = b->dst + b->lane[k] * b->addr_len + level;
+		uint32_t word = b->words[k];
+
+		while (!is_leaf(word))
+			word = step_alone(b->base, word, *addr++);
+		b->words[k] = word;
+	}
+	b->live = 0;
+}
+
 /* From `level` on until all words are leaves; those of b->found, if packed. */
 static void walk(struct burst *b, unsigned level)
 {
 	for (; b->live; level++) {
+		if (__builtin_popcountll(b->live) <= FEW) {
+			walk_alone(b, level);
+			break;
+		}
 		if (4 * (unsigned)__builtin_popcountll(b->live) <= b->count)
 			pack(b);
 		if (level % 4 == 0 && level)

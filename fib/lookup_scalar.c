@@ -4,24 +4,15 @@
 
 #include <string.h>
 
-static uint32_t step_one(const uint8_t *base, uint32_t word, unsigned b)
+static uint32_t step_alone(const uint8_t *base, uint32_t word, unsigned slot)
 {
+	const uint8_t *line = line_of(base, word, slot);
 	enum code code = word & CODE_MASK;
-	const uint8_t *line = base + (word & NODE_MASK) +
-			      ((b >> forms.shift[code]) << forms.stride[code]);
 	unsigned run = 0;
-	uint32_t value;
 
 	for (unsigned i = 0; i < forms.starts[code]; i++)
-		run += line[i] > b;
-	if (forms.islands[code])
-		run = run % 2 ? run / 2 + 1 : 0;
-	line += forms.values[code] + (run << forms.width[code]);
-	/* A word may be of a page, which is written in place. */
-	if (forms.width[code] == 2)
-		return __atomic_load_n((const uint32_t *)line, __ATOMIC_ACQUIRE);
-	memcpy(&value, line, sizeof(value));
-	return leaf_of(value & (forms.width[code] ? 0xffff : 0xff));
+		run += line[i] > slot;
+	return line_word(line, code, slot, run);
 }
 
 static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs, unsigned byte,
@@ -32,7 +23,7 @@ static uint64_t step(const uint8_t *base, uint32_t *words, const uint32_t *addrs
 	for (unsigned i = 0; i < count; i++) {
 		if (is_leaf(words[i]))
 			continue;
-		words[i] = step_one(base, words[i], addrs[i] >> 8 * byte & 0xff);
+		words[i] = step_alone(base, words[i], addrs[i] >> 8 * byte & 0xff);
 		live |= (uint64_t)!is_leaf(words[i]) << i;
 	}
 	return live;

@@ -3,8 +3,9 @@
  * 256 slots become the smallest node that can hold them. Full tables have ten to twenty runs of
  * equal slots in a node, and next to no two neighbours that are both children: hence lines with
  * runs of colors, and islands of children in a sea of one leaf. Looking up a line is one compare
- * of its first bytes and one load behind them, all in the same cache line. The form is a function
- * of the slots alone, so equal slots are equal bytes.
+ * of its first bytes and one load behind them, all in the same cache line. Small tables have nodes
+ * of many children here and there, which fit no lines: a bitmap and the children. The form is a
+ * function of the slots and the family alone, so equal slots are equal bytes.
  */
 #include "fib/fib_priv.h"
 
@@ -27,7 +28,7 @@
 	X(FULL32,    64, 8, 6, 20, 20, 2, 1) \
 	X(FULL32_2,  128, 7, 6, 20, 20, 2, 1) \
 	X(FULL32_4,  256, 6, 6, 20, 20, 2, 1) \
-	X(FULL32_8,  512, 5, 6, 20, 20, 2, 1) \
+	X(BITMAP32,  256, 8, 6,  0, 32, 2, 0) \
 	X(DIRECT8,  256, 0, 0,  0,  0, 0, 0) \
 	X(DIRECT16,  512, 0, 1,  0,  0, 1, 0) \
 	X(DIRECT32, 1024, 0, 2,  0,  0, 2, 0) \
@@ -50,20 +51,21 @@ const struct forms forms = {
 /* That of one code. */
 struct form {
 	unsigned bytes, shift, stride, starts, values, width;
-	bool islands;
+	bool islands, bitmap;
 };
 
 static struct form form_of(enum code c)
 {
 	return (struct form){ forms.bytes[c],  forms.shift[c], forms.stride[c], forms.starts[c],
-			      forms.values[c], forms.width[c], forms.islands[c] };
+			      forms.values[c], forms.width[c], forms.islands[c],
+			      c == BITMAP32 };
 }
 
 /* Candidates of each width, smallest first; the last holds anything. */
 static const enum code by_width[3][6] = {
 	{ HALF8, FULL8, FULL8_2, DIRECT8 },
 	{ HALF16, FULL16, FULL16_2, FULL16_4, DIRECT16 },
-	{ HALF32, FULL32, FULL32_2, FULL32_4, FULL32_8, DIRECT32 },
+	{ HALF32, FULL32, FULL32_2, FULL32_4, BITMAP32, DIRECT32 },
 };
 
 struct runs {
@@ -154,11 +156,28 @@ static void line_runs(const struct runs *r, const struct form *f, unsigned line,
 	*to = runs_until(r, *from, (line + 1) << f->shift);
 }
 
+static unsigned run_end(const struct runs *r, unsigned i)
+{
+	return i + 1 < r->count ? r->first[i + 1] : SLOTS;
+}
+
+static bool bitmap_fits(const struct runs *r, const struct form *f)
+{
+	unsigned own = 0;
+
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->word[i] != r->word[r->count - 1])
+			own += run_end(r, i) - r->first[i];
+	return own < values_max(f);
+}
+
 static bool form_fits(const struct runs *r, enum code code)
 {
 	const struct form form = form_of(code), *f = &form;
 	unsigned from = 0, to;
 
+	if (code == BITMAP32)
+		return bitmap_fits(r, f);
 	if (!f->islands && f->shift == 8)
 		return r->count <= values_max(f);
 	for (unsigned line = 0; line < 1u << (8 - f->shift); line++, from = to) {
@@ -211,6 +230,21 @@ static void put_line(const struct runs *r, unsigned from, unsigned to, const str
 	}
 }
 
+static void put_bitmap(const struct runs *r, const struct form *f, uint8_t *node)
+{
+	uint32_t others = r->word[r->count - 1];
+	unsigned own = 0;
+
+	value_put(node + f->values, f->width, 0, others);
+	for (unsigned i = 0; i < r->count; i++)
+		for (unsigned slot = r->first[i]; slot < run_end(r, i); slot++) {
+			if (r->word[i] == others)
+				continue;
+			node[slot / 8] |= (uint8_t)(1u << slot % 8);
+			value_put(node + f->values, f->width, ++own, r->word[i]);
+		}
+}
+
 /* A loop for each width, for the compiler to vectorise. */
 static void put_direct(const uint32_t slots[SLOTS], unsigned width, uint8_t *node)
 {
@@ -224,7 +258,7 @@ static void put_direct(const uint32_t slots[SLOTS], unsigned width, uint8_t *nod
 		memcpy(node, slots, SLOTS * sizeof(*slots));
 }
 
-enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node)
+enum code node_encode(const uint32_t slots[SLOTS], bool bitmaps, uint8_t *node)
 {
 	struct runs r;
 	unsigned width = find_runs(slots, &r), from = 0, to;
@@ -234,14 +268,18 @@ enum code node_encode(const uint32_t slots[SLOTS], uint8_t *node)
 
 	if (r.count == 1 && is_leaf(slots[0]))
 		return LEAF;
-	while (forms.starts[*code] && !form_fits(&r, *code))
+	while (forms.values[*code] && ((*code == BITMAP32 && !bitmaps) || !form_fits(&r, *code)))
 		code++;
 	form = form_of(*code);
-	if (!f->starts) {
+	if (!f->values) {
 		put_direct(slots, width, node);
 		return *code;
 	}
 	memset(node, 0, f->bytes);
+	if (*code == BITMAP32) {
+		put_bitmap(&r, f, node);
+		return *code;
+	}
 	for (unsigned line = 0; line < 1u << (8 - f->shift); line++, from = to) {
 		if (from == r.count)
 			from--;
@@ -274,7 +312,9 @@ static uint32_t word_at(const struct form *f, const uint8_t *node, unsigned slot
 
 	while (run < f->starts && line[run] > slot)
 		run++;
-	*value = !f->islands ? run : run % 2 ? run / 2 + 1 : 0;
+	if (f->islands)
+		run = run % 2 ? run / 2 + 1 : 0;
+	*value = f->bitmap ? bitmap_value(line, slot) : run;
 	return value_get(line + f->values, f->width, *value);
 }
 
@@ -295,7 +335,7 @@ bool node_patch(enum code code, uint8_t *node, unsigned slot, uint32_t word)
 	uint32_t old = word_at(&form, node, slot, &value);
 
 	/* The last slot of a line is sea; and a leaf may make the last child of a node go. */
-	if (!form.islands || slot == last || is_leaf(word) || is_leaf(old))
+	if (!(form.islands || form.bitmap) || slot == last || is_leaf(word) || is_leaf(old))
 		return false;
 	/* An island of one slot, which is none of its neighbours before and after. */
 	for (unsigned next = slot + 1; next <= last && next <= slot + 1; next++) {

@@ -184,21 +184,21 @@ void rib_paint(const struct rib_node *n, uint32_t *restrict colors)
 {
 	const uint16_t *positions = n->positions;
 	const uint32_t *route_colors = n->colors, inherited = n->inherited;
-	unsigned count = n->route_count;
+	unsigned count = n->route_count, i = 0;
 
-	for (unsigned i = 0; i < SLOTS; i++)
-		colors[i] = inherited;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		colors[slot] = inherited;
+	for (; i < count && positions[i] < SLOTS; i++) {
 		unsigned bits = 31 - (unsigned)__builtin_clz(positions[i]);
 		uint32_t *to = &colors[(positions[i] & ~(1u << bits)) << (8 - bits)];
 		uint32_t color = route_colors[i] & ~RIB_MARKED;
 
-		if (bits == 8)
-			*to = color;
-		else
-			for (uint32_t *end = to + (256u >> bits); to < end; to += 2)
-				to[0] = to[1] = color;
+		for (uint32_t *end = to + (256u >> bits); to < end; to += 2)
+			to[0] = to[1] = color;
 	}
+	/* Most are of all 8 bits, and come last. */
+	for (; i < count; i++)
+		colors[positions[i] - SLOTS] = route_colors[i] & ~RIB_MARKED;
 }
 
 uint32_t rib_slot_color(const struct rib_node *n, unsigned slot)

@@ -120,9 +120,8 @@ static bool met_before(struct met *met, uint32_t word)
 	return before;
 }
 
-/* Counts the nodes below a word. own: who refers to the node if no other table and no other place
- * of this one does. */
-static void walk(struct met *met, uint32_t word, uint32_t own, struct fib_stats *stats)
+/* Counts the nodes below a word. */
+static void walk(struct met *met, uint32_t word, struct fib_stats *stats)
 {
 	const struct fib_arena *a = met->arena;
 	uint32_t slots[SLOTS], last = 0;
@@ -130,14 +129,14 @@ static void walk(struct met *met, uint32_t word, uint32_t own, struct fib_stats 
 	if (is_leaf(word) || met_before(met, word))
 		return;
 	stats->bytes_lookup += forms.bytes[word & CODE_MASK];
-	if (!(word & FLAT) && word_note(a, word)->refs > own)
+	if (!(word & FLAT) && word_note(a, word)->refs > 1)
 		stats->bytes_shared += forms.bytes[word & CODE_MASK];
 	if (forms.width[word & CODE_MASK] != 2)
 		return;
 	node_decode(word & CODE_MASK, word_node(a, word), slots);
 	for (unsigned i = 0; i < SLOTS; last = slots[i++])
 		if (slots[i] != last)
-			walk(met, slots[i], word & FLAT ? 1 : 2, stats); /* this node and the rib */
+			walk(met, slots[i], stats);
 }
 
 static void walk_flat(struct met *met, const struct fib *fib, const struct table *t,
@@ -147,7 +146,7 @@ static void walk_flat(struct met *met, const struct fib *fib, const struct table
 
 	stats->bytes_lookup += (1 << 16) * sizeof(*flat);
 	for (unsigned i = 0; i < 1 << 16; i++)
-		walk(met, flat[i], 1, stats);
+		walk(met, flat[i], stats);
 }
 
 void fib_stats(const struct fib *fib, struct fib_stats *stats)
@@ -165,6 +164,6 @@ void fib_stats(const struct fib *fib, struct fib_stats *stats)
 		if (fib->tables[i].flat)
 			walk_flat(&met, fib, &fib->tables[i], stats);
 		else
-			walk(&met, fib->root[i], 1, stats);
+			walk(&met, fib->root[i], stats);
 	free(met.bits);
 }

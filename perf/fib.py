@@ -19,6 +19,7 @@ from perf.rows import row
 HUGE_MIB = 1024
 PROGRESS_LINES = 20  # shown when the program fails
 
+LINES_ALONE = "its lines alone"  # no peer but a bound: what lookups touch is loaded, no more
 PATTERNS = {"random": "random addresses", "prefix": "addresses inside routes", "zipf": "Zipf flows"}
 LOOKUPS = {  # case -> what it is called, the ratios asked for beside the first peer
     "ip4": ("IPv4 full, 50 next hops", {"random": 3.0, "prefix": 1.6, "zipf": 0.95}),
@@ -59,6 +60,12 @@ class Figures:
         return f"{side}, {self.peer_isa}" if scalar else side
 
 
+def bound_rows(name, what, metric, figures):
+    """What no lookup with these tables can exceed, and why."""
+    return [row(name, f"{what}: cache lines", "a lookup", figures.one(f"lines of {metric}")),
+            row(name, f"{what}: lines touched", "MB", figures.one(f"bytes of {metric}", 1e6))]
+
+
 def lookup_rows(case, figures):
     name, ratios = LOOKUPS[case]
     found = []
@@ -66,10 +73,19 @@ def lookup_rows(case, figures):
         for number, (peer, rates) in enumerate(figures.peers(pattern)):
             found.append(row(name, PATTERNS[pattern], "M lookups/s", figures.weft(pattern), peer,
                              rates, None if number else f"ratio >= {least}"))
+        found += bound_rows(name, PATTERNS[pattern], pattern, figures)
     for number, (peer, size) in enumerate(figures.peers("bytes")):
         found.append(row(name, "memory of lookups", "MB", figures.one("bytes", 1e6), peer,
                          size[0] / 1e6, None if number else MEGABYTES.get(case)))
     return found
+
+
+def mixed_rows(name, figures, target):
+    what, rates = "a random table a packet", figures.weft("mixed")
+    alone = figures.sides["mixed"][LINES_ALONE]
+    return [row(name, what, "M lookups/s", rates, target=target),
+            row(name, what, "M lookups/s", rates, LINES_ALONE, alone),
+            *bound_rows(name, what, "mixed", figures)]
 
 
 def many_full_rows(figures):
@@ -80,16 +96,14 @@ def many_full_rows(figures):
             row(name, "memory a different route", "bytes", figures.one("bytes a different route"),
                 target="weft <= 90"),
             row(name, "the writer's memory a route", "bytes", figures.one("rib bytes a route")),
-            row(name, "a random table a packet", "M lookups/s", figures.weft("mixed"),
-                target="weft >= 44")]
+            *mixed_rows(name, figures, "weft >= 44")]
 
 
 def many_small_rows(figures):
     name, (peer, size) = "256 small IPv4 tables", figures.peers("bytes a route")[0]
     return [row(name, "memory a route", "bytes", figures.one("bytes a route"), peer, size[0],
                 "weft <= 16"),
-            row(name, "a random table a packet", "M lookups/s", figures.weft("mixed"),
-                target="weft >= 110")]
+            *mixed_rows(name, figures, "weft >= 110")]
 
 
 def update_rows(case, figures):

@@ -43,19 +43,19 @@ struct route {
 	uint32_t as, hop;
 };
 
-struct table {
+struct routes {
 	unsigned family, count;
 	struct route *routes; /* each prefix once */
 };
 
-void table_read(struct table *t, unsigned family, const char *path);
-void table_spread(struct table *t, unsigned hops); /* hop = hash of the origin AS */
-void table_grow(struct table *t, unsigned count);  /* with made-up more specific routes */
-void table_longest_first(struct table *t);
-void table_shuffle(struct table *t);
+void table_read(struct routes *t, unsigned family, const char *path);
+void table_spread(struct routes *t, unsigned hops); /* hop = hash of the origin AS */
+void table_grow(struct routes *t, unsigned count);  /* with made-up more specific routes */
+void table_longest_first(struct routes *t);
+void table_shuffle(struct routes *t);
 uint32_t route_ip4(const struct route *r); /* host order, as DPDK wants it */
 struct fib_change route_change(unsigned family, const struct route *r);
-struct fib_change *table_changes(const struct table *t); /* malloc()ed, values of the hops */
+struct fib_change *table_changes(const struct routes *t); /* malloc()ed, values of the hops */
 
 /* dsts.c: addresses to look up. */
 enum pattern { PATTERN_RANDOM, PATTERN_PREFIX, PATTERN_ZIPF, PATTERNS };
@@ -71,7 +71,7 @@ extern const char *const pattern_names[PATTERNS];
 void dsts_alloc(struct dsts *d, unsigned family);
 void dsts_set(struct dsts *d, unsigned i, const uint8_t addr[16]);
 void route_random_addr(const struct route *r, unsigned family, uint64_t *seed, uint8_t addr[16]);
-void dsts_fill(struct dsts *d, const struct table *t, enum pattern pattern);
+void dsts_fill(struct dsts *d, const struct routes *t, enum pattern pattern);
 
 /* sides.c: how each side looks up. */
 union answers {
@@ -98,6 +98,11 @@ struct side side_fib(const char *name, struct rte_fib *fib);
 struct side side_fib6(const char *name, struct rte_fib6 *fib);
 struct side side_lpm(const char *name, struct rte_lpm *lpm);
 
+/* replay.c: a side that only loads the lines which Weft's lookups of d touch; of the tables of
+ * dsts.fibs, or of `fib`, when there are none. How many these are is told as figures. */
+struct side replay_side(const struct fib *fib, const struct dsts *d, const char *pattern);
+void replay_free(struct side *side);
+
 /* tables.c: the tables themselves. */
 struct fib_arena *weft_arena(void *qsbr);
 struct fib *weft_fib(struct fib_arena *arena, unsigned max_routes, enum fib_root root);
@@ -107,14 +112,14 @@ extern const char *peer_isa; /* with which the last rte_fib or rte_fib6 looks up
 
 /* What lookups may touch of the peers' tables when they hold t, computed: 2^24 next hops, and 256
  * for each byte of prefix beyond that some route needs. */
-uint64_t peer_bytes(const struct table *t, unsigned hop_bytes);
+uint64_t peer_bytes(const struct routes *t, unsigned hop_bytes);
 
 struct rte_fib *peer_fib(unsigned hop_bytes, unsigned max_routes);
-void peer_fib_load(struct rte_fib *fib, const struct table *t);
+void peer_fib_load(struct rte_fib *fib, const struct routes *t);
 struct rte_fib6 *peer_fib6(unsigned max_routes); /* hops of 4 bytes */
-void peer_fib6_load(struct rte_fib6 *fib, const struct table *t);
+void peer_fib6_load(struct rte_fib6 *fib, const struct routes *t);
 struct rte_lpm *peer_lpm(unsigned max_routes);
-void peer_lpm_load(struct rte_lpm *lpm, const struct table *t);
+void peer_lpm_load(struct rte_lpm *lpm, const struct routes *t);
 
 /* measure.c */
 double now(void);     /* seconds */
@@ -125,14 +130,14 @@ void check_same(const struct side *a, const struct side *b, const struct dsts *d
 void measure(const char *metric, const struct side *sides, unsigned n, const struct dsts *d);
 
 /* The cases. */
-void case_ip4(struct table *t);       /* 50 next hops */
-void case_ip4_hops(struct table *t);  /* 500 */
-void case_ip4_grown(struct table *t); /* 1.2 M routes */
-void case_ip6(struct table *t);
-void case_many_full(struct table *t);
-void case_many_small(struct table *t);
-void case_updates(struct table *t);
-void case_load(struct table *t);
+void case_ip4(struct routes *t);       /* 50 next hops */
+void case_ip4_hops(struct routes *t);  /* 500 */
+void case_ip4_grown(struct routes *t); /* 1.2 M routes */
+void case_ip6(struct routes *t);
+void case_many_full(struct routes *t);
+void case_many_small(struct routes *t);
+void case_updates(struct routes *t);
+void case_load(struct routes *t);
 
 extern int reader_cpu; /* main.c: beside the one we are bound to, or -1 */
 

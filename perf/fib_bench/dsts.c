@@ -77,7 +77,7 @@ static unsigned zipf_flow(const double *cdf, uint64_t *seed)
 	return low;
 }
 
-static void fill_zipf(struct dsts *d, const struct table *t, uint64_t *seed)
+static void fill_zipf(struct dsts *d, const struct routes *t, uint64_t *seed)
 {
 	uint8_t(*flows)[16] = malloc(FLOWS * sizeof(*flows));
 	double *cdf = zipf_cdf();
@@ -92,7 +92,7 @@ static void fill_zipf(struct dsts *d, const struct table *t, uint64_t *seed)
 	free(flows);
 }
 
-void dsts_fill(struct dsts *d, const struct table *t, enum pattern pattern)
+void dsts_fill(struct dsts *d, const struct routes *t, enum pattern pattern)
 {
 	uint64_t seed = 1 + pattern;
 	uint8_t addr[16];

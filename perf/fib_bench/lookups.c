@@ -7,12 +7,13 @@
 enum { GROWN = 1200000, MANY_HOPS = 500 };
 
 struct contest {
-	const struct table *table;
-	struct side sides[3]; /* Weft first */
+	const struct routes *table;
+	struct fib *fib;
+	struct side sides[4]; /* Weft first, and room for one more */
 	unsigned n;
 };
 
-static struct fib *weft_full(const struct table *t)
+static struct fib *weft_full(const struct routes *t)
 {
 	struct fib *fib = weft_fib(weft_arena(NULL), t->count, FIB_ROOT_FLAT);
 	struct fib_change *changes = table_changes(t);
@@ -28,7 +29,7 @@ static struct fib *weft_full(const struct table *t)
 	return fib;
 }
 
-static void contest_run(const struct contest *c)
+static void contest_run(struct contest *c)
 {
 	struct dsts d;
 
@@ -38,8 +39,18 @@ static void contest_run(const struct contest *c)
 		progress("%s: the answers are compared", pattern_names[p]);
 		for (unsigned i = 1; i < c->n; i++)
 			check_same(&c->sides[0], &c->sides[i], &d);
-		measure(pattern_names[p], c->sides, c->n, &d);
+		c->sides[c->n] = replay_side(c->fib, &d, pattern_names[p]);
+		measure(pattern_names[p], c->sides, c->n + 1, &d);
+		replay_free(&c->sides[c->n]);
 	}
+}
+
+static struct contest contest_begin(const struct routes *t)
+{
+	struct contest c = {.table = t, .fib = weft_full(t), .n = 1};
+
+	c.sides[0] = side_weft(t->family, c.fib);
+	return c;
 }
 
 static void contest_fib(struct contest *c, const char *name, unsigned hop_bytes)
@@ -52,9 +63,9 @@ static void contest_fib(struct contest *c, const char *name, unsigned hop_bytes)
 	out_figure("bytes", name, (double)peer_bytes(c->table, hop_bytes));
 }
 
-void case_ip4(struct table *t)
+void case_ip4(struct routes *t)
 {
-	struct contest c = {.table = t, .sides = {side_weft(4, weft_full(t))}, .n = 1};
+	struct contest c = contest_begin(t);
 	struct rte_lpm *lpm = peer_lpm(t->count);
 
 	contest_fib(&c, "rte_fib 1 B", 1);
@@ -63,34 +74,34 @@ void case_ip4(struct table *t)
 	contest_run(&c);
 }
 
-void case_ip4_hops(struct table *t)
+void case_ip4_hops(struct routes *t)
 {
-	struct contest c = {.table = t, .n = 1};
+	struct contest c;
 
 	table_spread(t, MANY_HOPS);
-	c.sides[0] = side_weft(4, weft_full(t));
+	c = contest_begin(t);
 	contest_fib(&c, "rte_fib 2 B", 2);
 	contest_run(&c);
 }
 
-void case_ip4_grown(struct table *t)
+void case_ip4_grown(struct routes *t)
 {
-	struct contest c = {.table = t, .n = 1};
+	struct contest c;
 
 	table_grow(t, GROWN);
-	c.sides[0] = side_weft(4, weft_full(t));
+	c = contest_begin(t);
 	contest_fib(&c, "rte_fib 1 B", 1);
 	contest_run(&c);
 }
 
-void case_ip6(struct table *t)
+void case_ip6(struct routes *t)
 {
-	struct contest c = {.table = t, .sides = {side_weft(6, weft_full(t))}, .n = 2};
+	struct contest c = contest_begin(t);
 	struct rte_fib6 *fib6 = peer_fib6(t->count);
 
 	progress("rte_fib6 takes %u routes", t->count);
 	peer_fib6_load(fib6, t);
-	c.sides[1] = side_fib6("rte_fib6 4 B", fib6);
+	c.sides[c.n++] = side_fib6("rte_fib6 4 B", fib6);
 	out_figure("bytes", "rte_fib6 4 B", (double)peer_bytes(t, 4));
 	contest_run(&c);
 }

@@ -13,7 +13,7 @@ int reader_cpu = -1;
 static const struct bench_case {
 	const char *name;
 	unsigned family;
-	void (*run)(struct table *t);
+	void (*run)(struct routes *t);
 } cases[] = {
 	{"ip4", 4, case_ip4},
 	{"ip4-500-hops", 4, case_ip4_hops},
@@ -83,7 +83,7 @@ static void start_eal(void)
 int main(int argc, char **argv)
 {
 	const struct bench_case *c = argc == 3 ? case_find(argv[1]) : NULL;
-	struct table t;
+	struct routes t;
 
 	if (!c) {
 		fputs(usage, stderr);

@@ -8,7 +8,7 @@
 enum { TABLES = 256, SMALL_MIN = 1000, SMALL_MAX = 10000 };
 
 /* Full tables: of each, one route in 100 has another next hop than in the base table. */
-static uint32_t full_hop(const struct table *t, unsigned table, unsigned route)
+static uint32_t full_hop(const struct routes *t, unsigned table, unsigned route)
 {
 	uint64_t h = mix((uint64_t)(table + 1) << 32 | route);
 	uint32_t hop = t->routes[route].hop;
@@ -38,7 +38,7 @@ static uint64_t base_bytes(struct fib_arena *arena, struct fib_change *changes, 
 	return bytes;
 }
 
-static unsigned load_full(struct fib *fib, unsigned k, const struct table *t,
+static unsigned load_full(struct fib *fib, unsigned k, const struct routes *t,
 			  struct fib_change *changes)
 {
 	unsigned different = 0;
@@ -53,7 +53,7 @@ static unsigned load_full(struct fib *fib, unsigned k, const struct table *t,
 	return different;
 }
 
-static void build_full(const struct table *t, struct fib **fibs)
+static void build_full(const struct routes *t, struct fib **fibs)
 {
 	struct fib_arena *arena = weft_arena(NULL);
 	struct fib_change *changes = table_changes(t);
@@ -79,7 +79,7 @@ static void build_full(const struct table *t, struct fib **fibs)
 
 /* The longest match does not depend on the next hops, so one peer's table that holds the numbers
  * of the routes answers for all. */
-static void check_full(const struct table *t, const struct dsts *d, const uint8_t *table_of)
+static void check_full(const struct routes *t, const struct dsts *d, const uint8_t *table_of)
 {
 	struct rte_fib *oracle = peer_fib(4, t->count);
 	struct side weft = side_weft_many(), peer = side_fib("rte_fib", oracle);
@@ -105,12 +105,12 @@ static void check_full(const struct table *t, const struct dsts *d, const uint8_
 
 static void measure_many(const struct dsts *d)
 {
-	struct side weft = side_weft_many();
+	struct side sides[2] = {side_weft_many(), replay_side(d->fibs[0], d, "mixed")};
 
-	measure("mixed", &weft, 1, d);
+	measure("mixed", sides, 2, d);
 }
 
-void case_many_full(struct table *t)
+void case_many_full(struct routes *t)
 {
 	static struct fib *fibs[TABLES];
 	uint8_t *table_of = alloc(LOOKUPS);
@@ -132,11 +132,11 @@ void case_many_full(struct table *t)
 
 /* Small tables: a random sample of the full one each. */
 struct small {
-	struct table table;
+	struct routes table;
 	struct fib *fib;
 };
 
-static void sample(const struct table *t, unsigned *order, uint64_t *seed, struct table *out)
+static void sample(const struct routes *t, unsigned *order, uint64_t *seed, struct routes *out)
 {
 	out->family = 4;
 	out->count = SMALL_MIN + rnd_below(seed, SMALL_MAX - SMALL_MIN + 1);
@@ -152,7 +152,7 @@ static void sample(const struct table *t, unsigned *order, uint64_t *seed, struc
 	}
 }
 
-static void build_small(const struct table *t, struct small *smalls)
+static void build_small(const struct routes *t, struct small *smalls)
 {
 	struct fib_arena *arena = weft_arena(NULL);
 	unsigned *order = malloc(t->count * sizeof(*order)), routes = 0;
@@ -187,7 +187,7 @@ static void build_small(const struct table *t, struct small *smalls)
 static void check_small(const struct small *smalls, const struct dsts *d)
 {
 	for (unsigned k = 0; k < TABLES; k++) {
-		const struct table *t = &smalls[k].table;
+		const struct routes *t = &smalls[k].table;
 		struct rte_fib *oracle = peer_fib(1, t->count);
 
 		peer_fib_load(oracle, t);
@@ -206,7 +206,7 @@ static void check_small(const struct small *smalls, const struct dsts *d)
 	}
 }
 
-void case_many_small(struct table *t)
+void case_many_small(struct routes *t)
 {
 	static struct small smalls[TABLES];
 	uint64_t seed = 12;

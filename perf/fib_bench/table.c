@@ -33,7 +33,7 @@ double rnd_unit(uint64_t *seed)
 	return (double)(rnd(seed) >> 11) * 0x1p-53;
 }
 
-void table_read(struct table *t, unsigned family, const char *path)
+void table_read(struct routes *t, unsigned family, const char *path)
 {
 	FILE *f = fopen(path, "re");
 	char prefix[64];
@@ -42,7 +42,7 @@ void table_read(struct table *t, unsigned family, const char *path)
 
 	if (!f)
 		fatal("%s: %s", path, strerror(errno));
-	*t = (struct table){.family = family};
+	*t = (struct routes){.family = family};
 	t->routes = calloc(ROUTES_MAX, sizeof(*t->routes));
 	if (!t->routes)
 		fatal("no memory for the table");
@@ -60,7 +60,7 @@ void table_read(struct table *t, unsigned family, const char *path)
 	fclose(f);
 }
 
-void table_spread(struct table *t, unsigned hops)
+void table_spread(struct routes *t, unsigned hops)
 {
 	for (unsigned i = 0; i < t->count; i++)
 		t->routes[i].hop = 1 + (uint32_t)(mix(t->routes[i].as) % hops);
@@ -75,7 +75,7 @@ uint32_t route_ip4(const struct route *r)
 }
 
 /* Which /24s are routes: a bit each. */
-static uint8_t *slash24s(const struct table *t)
+static uint8_t *slash24s(const struct routes *t)
 {
 	uint8_t *set = calloc(1u << 21, 1);
 
@@ -92,7 +92,7 @@ static uint8_t *slash24s(const struct table *t)
 
 /* Random routes of 18 to 23 bits announce their /24s too, as who steers traffic does; each gets
  * the next hop of a random real route. */
-void table_grow(struct table *t, unsigned count)
+void table_grow(struct routes *t, unsigned count)
 {
 	unsigned real = t->count;
 	uint8_t *set = slash24s(t);
@@ -128,12 +128,12 @@ static int by_len(const void *a, const void *b)
 	return y->len - x->len;
 }
 
-void table_longest_first(struct table *t)
+void table_longest_first(struct routes *t)
 {
 	qsort(t->routes, t->count, sizeof(*t->routes), by_len);
 }
 
-void table_shuffle(struct table *t)
+void table_shuffle(struct routes *t)
 {
 	uint64_t seed = 4;
 
@@ -155,7 +155,7 @@ struct fib_change route_change(unsigned family, const struct route *r)
 	return c;
 }
 
-struct fib_change *table_changes(const struct table *t)
+struct fib_change *table_changes(const struct routes *t)
 {
 	struct fib_change *changes = malloc(t->count * sizeof(*changes));
 

@@ -67,7 +67,7 @@ struct rte_fib *peer_fib(unsigned hop_bytes, unsigned max_routes)
 	return fib;
 }
 
-void peer_fib_load(struct rte_fib *fib, const struct table *t)
+void peer_fib_load(struct rte_fib *fib, const struct routes *t)
 {
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct route *r = &t->routes[i];
@@ -96,7 +96,7 @@ struct rte_fib6 *peer_fib6(unsigned max_routes)
 	return fib;
 }
 
-void peer_fib6_load(struct rte_fib6 *fib, const struct table *t)
+void peer_fib6_load(struct rte_fib6 *fib, const struct routes *t)
 {
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct route *r = &t->routes[i];
@@ -117,7 +117,7 @@ struct rte_lpm *peer_lpm(unsigned max_routes)
 	return lpm;
 }
 
-void peer_lpm_load(struct rte_lpm *lpm, const struct table *t)
+void peer_lpm_load(struct rte_lpm *lpm, const struct routes *t)
 {
 	for (unsigned i = 0; i < t->count; i++) {
 		const struct route *r = &t->routes[i];
@@ -159,7 +159,7 @@ static unsigned new_groups(const struct route *r, uint8_t (*last)[16])
 	return n;
 }
 
-uint64_t peer_bytes(const struct table *t, unsigned hop_bytes)
+uint64_t peer_bytes(const struct routes *t, unsigned hop_bytes)
 {
 	struct route *routes = malloc(t->count * sizeof(*routes));
 	const struct route *above[129];

@@ -32,14 +32,14 @@ static const char *peer_name(unsigned family)
 	return family == 4 ? "rte_fib 2 B" : "rte_fib6 4 B";
 }
 
-static struct peer peer_make(const struct table *t)
+static struct peer peer_make(const struct routes *t)
 {
 	if (t->family == 4)
 		return (struct peer){.fib = peer_fib(2, t->count)};
 	return (struct peer){.fib6 = peer_fib6(t->count)};
 }
 
-static void peer_load(const struct peer *p, const struct table *t)
+static void peer_load(const struct peer *p, const struct routes *t)
 {
 	if (p->fib)
 		peer_fib_load(p->fib, t);
@@ -82,14 +82,14 @@ static void peer_apply(const struct peer *p, const struct fib_change *changes, u
 /* What happens to a table: of 100 changes 70 give a route another next hop, 15 withdraw one, 15
  * announce one again that was withdrawn. */
 struct churn {
-	const struct table *table;
+	const struct routes *table;
 	uint32_t *gone; /* numbers of the routes that are withdrawn */
 	bool *is_gone;
 	unsigned gone_count;
 	uint64_t seed;
 };
 
-static void churn_init(struct churn *c, const struct table *t)
+static void churn_init(struct churn *c, const struct routes *t)
 {
 	*c = (struct churn){.table = t, .seed = 20};
 	c->gone = malloc(t->count * sizeof(*c->gone));
@@ -253,7 +253,7 @@ static void update_round(struct reader *r, struct fib *fib, const struct peer *p
  * but does when it goes, and is out of groups when that is below zero: when the long ones come
  * first it counts them all. rte_fib6 forgets to count back: what it has is enough for 500,000
  * changes. */
-static struct fib *updates_load(struct rte_rcu_qsbr *qsbr, const struct peer *p, struct table *t)
+static struct fib *updates_load(struct rte_rcu_qsbr *qsbr, const struct peer *p, struct routes *t)
 {
 	struct fib *fib = weft_fib(weft_arena(qsbr), t->count, FIB_ROOT_FLAT);
 	struct fib_change *changes;
@@ -267,7 +267,7 @@ static struct fib *updates_load(struct rte_rcu_qsbr *qsbr, const struct peer *p,
 	return fib;
 }
 
-static void updates_run(struct table *t, struct reader *r, struct fib *fib, const struct peer *p)
+static void updates_run(struct routes *t, struct reader *r, struct fib *fib, const struct peer *p)
 {
 	static struct fib_change changes[CHANGES];
 	static struct update_figures f;
@@ -291,7 +291,7 @@ static void updates_run(struct table *t, struct reader *r, struct fib *fib, cons
 	out_figures("lookups beside updates", "weft", f.beside, ROUNDS);
 }
 
-void case_updates(struct table *t)
+void case_updates(struct routes *t)
 {
 	static struct reader reader;
 	struct peer p = peer_make(t);
@@ -308,7 +308,7 @@ void case_updates(struct table *t)
 }
 
 /* Loading into new tables; seconds. */
-static double weft_load_seconds(const struct table *t, struct fib_change *changes)
+static double weft_load_seconds(const struct routes *t, struct fib_change *changes)
 {
 	struct fib_arena *arena = weft_arena(NULL);
 	struct fib *fib = weft_fib(arena, t->count, FIB_ROOT_FLAT);
@@ -321,7 +321,7 @@ static double weft_load_seconds(const struct table *t, struct fib_change *change
 	return took;
 }
 
-static double peer_load_seconds(const struct table *t)
+static double peer_load_seconds(const struct routes *t)
 {
 	struct peer p = peer_make(t);
 	double begin = now(), took;
@@ -332,7 +332,7 @@ static double peer_load_seconds(const struct table *t)
 	return took;
 }
 
-static void load_rounds(const struct table *t, const char *metric)
+static void load_rounds(const struct routes *t, const char *metric)
 {
 	struct fib_change *changes = table_changes(t);
 	double weft[ROUNDS], peer[ROUNDS];
@@ -347,7 +347,7 @@ static void load_rounds(const struct table *t, const char *metric)
 	out_figures(metric, peer_name(t->family), peer, ROUNDS);
 }
 
-void case_load(struct table *t)
+void case_load(struct routes *t)
 {
 	load_rounds(t, "in order");
 	table_shuffle(t);
