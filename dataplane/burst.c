@@ -39,7 +39,7 @@ static void burst_bill(struct worker *w)
 }
 
 /* Drops what is over its vnet's share, at the price of having received it. */
-static void burst_admit(struct worker *w)
+static void burst_admit(struct worker *w, bool one)
 {
 	struct fast_rx *rx = &w->fast.rx;
 	struct rte_mbuf *lost[BURST];
@@ -49,7 +49,7 @@ static void burst_admit(struct worker *w)
 
 	rx->count = 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct port *port = rx->from[i];
+		struct port *port = rx->from[one ? 0 : i];
 
 		if (share_admit(w->share, port->vnet->slot, 1)) {
 			fast_receive(rx, rx->m[i], port);
@@ -70,7 +70,7 @@ static void burst_admit(struct worker *w)
 void worker_burst(struct worker *w, bool one)
 {
 	if (unlikely(w->share->limiting))
-		burst_admit(w);
+		burst_admit(w, one);
 	fast_run(w, one);
 	graph_run(w);
 	burst_bill(w);

@@ -24,17 +24,20 @@ unsigned device_poll_all(struct worker *w); /* receives a burst of each device a
 bool device_overflows(const struct worker *w); /* one of them has more for us than we take */
 bool device_flush_all(struct worker *w); /* whether there is more to send later */
 
-enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024 };
+enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024, DEVICE_DESCRIPTORS = 512 };
 
 struct sched;
 
 /* Room for what two rounds of a node may add. */
 struct device_tx {
-	unsigned count;
+	unsigned count, run_count;
 	struct rte_mbuf *pkts[2 * BURST];
-	struct port *ports[2 * BURST]; /* who is charged */
-	unsigned full;		       /* bursts in a row that were all that was asked for */
-	struct sched *sched;	       /* NULL: as fast as the driver takes them */
+	struct device_run {
+		struct port *port; /* charged for pkts from the last run's end to this one's */
+		unsigned end;
+	} runs[2 * BURST];
+	unsigned full;		 /* bursts in a row that were all that was asked for */
+	struct sched *sched;	 /* NULL: as fast as the driver takes them */
 };
 
 struct device {
@@ -57,6 +60,14 @@ struct device {
 /* Counts why a packet that port was charged for did not leave, and frees it. */
 void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why);
 
+/* Port is charged for what has just been added to tx, which is not nothing. */
+static inline void device_charge(struct device_tx *tx, struct port *port)
+{
+	if (!tx->run_count || tx->runs[tx->run_count - 1].port != port)
+		tx->runs[tx->run_count++].port = port;
+	tx->runs[tx->run_count - 1].end = tx->count;
+}
+
 /* False: no room in front of the frame. */
 static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
 {
@@ -76,6 +87,16 @@ static inline bool device_tag(struct rte_mbuf *m, uint16_t vlan)
 	memcpy(to + 14, &tci, sizeof(tci));
 	return true;
 }
+
+/* The four bytes after the MACs of what VLAN vlan sends. */
+static inline uint32_t device_vlan_tag(uint16_t vlan)
+{
+	return RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)rte_cpu_to_be_16(vlan) << 16;
+}
+
+/* Sends n <= BURST packets that are as they are to be on the wire; not where a scheduler is. */
+void device_send(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,
+		 unsigned n);
 
 /* Sends n <= BURST packets, which have reached port from its wire, by the device behind the port. */
 void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,

@@ -20,6 +20,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -118,8 +119,9 @@ struct port {
 	struct fib *fib;   /* NULL: punt everything */
 	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up */
 	struct device *dev;
-	struct vnode *node;
 	struct vnet *vnet;
+	/* So far what each packet looks at, one line. */
+	struct vnode *node;
 	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
 
@@ -132,6 +134,10 @@ struct port {
 
 	struct port_local local[COUNTERS_MAX];
 } __rte_cache_aligned;
+
+static_assert(offsetof(struct port, vnet) + sizeof(void *) <= RTE_CACHE_LINE_SIZE,
+	      "what each packet looks at");
+static_assert(offsetof(struct counters, drops) <= RTE_CACHE_LINE_SIZE, "and what it counts");
 
 struct link {
 	uint32_t id, epoch, flags;
@@ -147,11 +153,10 @@ struct vfib {
 
 /* What readers see of a next hop: never changes, is replaced. */
 struct nh {
-	uint32_t kind;
-	uint32_t count; /* members */
-	struct port *port;
-	uint8_t mac[6];
-	uint32_t members[]; /* slots in engine.nhs */
+	struct port *port;	/* of an adjacency; NULL: none, or gone */
+	uint64_t mac;		/* of it, as in struct port */
+	uint32_t kind, count;	/* count: members */
+	uint32_t members[];	/* slots in engine.nhs */
 };
 
 /* What the control thread knows of it. */

@@ -323,7 +323,8 @@ bool egress_run(struct worker *w, struct device *dev)
 		}
 		counters_of(w, port)->punted++;
 		tx->pkts[tx->count] = pkts[i];
-		tx->ports[tx->count++] = port;
+		tx->count++;
+		device_charge(tx, port);
 	}
 	return n || sched_queued(tx->sched);
 }

@@ -21,7 +21,7 @@ struct fast_rx {
 	struct rte_mbuf *m[BURST];
 	uint8_t *data[BURST];
 	uint32_t len[BURST];
-	struct port *from[BURST];
+	struct port *from[BURST]; /* only the first, when all are from one */
 };
 
 /* Packets of one family that a router has received and checked, on their way through the FIBs. */
@@ -61,6 +61,8 @@ struct fast_entry {
 struct fast_exit {
 	struct port *in, *out, *to; /* received on, sent on, at the other end of out's wire */
 	struct device *dev;	    /* of to, if that is the way */
+	bool direct;		    /* no scheduler is there */
+	uint32_t tag;		    /* that the device wants, in network order; 0: none, or not yet */
 	uint64_t mac;
 	uint32_t max; /* bytes of a frame; 0: none goes this way */
 };
@@ -79,13 +81,21 @@ static inline void fast_receive(struct fast_rx *rx, struct rte_mbuf *m, struct p
 	rx->from[rx->count++] = from;
 }
 
+/* What is in rx into the batches, or to the graph: from one port, or from several, of which it
+ * returns the number, or more. */
+void fast_enter_one(struct worker *w);
+unsigned fast_enter_all(struct worker *w);
+
+/* The same of what is in next. */
+void fast_hop(struct worker *w);
+
 /* Forwards what is in w->fast.rx; all is gone afterwards: sent on, or in the graph's queues. one:
  * all are from one port. */
 void fast_run(struct worker *w, bool one);
 
-/* Puts those of 16 frames, rx[at] on, that are plain IPv4 into the batch; which ones, as bits.
- * e->mode lets IPv4 pass, all are from e->from. *bytes grows by what they have. */
-uint32_t fast_ip4_16_avx512(const struct fast_entry *e, const struct fast_rx *rx, unsigned at,
-			    struct fast_batch *b, uint32_t *bytes);
+/* Puts those of 16 frames, rx[at] on, that are plain into the batches; which ones, as bits. All are
+ * from e->from. *bytes grows by what they have. */
+uint32_t fast_16_avx512(const struct fast_entry *e, const struct fast_rx *rx, unsigned at,
+			struct fast_batch *ip4, struct fast_batch *ip6, uint32_t *bytes);
 
 #endif

@@ -46,6 +46,15 @@ static inline void graph_to(struct worker *w, enum graph_node to, struct rte_mbu
 	q->tail = m;
 }
 
+/* A packet as it came, that the fast path leaves to the graph. */
+static inline void graph_enter(struct worker *w, enum graph_node to, struct rte_mbuf *m,
+			       struct port *port)
+{
+	pkt_enter(m, port);
+	worker_work(w, port->vnet, WORK_SLOW);
+	graph_to(w, to, m);
+}
+
 static inline void graph_punt(struct worker *w, struct rte_mbuf *m, enum punt_reason reason)
 {
 	pkt(m)->reason = reason;

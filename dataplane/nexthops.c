@@ -62,7 +62,7 @@ static struct nh *nh_build(struct engine *e, const struct dp_nh *rec, const stru
 	nh->count = rec->member_count;
 	if (rec->kind == DP_NH_ADJ) {
 		nh->port = hash_map_find(e->port_map, &rec->port);
-		memcpy(nh->mac, rec->mac, sizeof(nh->mac));
+		nh->mac = mac_load(rec->mac);
 		if (!nh->port)
 			*rc = err_set(err, -ENOENT, "next hop %u: no port has id %u", rec->id,
 				      rec->port);
@@ -131,7 +131,7 @@ static struct nh_entry *nh_create(struct engine *e, struct vnode *node, uint32_t
 
 static bool nh_same(const struct nh *a, const struct nh *b)
 {
-	return a->kind == b->kind && a->port == b->port && !memcmp(a->mac, b->mac, 6) &&
+	return a->kind == b->kind && a->port == b->port && a->mac == b->mac &&
 	       a->count == b->count &&
 	       !memcmp(a->members, b->members, a->count * sizeof(a->members[0]));
 }

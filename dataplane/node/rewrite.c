@@ -24,7 +24,7 @@ void rewrite_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		else
 			((struct rte_ipv6_hdr *)(eth + 1))->hop_limits--;
 		mac = RD(p->out->mac);
-		memcpy(eth->dst_addr.addr_bytes, p->nh->mac, 6);
+		memcpy(eth->dst_addr.addr_bytes, &p->nh->mac, 6);
 		memcpy(eth->src_addr.addr_bytes, &mac, 6);
 		p->transit = 1;
 		p->bridges = 0; /* the TTL bounds loops from here on */

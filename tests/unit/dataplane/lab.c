@@ -278,3 +278,41 @@ void lab_icmp6_sum(uint8_t *frame, size_t len)
 	frame[56] = (uint8_t)(~sum >> 8);
 	frame[57] = (uint8_t)~sum;
 }
+
+size_t lab_any(uint8_t *frame)
+{
+	uint8_t ttl = random() % 8 ? (uint8_t)random() : (uint8_t)(random() % 3);
+	bool ip6 = random() % 2;
+	size_t len = ip6 ? lab_ip6(frame, 0, ttl, (size_t)random() % 1440) :
+			   lab_ip4(frame, 0x0a000000 | ((uint32_t)random() % 9) << 16 | 1, ttl,
+				   (uint16_t)random(), 20 + (size_t)random() % 1440);
+	size_t header = ip6 ? 54 : 34;
+
+	if (ip6) {
+		frame[38] = 0xfd;
+		frame[39] = (uint8_t)(random() % 9);
+	}
+	switch (random() % 8) {
+	case 0:
+	case 1: /* something is not as it should be */
+		frame[random() % (long)header] ^= (uint8_t)(1 << random() % 8);
+		break;
+	case 2: /* an address, the checksum right again */
+		frame[(ip6 ? 22 : 26) + random() % 2 * (ip6 ? 16 : 4)] = (uint8_t)random();
+		break;
+	case 3: /* padding */
+		memset(frame + len, 0, 20);
+		len += (size_t)random() % 20;
+		break;
+	case 4:
+		len -= (size_t)random() % 3;
+		break;
+	}
+	if (!ip6 && random() % 2) {
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(frame + 14);
+
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+	}
+	return random() % 500 ? len : 14 + (size_t)random() % 30;
+}

@@ -47,4 +47,8 @@ size_t lab_ip4(uint8_t *frame, uint32_t dst, uint8_t ttl, uint16_t sport, size_t
 void lab_icmp6_sum(uint8_t *frame, size_t len);
 size_t lab_ip6(uint8_t *frame, uint16_t dst_top, uint8_t hops, size_t payload);
 
+/* Something that a router may or may not forward, by random(): to 10.0/16 to 10.8/16, fd00::/32 to
+ * fd08::/32 or elsewhere, up to 1500 bytes. */
+size_t lab_any(uint8_t *frame);
+
 #endif
