@@ -210,6 +210,7 @@ static void gone(void **state)
 static void refusals(void **state)
 {
 	struct engine *e = *state;
+	unsigned got[3] = { 0 };
 	struct err err;
 
 	assert_int_equal(port_try(e, 1, 0, 10 * MBIT, 0, &err), -EINVAL);
@@ -220,6 +221,11 @@ static void refusals(void **state)
 	assert_non_null(strstr(err.text, "has 40000000 of 100000000 bits a second left"));
 	port_must(e, 2, 0, 40 * MBIT, 0);
 	assert_int_equal(port_try(e, 2, 90 * MBIT, 40 * MBIT, 0, &err), -ENOSPC);
+	/* All is as it was. */
+	lab_ip4(frame, 0x0a050001, 64, 1, FRAME - 14);
+	lab_backing(e, 201, frame, FRAME);
+	run(e, 1, got);
+	assert_int_equal(got[2], 1);
 }
 
 int main(void)
