@@ -207,6 +207,41 @@ static void gone(void **state)
 	assert_int_equal(got[2], 100);
 }
 
+/* What it had queued is a named drop of its vnet, whether or not that has another port there. */
+static void gone_is_counted(void **state)
+{
+	struct engine *e = *state;
+	struct dp_port second = { .id = 113, .node = 106, .mtu = 1500, .vlan = 13,
+				  .backing = DP_BACK_DEV, .mac = { 2, [5] = 13 },
+				  .name = "second", .dev = "net_ring1" };
+
+	for (unsigned round = 0; round < 2; round++) {
+		struct dp_vnet_stats s = { 0 };
+		unsigned got[3] = { 0 };
+		struct err err;
+		int fd = -1;
+
+		if (round) {
+			teardown(state);
+			setup(state);
+			assert_int_equal(port_set(e, &second, &fd, &err), 0);
+		}
+		port_must(e, 1, RATE, 0, 0);
+		offer(e, 1, 100);
+		assert_int_equal(port_del(e, 112, &err), 0);
+		engine_reclaim(e);
+		for (unsigned ms = 0; ms < 100; ms++) {
+			e->workers[0]->now += e->workers[0]->hz / 1000;
+			device_flush_all(e->workers[0]);
+		}
+		stats_vnet(e, lab_port(e, 101)->vnet, &s);
+		assert_int_equal(s.drops[DP_DROP_NO_BACKING], 100);
+		port_must(e, 1, 0, 0, 0);
+		run(e, 1, got);
+		assert_int_equal(got[1], 0);
+	}
+}
+
 static void refusals(void **state)
 {
 	struct engine *e = *state;
@@ -234,6 +269,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shares, setup, teardown),
 		cmocka_unit_test_setup_teardown(accounts, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(gone_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
 	};
 
