@@ -242,6 +242,32 @@ static void gone_is_counted(void **state)
 	}
 }
 
+/* Who has the untagged part sends no frame of another's part. */
+static void stray(void **state)
+{
+	struct engine *e = *state;
+	struct dp_port untagged = { .id = 113, .node = 106, .mtu = 1500, .backing = DP_BACK_DEV,
+				    .mac = { 2, [5] = 13 }, .name = "rest", .dev = "net_ring1" };
+	struct rte_mbuf *m;
+	struct err err;
+	int fd = -1;
+
+	assert_int_equal(port_set(e, &untagged, &fd, &err), 0);
+	memcpy(frame, (uint8_t[18]){ [12] = 0x81, [15] = 2, [16] = 8 }, 18);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_wire(e, 113, frame, 100);
+		device_flush_all(e->workers[0]);
+		assert_int_equal(rte_eth_rx_burst(lab_port(e, 113)->dev->ethdev, 0, &m, 1), 0);
+		assert_int_equal(lab_drops(e, 113, DP_DROP_VLAN), i + 1);
+		port_must(e, 1, RATE, 0, 0); /* with a scheduler as without */
+	}
+	frame[12] = 8;
+	lab_wire(e, 113, frame, 100);
+	device_flush_all(e->workers[0]);
+	assert_int_equal(rte_eth_rx_burst(lab_port(e, 113)->dev->ethdev, 0, &m, 1), 1);
+	rte_pktmbuf_free(m);
+}
+
 static void refusals(void **state)
 {
 	struct engine *e = *state;
@@ -270,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(accounts, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone_is_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(stray, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
 	};
 
