@@ -267,7 +267,8 @@ struct dp_route {
 	X(ASLEEP, "asleep", "the guest is paused or hibernated")                                 \
 	X(QUEUE_FULL, "queue_full", "its vnet's part of the device's queue is full")             \
 	X(QUEUE_DELAY, "queue_delay", "waited too long in the device's queue (RFC 8289)")        \
-	X(SHARE, "share", "its vnet is over its share of the engine's cores")
+	X(SHARE, "share", "its vnet is over its share of the engine's cores")                    \
+	X(VLAN, "vlan", "tagged, by a port that has the untagged part of a shared device")
 
 enum dp_drop {
 #define DP_DROP_ENUM(id, name, what) DP_DROP_##id,

@@ -71,6 +71,7 @@ struct vnet_local {
 	uint64_t cycles;	   /* of the TSC, that a worker has spent on it */
 	uint32_t work;		   /* in this burst: see worker_work() */
 	uint32_t packets;	   /* in this burst, that passed */
+	uint64_t gone;		   /* frames that waited for a port that was deleted */
 } __rte_cache_aligned;
 
 struct vnet {
@@ -213,6 +214,7 @@ struct pkt {
 	struct port *port;     /* received on: its counters are charged */
 	struct port *out;
 	const struct nh *nh;
+	struct vnet *vnet; /* in a device's scheduler: its port may go, its vnet not before it */
 	uint32_t handle;
 	uint16_t copies; /* that floods may still make of it */
 	uint8_t bridges; /* crossed since the last router */

@@ -24,6 +24,18 @@ static uint64_t egress_part(const struct engine *e, uint64_t rate)
 	return rate && part < SCHED_RATE_MIN ? SCHED_RATE_MIN : part;
 }
 
+/* The vnet is there: when its last port leaves the device all that it has queued is dropped. */
+static void egress_lost(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
+{
+	struct port *port = port_by_handle(w->engine, pkt(m)->handle);
+
+	if (port)
+		counters_of(w, port)->drops[why]++;
+	else
+		pkt(m)->vnet->local[w->index].gone++;
+	rte_pktmbuf_free(m);
+}
+
 static void egress_drop(void *arg, struct rte_mbuf *m, enum sched_drop why)
 {
 	static const enum dp_drop names[SCHED_DROPS] = {
@@ -31,12 +43,8 @@ static void egress_drop(void *arg, struct rte_mbuf *m, enum sched_drop why)
 		[SCHED_DROP_CODEL] = DP_DROP_QUEUE_DELAY,
 		[SCHED_DROP_GONE] = DP_DROP_NO_BACKING,
 	};
-	struct worker *w = arg;
-	struct port *port = port_by_handle(w->engine, pkt(m)->handle);
 
-	if (port)
-		counters_of(w, port)->drops[names[why]]++;
-	rte_pktmbuf_free(m);
+	egress_lost(arg, m, names[why]);
 }
 
 /* What a worker does between two rounds, its scheduler being its own. */
@@ -302,6 +310,7 @@ void egress_queue(struct worker *w, struct device *dev, struct port *port,
 			continue;
 		}
 		pkt(m[i])->handle = port->handle;
+		pkt(m[i])->vnet = port->vnet;
 		vnets[count] = index;
 		pkts[count++] = m[i];
 	}
@@ -317,8 +326,8 @@ bool egress_run(struct worker *w, struct device *dev)
 	for (unsigned i = 0; i < n; i++) {
 		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
 
-		if (unlikely(!port)) { /* gone meanwhile: nobody left to charge */
-			rte_pktmbuf_free(pkts[i]);
+		if (unlikely(!port)) {
+			egress_lost(w, pkts[i], DP_DROP_NO_BACKING);
 			continue;
 		}
 		counters_of(w, port)->punted++;

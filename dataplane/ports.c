@@ -134,10 +134,12 @@ slot:
 	return NULL;
 }
 
-/* Puts the right thing behind the port. On failure nothing is behind it. */
+/* Puts the right thing behind the port. On failure nothing is behind it, but its device when that
+ * was there before. */
 static int port_set_backing(struct engine *e, struct port *port, const struct dp_port *rec,
 			    int *fd, struct err *err)
 {
+	bool served = rec->backing == DP_BACK_DEV && device_serves(port, rec->dev, rec->vlan);
 	int rc = 0;
 
 	if (rec->backing != port->backing || *fd >= 0)
@@ -149,13 +151,15 @@ static int port_set_backing(struct engine *e, struct port *port, const struct dp
 		rc = relay_attach(e, port, rec->backing, *fd, err);
 		if (!rc)
 			*fd = -1;
-	} else if (rec->backing == DP_BACK_DEV && !device_serves(port, rec->dev, rec->vlan)) {
+	} else if (rec->backing == DP_BACK_DEV && !served) {
 		rc = device_attach(e, port, rec->dev, rec->vlan, err);
 	}
 	if (!rc && rec->backing == DP_BACK_DEV)
 		rc = egress_set(e, port, rec, err);
-	if (rc)
+	if (rc && !served) {
+		device_detach(e, port);
 		WR(port->backing, DP_BACK_NONE);
+	}
 	return rc;
 }
 

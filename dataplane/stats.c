@@ -81,6 +81,8 @@ void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out)
 	memcpy(out->drops, c.drops, sizeof(out->drops));
 	for (unsigned t = 0; t < COUNTERS_MAX; t++) {
 		stats_add_punts(out, &vnet->local[t]);
+		out->drops[DP_DROP_NO_BACKING] +=
+			__atomic_load_n(&vnet->local[t].gone, __ATOMIC_RELAXED);
 		cycles += __atomic_load_n(&vnet->local[t].cycles, __ATOMIC_RELAXED);
 	}
 	out->cpu_ns = (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());

@@ -10,6 +10,15 @@ static enum relay_lane backing_lane(const struct pkt *p)
 									      : LANE_REST;
 }
 
+/* A tag would make it a frame of another slice, which may be another vnet's. */
+static bool backing_stray(const struct device *dev, const struct port *port, struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+
+	return eth->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) && !RD(port->vlan) &&
+	       RD(dev->sliced);
+}
+
 void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -35,6 +44,10 @@ void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			worker_to_relay(w, m, backing_lane(p));
 			break;
 		case DP_BACK_DEV:
+			if (dev && unlikely(backing_stray(dev, p->port, m))) {
+				graph_drop(w, m, DP_DROP_VLAN);
+				break;
+			}
 			if (dev) {
 				device_tx(w, dev, p->port, &m, 1);
 				break;

@@ -207,9 +207,71 @@ static void gone(void **state)
 	assert_int_equal(got[2], 100);
 }
 
+/* What it had queued is a named drop of its vnet, whether or not that has another port there. */
+static void gone_is_counted(void **state)
+{
+	struct engine *e = *state;
+	struct dp_port second = { .id = 113, .node = 106, .mtu = 1500, .vlan = 13,
+				  .backing = DP_BACK_DEV, .mac = { 2, [5] = 13 },
+				  .name = "second", .dev = "net_ring1" };
+
+	for (unsigned round = 0; round < 2; round++) {
+		struct dp_vnet_stats s = { 0 };
+		unsigned got[3] = { 0 };
+		struct err err;
+		int fd = -1;
+
+		if (round) {
+			teardown(state);
+			setup(state);
+			assert_int_equal(port_set(e, &second, &fd, &err), 0);
+		}
+		port_must(e, 1, RATE, 0, 0);
+		offer(e, 1, 100);
+		assert_int_equal(port_del(e, 112, &err), 0);
+		engine_reclaim(e);
+		for (unsigned ms = 0; ms < 100; ms++) {
+			e->workers[0]->now += e->workers[0]->hz / 1000;
+			device_flush_all(e->workers[0]);
+		}
+		stats_vnet(e, lab_port(e, 101)->vnet, &s);
+		assert_int_equal(s.drops[DP_DROP_NO_BACKING], 100);
+		port_must(e, 1, 0, 0, 0);
+		run(e, 1, got);
+		assert_int_equal(got[1], 0);
+	}
+}
+
+/* Who has the untagged part sends no frame of another's part. */
+static void stray(void **state)
+{
+	struct engine *e = *state;
+	struct dp_port untagged = { .id = 113, .node = 106, .mtu = 1500, .backing = DP_BACK_DEV,
+				    .mac = { 2, [5] = 13 }, .name = "rest", .dev = "net_ring1" };
+	struct rte_mbuf *m;
+	struct err err;
+	int fd = -1;
+
+	assert_int_equal(port_set(e, &untagged, &fd, &err), 0);
+	memcpy(frame, (uint8_t[18]){ [12] = 0x81, [15] = 2, [16] = 8 }, 18);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_wire(e, 113, frame, 100);
+		device_flush_all(e->workers[0]);
+		assert_int_equal(rte_eth_rx_burst(lab_port(e, 113)->dev->ethdev, 0, &m, 1), 0);
+		assert_int_equal(lab_drops(e, 113, DP_DROP_VLAN), i + 1);
+		port_must(e, 1, RATE, 0, 0); /* with a scheduler as without */
+	}
+	frame[12] = 8;
+	lab_wire(e, 113, frame, 100);
+	device_flush_all(e->workers[0]);
+	assert_int_equal(rte_eth_rx_burst(lab_port(e, 113)->dev->ethdev, 0, &m, 1), 1);
+	rte_pktmbuf_free(m);
+}
+
 static void refusals(void **state)
 {
 	struct engine *e = *state;
+	unsigned got[3] = { 0 };
 	struct err err;
 
 	assert_int_equal(port_try(e, 1, 0, 10 * MBIT, 0, &err), -EINVAL);
@@ -220,6 +282,11 @@ static void refusals(void **state)
 	assert_non_null(strstr(err.text, "has 40000000 of 100000000 bits a second left"));
 	port_must(e, 2, 0, 40 * MBIT, 0);
 	assert_int_equal(port_try(e, 2, 90 * MBIT, 40 * MBIT, 0, &err), -ENOSPC);
+	/* All is as it was. */
+	lab_ip4(frame, 0x0a050001, 64, 1, FRAME - 14);
+	lab_backing(e, 201, frame, FRAME);
+	run(e, 1, got);
+	assert_int_equal(got[2], 1);
 }
 
 int main(void)
@@ -228,6 +295,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shares, setup, teardown),
 		cmocka_unit_test_setup_teardown(accounts, setup, teardown),
 		cmocka_unit_test_setup_teardown(gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(gone_is_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(stray, setup, teardown),
 		cmocka_unit_test_setup_teardown(refusals, setup, teardown),
 	};
 
