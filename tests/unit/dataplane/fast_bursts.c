@@ -4,6 +4,7 @@
  * must come the same frames, and every counter must grow by the same.
  */
 #include "dataplane/device_priv.h"
+#include "dataplane/share_priv.h"
 #include "tests/unit/dataplane/lab.h"
 #include "tests/unit/test.h"
 
@@ -337,6 +338,35 @@ static void many_vnets(void **state)
 	bursts(*state, VNETS, 500);
 }
 
+/* A whole device notes its port once: it is the one that is charged for all that is dropped. */
+static void over_its_share(void **state)
+{
+	struct engine *e = *state;
+	struct worker *w = e->workers[0];
+	struct share_vnet *share;
+
+	build(e, 1);
+	count(e, false);
+	any_burst();
+	both_ways(e);
+	share = &w->share->vnets[lab_port(e, 11)->vnet->slot];
+	share_epoch_end(w->share, w->share->now + 1000000, true);
+	assert_true(w->share->limiting);
+	share->left = -(1ll << 40);
+	for (unsigned i = 0; i < BURST; i++) {
+		struct rte_mbuf *m = mbuf_of(e, lab.frame[0], lab.len[0], 0);
+
+		w->fast.rx.from[i] = lab_port(e, 12);
+		assert_int_equal(rte_eth_tx_burst(lab.in, 0, &m, 1), 1);
+	}
+	assert_int_equal(device_poll_all(w), BURST);
+	assert_int_equal(lab_drops(e, 11, DP_DROP_SHARE), BURST);
+	assert_int_equal(lab_drops(e, 12, DP_DROP_SHARE), 0);
+	rte_pktmbuf_free(lab.shared);
+	lab.shared = NULL;
+	assert_int_equal(rte_mempool_in_use_count(e->small), 0);
+}
+
 static int setup(void **state)
 {
 	*state = lab_engine();
@@ -356,6 +386,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_vnets, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_vnets, setup, teardown),
+		cmocka_unit_test_setup_teardown(over_its_share, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
