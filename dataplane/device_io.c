@@ -224,13 +224,13 @@ void device_tx(struct worker *w, struct device *dev, struct port *port, struct r
 }
 
 /* Few drivers tell how full their queues are. One that has had a full burst for us so often has
- * not been empty since; as many frames again do not wait for long without loss. */
-bool device_overflows(const struct worker *w)
+ * not been empty since. */
+bool device_overflows(const struct worker *w, unsigned packets)
 {
 	for (unsigned i = w->index; i < DEVICES_MAX; i += w->engine->worker_count) {
 		const struct device *dev = RD(w->engine->devices[i]);
 
-		if (dev && !dev->endless && dev->tx[w->index].full * BURST >= DEVICE_DESCRIPTORS)
+		if (dev && !dev->endless && dev->tx[w->index].full * BURST >= packets)
 			return true;
 	}
 	return false;

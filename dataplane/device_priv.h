@@ -21,7 +21,8 @@ bool device_any(const struct engine *e);
 
 /* Worker's side. */
 unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
-bool device_overflows(const struct worker *w); /* one of them has more for us than we take */
+/* One of them has been ahead of us for so many packets. */
+bool device_overflows(const struct worker *w, unsigned packets);
 bool device_flush_all(struct worker *w); /* whether there is more to send later */
 
 enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024, DEVICE_DESCRIPTORS = 512 };

@@ -53,6 +53,15 @@ static int64_t credit(const struct share *s, const struct share_vnet *v)
 		       (int64_t)v->mean * CREDIT_PACKETS);
 }
 
+/* What v owes is forgotten beyond as much as it could have saved: only looking at the packets of a
+ * flood costs more than its share, and nobody should pay for that long after it has ended. */
+static void settle(const struct share *s, struct share_vnet *v)
+{
+	int64_t most = credit(s, v);
+
+	v->left = RTE_MAX(RTE_MIN(v->left, most), -most);
+}
+
 void share_touch(struct share *s, uint32_t vnet)
 {
 	struct share_vnet *v = &s->vnets[vnet];
@@ -161,7 +170,9 @@ static uint64_t measure(struct share *s, uint64_t time)
 	return lost;
 }
 
-/* All had what they asked for until now: who was within its share has saved as much as it may. */
+/* All had what they asked for until now. The buckets are as if they had been full and CREDIT epochs
+ * like this one had passed: those of who is within its share are full, and a little over, as when
+ * the worker catches up after it was away, costs nobody a packet. */
 static void limit_begin(struct share *s, uint64_t time)
 {
 	s->limiting = true;
@@ -170,9 +181,9 @@ static void limit_begin(struct share *s, uint64_t time)
 	s->level = s->floor;
 	for (unsigned i = 0; i < s->active_count; i++) {
 		struct share_vnet *v = &s->vnets[s->active[i]];
-		int64_t share = ticks_of(time, rate_at(v, s->floor));
+		int64_t over = (int64_t)used(v) - ticks_of(time, rate_at(v, s->floor));
 
-		v->left = (int64_t)used(v) <= share ? credit(s, v) : 0;
+		v->left = RTE_MAX(credit(s, v) - CREDIT * RTE_MAX(over, 0), 0);
 	}
 }
 
@@ -197,11 +208,8 @@ static void limit_go_on(struct share *s, uint64_t time, bool overloaded)
 	}
 	adjust_capacity(s, overloaded);
 	lost = measure(s, time);
-	for (unsigned i = 0; i < s->active_count; i++) {
-		struct share_vnet *v = &s->vnets[s->active[i]];
-
-		v->left = RTE_MIN(v->left, credit(s, v));
-	}
+	for (unsigned i = 0; i < s->active_count; i++)
+		settle(s, &s->vnets[s->active[i]]);
 	s->calm = lost || overloaded ? 0 : s->calm + 1;
 	s->limiting = s->calm < CALM;
 }

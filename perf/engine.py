@@ -13,7 +13,7 @@ from perf.sides import Program, Side
 BUFFERS, MEMORY_MIB = 98304, 512
 CHECK_LIMIT = 10  # seconds for the frames that are looked at
 SENDER = dp.mac("02:00:00:00:00:01")
-IDS = 64  # of nodes and of ports, a vnet
+IDS = 256  # of nodes and of ports, a vnet
 OUTSIDE, SINK = IDS - 2, IDS - 1  # nodes: what source and sink are devices of
 
 

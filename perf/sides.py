@@ -18,13 +18,15 @@ WARM = 0.25
 
 class Program:
     """A process that is killed at the end, and also when we are. `first`: before others of its
-    machine (sched(7), autogroup)."""
+    machine (sched(7), autogroup). `pipes`: child.stdin and child.stdout are ours, of text."""
 
-    def __init__(self, name, directory, *argv, env=None, first=True):
+    def __init__(self, name, directory, *argv, env=None, first=True, pipes=False):
         self.name = name
         self.log = tempfile.TemporaryFile("w+", dir=directory)
         self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, argv)],
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE if pipes else subprocess.DEVNULL,
+                                      text=pipes,
                                       stderr=self.log, start_new_session=True, cwd=directory,
                                       env=env)
         if first:

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who pays for a burst, and who is not let in. */
+#include "dataplane/device_priv.h"
 #include "dataplane/share_priv.h"
 #include "dataplane/stats_priv.h"
 #include "tests/unit/dataplane/lab.h"
 #include "tests/unit/test.h"
+
+#include <rte_cycles.h>
 
 static uint8_t frame[200];
 
@@ -79,6 +82,35 @@ static void over_its_share(void **state)
 	assert_int_equal(lab_drops(e, 201, DP_DROP_SHARE), 0);
 }
 
+/* Each round looks at the clock, which ends epochs. */
+static void rounds(void **state)
+{
+	struct engine *e = *state;
+	struct worker *w = e->workers[0];
+	uint32_t epoch = w->share->epoch;
+
+	w->share->start = rte_rdtsc() - 2 * w->share->length;
+	assert_int_equal(worker_poll(w), 0);
+	assert_int_equal(w->share->epoch, epoch + 1);
+	assert_int_equal(w->share->now, w->now);
+}
+
+static void overflowing(void **state)
+{
+	static struct device dev = { .tx[0].full = 7 };
+	struct engine *e = *state;
+
+	assert_false(device_overflows(e->workers[0], 512));
+	e->devices[0] = &dev;
+	assert_false(device_overflows(e->workers[0], 512));
+	assert_true(device_overflows(e->workers[0], 448));
+	dev.tx[0].full = 8;
+	assert_true(device_overflows(e->workers[0], 512));
+	dev.endless = true;
+	assert_false(device_overflows(e->workers[0], 512));
+	e->devices[0] = NULL;
+}
+
 static void weights(void **state)
 {
 	struct engine *e = *state;
@@ -100,6 +132,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_pays_for_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(over_its_share, setup, teardown),
+		cmocka_unit_test_setup_teardown(rounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(overflowing, setup, teardown),
 		cmocka_unit_test_setup_teardown(weights, setup, teardown),
 	};
 

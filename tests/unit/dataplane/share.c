@@ -313,6 +313,48 @@ static void changes(void **state)
 	lab_destroy(lab);
 }
 
+/* Looking at the packets of a flood may cost more than its vnet's share. It is as everybody else
+ * soon after, also while others want too much. */
+static void debts(void **state)
+{
+	uint64_t now = 0, epoch = HZ / 5000;
+	struct share *s;
+
+	assert_int_equal(share_create(2, HZ, now, &s), 0);
+	assert_int_equal(share_vnet_set(s, 0, 0, 1) | share_vnet_set(s, 1, 0, 1), 0);
+	for (unsigned k = 0; k < 1000; k++) {
+		share_charge(s, 0, 3 * epoch, 1000);
+		share_charge(s, 1, epoch, 1000);
+		share_epoch_end(s, now += epoch, true);
+	}
+	assert_int_equal(share_admit(s, 0, 1), 0);
+	for (unsigned k = 0; k < 40; k++) {
+		share_charge(s, 1, epoch, 1000);
+		share_epoch_end(s, now += epoch, true);
+	}
+	assert_true(s->limiting);
+	assert_int_equal(share_admit(s, 0, 1), 1);
+	share_destroy(s);
+}
+
+/* The worker was away for a moment and has a full epoch's work: nobody is far over its share. */
+static void catching_up(void **state)
+{
+	uint64_t epoch = HZ / 5000;
+	struct share *s;
+
+	assert_int_equal(share_create(16, HZ, 0, &s), 0);
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(share_vnet_set(s, i, 0, 1), 0);
+		share_charge(s, i, epoch / 16, 10);
+	}
+	share_epoch_end(s, epoch, true);
+	assert_true(s->limiting);
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(share_admit(s, i, 20), 20);
+	share_destroy(s);
+}
+
 static void refusals(void **state)
 {
 	struct share *s;
@@ -336,7 +378,8 @@ int main(void)
 		cmocka_unit_test(hog),	       cmocka_unit_test(clumps),
 		cmocka_unit_test(weights),     cmocka_unit_test(guarantees),
 		cmocka_unit_test(uncontended), cmocka_unit_test(idle_cost_nothing),
-		cmocka_unit_test(changes),     cmocka_unit_test(refusals),
+		cmocka_unit_test(changes),     cmocka_unit_test(debts),
+		cmocka_unit_test(catching_up), cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vnet notices of another that asks for far more than the engine can do."""
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import tempfile
+
+from perf import dp, routes
+from perf.engine import MEMORY_MIB, SENDER, Vnet
+from perf.frames import frame
+from perf.fwd import cores
+from perf.huge import HugePages
+from perf.lab import BIN, LabError, say
+from perf.rows import row
+from perf.sides import Cleanup, Program
+
+TRAFFIC_MIB = 256
+RING, SINK_RING = 11, 14  # logarithms; the sink's is for when it is not on its core
+TTL = 255
+WARM, WINDOW = 0.1, 0.8  # seconds, less than the kernel lets real-time threads run
+WINDOWS, STEPS = 12, 4
+VICTIMS, HOPS = 16, 100
+TIMES = 10  # what the hog offers, of what a core can do
+MOST = 10e6  # packets a second, more than the source can make of all senders together
+CASE = f"a hog and {VICTIMS} vnets at half their share"
+
+
+def first(program, name):
+    """Before all others of the machine, which may be busy."""
+    for task in pathlib.Path(f"/proc/{program.pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == name:
+            os.sched_setscheduler(int(task.name), os.SCHED_FIFO, os.sched_param(1))
+
+
+class Bed:
+    """weft-dp with these vnets on one core, between the two devices of weft-bench-traffic on
+    another."""
+
+    def __init__(self, directory, cpus, vnets):
+        self.vnets, self.client = vnets, None
+        frames = [frame(dp.mac(v.entry_mac()), SENDER, v.table[0][0][:3] + b"\1", v.vlan, TTL).hex()
+                  for v in vnets]
+        where = directory / "memif"
+        self.traffic = Program("weft-bench-traffic", directory, BIN / "weft-bench-traffic", cpus[0],
+                               where, *frames, pipes=True)
+        self.engine = Program("weft-dp", directory, BIN / "weft-dp", "--socket",
+                              directory / "dp.sock", "--memory", MEMORY_MIB)
+        self.path, self.cpu, self.where = directory / "dp.sock", cpus[1], where
+
+    def __enter__(self):
+        try:
+            self._start()
+        except (dp.Refused, socket.timeout) as e:
+            self.__exit__()
+            raise LabError(f"weft-dp: {e}") from e
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for program in (self.engine, self.traffic):
+            program.end()
+        if self.client:
+            self.client.close()
+
+    def _device(self, number, ring):
+        return (f"net_memif{number},role=client,id={number},socket={self.where},"
+                f"socket-abstract=no,rsize={ring}")
+
+    def _start(self):
+        self.traffic.until(self.where.exists, "no socket")
+        self.client = self.engine.until(lambda: dp.Client(str(self.path)), "no answer")
+        if not self.client.hello()["hugepages"]:
+            self.engine.fail("runs without huge pages")
+        self.engine.pin(self.cpu, "worker")
+        first(self.engine, "worker")
+        first(self.traffic, "weft-bench-traf")
+        for vnet in self.vnets:
+            self.client.program([*vnet.records(), vnet.sink(self._device(1, SINK_RING)),
+                                 vnet.source(self._device(0, RING))])
+
+    def drops(self):
+        total = {}
+        for vnet in self.client.vnets().values():
+            for reason, n in vnet["drops"].items():
+                total[reason] = total.get(reason, 0) + n
+        return total
+
+    def send(self, rates, windows=WINDOWS):
+        """Frames a second of each vnet; what came of it."""
+        before = self.drops()
+        with contextlib.suppress(BrokenPipeError):
+            print(windows, WARM, WINDOW, *rates, file=self.traffic.child.stdin, flush=True)
+        line = self.traffic.child.stdout.readline()
+        if not line:
+            self.traffic.fail("ended")
+        found = json.loads(line)
+        found["seconds"] = windows * WINDOW
+        found["drops"] = {reason: n - before[reason] for reason, n in self.drops().items()
+                          if n > before[reason]}
+        return found
+
+
+def total(found, what, senders=slice(None)):
+    return sum(s[what] for s in found["senders"][senders])
+
+
+def rate(found, what="came", senders=slice(None)):
+    return total(found, what, senders) / found["seconds"]
+
+
+def worst(found, part, senders=slice(None)):
+    """Of the delays at 50 %, 99 %, 99.9 %, in us."""
+    return max(s["delay_us"][part] for s in found["senders"][senders])
+
+
+def alone(one, senders):
+    """What these can have of the core: most of it is lost under a flood, so that less is offered
+    until hardly anything is."""
+    offered, found = MOST, 0
+    for _ in range(STEPS):
+        share = offered / len(senders)
+        came = rate(one.send([share if i in senders else 0 for i in range(len(one.vnets))], 1))
+        found = max(found, came)
+        offered = came * 1.15
+    return found
+
+
+def measure(one):
+    """Frames a second of the hog alone, of the others alone; what came without the hog, with it."""
+    say("noisy: what the core can do")
+    hog_alone, victims_alone = alone(one, range(1)), alone(one, range(1, VICTIMS + 1))
+    victims = [victims_alone / (VICTIMS + 1) / 2] * VICTIMS
+    say("noisy: without the hog")
+    quiet = one.send([0, *victims])
+    say("noisy: with the hog")
+    noisy = one.send([TIMES * hog_alone, *victims])
+    return hog_alone, victims_alone, quiet, noisy
+
+
+def noisy(one):
+    hog_alone, victims_alone, quiet, loud = measure(one)
+    others = slice(1, None)
+    lost = total(loud, "sent", others) - total(loud, "came", others)
+    work = rate(loud, senders=slice(1)) / hog_alone + rate(loud, senders=others) / victims_alone
+    return [
+        row(CASE, "offered by the hog", "of a core", rate(loud, "sent", slice(1)) / hog_alone),
+        row(CASE, "lost by the others", "packets", lost, target="weft <= 0"),
+        row(CASE, "their p99 delay", "us", worst(loud, 1, others), "without the hog",
+            worst(quiet, 1, others), "ratio <= 3"),
+        row(CASE, "their p99.9 delay", "us", worst(loud, 2, others), "without the hog",
+            worst(quiet, 2, others)),
+        row(CASE, "forwarded in all", "of a core", work, target="weft >= 0.9")]
+
+
+@contextlib.contextmanager
+def bed(vnets):
+    with (tempfile.TemporaryDirectory(prefix="weft-perf-") as directory, cores() as cpus,
+          Cleanup() as stack):
+        stack.enter_context(HugePages(MEMORY_MIB + TRAFFIC_MIB))
+        yield stack.enter_context(Bed(pathlib.Path(directory), cpus, vnets))
+    say("")
+
+
+def run(accel, wanted):
+    wanted([CASE])
+    table = routes.small(4)
+    with bed([Vnet(1, table, HOPS, vlan=1),
+              *(Vnet(i, table, vlan=i) for i in range(2, VICTIMS + 2))]) as one:
+        return noisy(one)
