@@ -14,7 +14,7 @@
 
 enum {
 	QUANTUM = 1542,	    /* a full frame with a VLAN tag and Ethernet's overhead */
-	SLICE = 2 * QUANTUM, /* what a vnet sends before the next one's turn */
+	SLICE = 3 * QUANTUM, /* what a vnet sends before the next one's turn */
 	HEADS = 3,	    /* of lists of turns; there are as many vnets beyond the last one */
 	WHEEL = 1024,	    /* slots */
 	WHEEL_US = 16,	    /* a slot's width at most, down to half of it */
