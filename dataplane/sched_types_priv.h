@@ -2,7 +2,8 @@
 #ifndef DATAPLANE_SCHED_TYPES_PRIV_H
 #define DATAPLANE_SCHED_TYPES_PRIV_H
 
-/* The inside of the scheduler: sched.c sets it up and places vnets, sched_queue.c moves packets. */
+/* The inside of the scheduler: sched.c sets it up and places vnets, sched_in.c and sched_out.c move
+ * packets. */
 
 #include "dataplane/codel_priv.h"
 #include "dataplane/sched_priv.h"
@@ -13,7 +14,7 @@
 
 enum {
 	QUANTUM = 1542,	    /* a full frame with a VLAN tag and Ethernet's overhead */
-	SLICE = 2 * QUANTUM, /* what a vnet sends before the next one's turn */
+	SLICE = 3 * QUANTUM, /* what a vnet sends before the next one's turn */
 	HEADS = 3,	    /* of lists of turns; there are as many vnets beyond the last one */
 	WHEEL = 1024,	    /* slots */
 	WHEEL_US = 16,	    /* a slot's width at most, down to half of it */
@@ -185,13 +186,38 @@ static inline bool link_empty(const struct link *l, uint16_t head)
 	return l[head].next == head;
 }
 
+static inline void flow_append(struct sched *s, struct flow_list *l, uint32_t fi)
+{
+	s->flows[fi].next = NONE;
+	if (l->head == NONE)
+		l->head = fi;
+	else
+		s->flows[l->tail].next = fi;
+	l->tail = fi;
+}
+
+/* Without a branch: which of a vnet's flows is longest changes all the time. */
+static inline void flow_longest(struct sched_vnet *v, uint32_t fi, uint32_t len)
+{
+	uint64_t this = (uint64_t)len << 32 | fi, most = RTE_MAX(v->longest, this);
+
+	v->longest = (uint32_t)v->longest == fi ? this : most;
+}
+
+static inline struct rte_mbuf *slot_mbuf(uint64_t packet)
+{
+	return (struct rte_mbuf *)(uintptr_t)(packet & ((1ull << LEN_SHIFT) - 1));
+}
+
 /* sched.c: by what it has queued and earned, the list that it belongs to. It is on none. */
 void sched_place(struct sched *s, uint16_t i, uint64_t now);
 void sched_unplace(struct sched *s, uint16_t i);
 /* Places whom the wheel has kept until now. */
 void sched_wheel_turn(struct sched *s, uint64_t now);
 
-/* sched_queue.c: all packets of a vnet that is on no list go to drop(). */
+/* sched_in.c: counts why, and gives away the packet. */
+void sched_drop(struct sched *s, struct sched_vnet *v, struct rte_mbuf *m, enum sched_drop why);
+/* All packets of a vnet that is on no list are dropped. */
 void sched_flush(struct sched *s, struct sched_vnet *v);
 
 #endif

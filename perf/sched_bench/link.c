@@ -136,7 +136,7 @@ static void fill(const struct contender *s, struct rte_mempool *pool)
 			rte_sched_port_pkt_write(s->state, m, 0, vnet, RTE_SCHED_TRAFFIC_CLASS_BE,
 						 queue, RTE_COLOR_GREEN);
 		else
-			m->hash.usr = queue * 0x9e3779b1u >> 8;
+			m->hash.usr = (vnet * QUEUES + queue) * 0x9e3779b1u >> 8;
 		m->vlan_tci = (uint16_t)vnet;
 		s->enqueue(s->state, &m, 1);
 	}

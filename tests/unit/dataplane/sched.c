@@ -63,19 +63,19 @@ static void guarantees(void **state)
 		lab_greedy(lab, i, 4, 50);
 	lab_run(lab, 50 * LAB_MS);
 	lab_forget(lab);
-	lab_run(lab, LAB_SEC);
-	assert_near(lab_rate(lab, 0, LAB_SEC), 4 * GBIT + 5 * GBIT / 82, 0.002);
-	assert_near(lab_rate(lab, 1, LAB_SEC), 1 * GBIT + 5 * GBIT / 82, 0.002);
+	lab_run(lab, 300 * LAB_MS);
+	assert_near(lab_rate(lab, 0, 300 * LAB_MS), 4 * GBIT + 5 * GBIT / 82, 0.002);
+	assert_near(lab_rate(lab, 1, 300 * LAB_MS), 1 * GBIT + 5 * GBIT / 82, 0.002);
 	for (unsigned i = 2; i < 12; i++)
-		assert_near(lab_rate(lab, i, LAB_SEC), 8 * 5 * GBIT / 82, 0.01);
+		assert_near(lab_rate(lab, i, 300 * LAB_MS), 8 * 5 * GBIT / 82, 0.01);
 
 	lab_vnet(lab, 2, 5 * GBIT, 8, 0);
 	lab_run(lab, 50 * LAB_MS);
 	lab_forget(lab);
-	lab_run(lab, LAB_SEC);
-	assert_near(lab_rate(lab, 0, LAB_SEC), 4 * GBIT, 0.002);
-	assert_near(lab_rate(lab, 1, LAB_SEC), 1 * GBIT, 0.002);
-	assert_near(lab_rate(lab, 2, LAB_SEC), 5 * GBIT, 0.002);
+	lab_run(lab, 300 * LAB_MS);
+	assert_near(lab_rate(lab, 0, 300 * LAB_MS), 4 * GBIT, 0.002);
+	assert_near(lab_rate(lab, 1, 300 * LAB_MS), 1 * GBIT, 0.002);
+	assert_near(lab_rate(lab, 2, 300 * LAB_MS), 5 * GBIT, 0.002);
 	lab_destroy(lab);
 }
 
@@ -83,7 +83,7 @@ static void guarantees(void **state)
 static void ceilings(void **state)
 {
 	static const uint64_t ceiling[] = { 8000, 10 * MBIT, 250 * MBIT, 2 * GBIT };
-	struct lab *lab = lab_create(10 * GBIT, 8, 32768);
+	struct lab *lab = lab_create(4 * GBIT, 8, 32768);
 	uint64_t bytes[4] = { 0 };
 
 	for (unsigned i = 0; i < 4; i++) {
@@ -92,7 +92,7 @@ static void ceilings(void **state)
 	}
 	lab_vnet(lab, 4, 0, 1, 0);
 	lab_greedy(lab, 4, 4, 50);
-	lab_run(lab, 5 * LAB_SEC);
+	lab_run(lab, 100 * LAB_MS);
 	lab_forget(lab);
 	for (unsigned k = 0; k < 100; k++) {
 		lab_forget(lab);
@@ -105,7 +105,7 @@ static void ceilings(void **state)
 			assert_true(sent <= ceiling[i] / 8 / 100 + burst + 1538);
 			bytes[i] += sent;
 		}
-		assert_true(lab->vnets[4].bytes > 7 * GBIT / 8 / 100);
+		assert_true(lab->vnets[4].bytes > GBIT / 8 / 100);
 	}
 	assert_near(bytes[1], ceiling[1] / 8, 0.01);
 	assert_near(bytes[2], ceiling[2] / 8, 0.01);
@@ -125,8 +125,8 @@ static void work_conserving(void **state)
 	lab_greedy(lab, 2, 1, 50);
 	lab_run(lab, 20 * LAB_MS);
 	lab_forget(lab);
-	lab_run(lab, LAB_SEC);
-	assert_near(lab_rate(lab, 1, LAB_SEC) + lab_rate(lab, 2, LAB_SEC), 10 * GBIT, 0.0005);
+	lab_run(lab, 200 * LAB_MS);
+	assert_near(lab_rate(lab, 1, 200 * LAB_MS) + lab_rate(lab, 2, 200 * LAB_MS), 10 * GBIT, 0.0005);
 	lab_destroy(lab);
 }
 

@@ -159,15 +159,15 @@ static void hog(void **state)
 	lab_vnet(lab, 0, 0, 1, 10, 1500);
 	run(lab, 5 * MS); /* it has seen through it */
 	forget(lab);
-	run(lab, 1000 * MS);
+	run(lab, 300 * MS);
 	for (unsigned i = 1; i <= 16; i++) {
 		assert_int_equal(lost(lab, i), 0);
 		assert_true(lab->vnets[i].passed > 0);
 	}
 	assert_true(lost(lab, 0) > lab->vnets[0].passed);
 	/* What is left: all but the sixteen's 8 / 17, 2 % of slack and what polls cost. */
-	assert_true(part(lab, 0, 1000 * MS) > 1 - 8.0 / 17 - 0.06);
-	assert_true((double)lab->idle / (1000.0 * MS) < 0.02);
+	assert_true(part(lab, 0, 300 * MS) > 1 - 8.0 / 17 - 0.06);
+	assert_true((double)lab->idle / (300.0 * MS) < 0.02);
 
 	/* It has gone: after a while nobody is looked at any more. */
 	lab->vnets[0].rate = 0;
@@ -214,12 +214,12 @@ static void weights(void **state)
 		lab_vnet(lab, i, 0, 1 + i % 8, 2 * (1 + i % 8) / 144.0, 150 + 400 * (i % 5));
 	run(lab, 50 * MS);
 	forget(lab);
-	run(lab, 1000 * MS);
+	run(lab, 300 * MS);
 	for (unsigned i = 0; i < 32; i++)
-		all += part(lab, i, 1000 * MS);
+		all += part(lab, i, 300 * MS);
 	assert_true(all > 0.95);
 	for (unsigned i = 0; i < 32; i++) {
-		double got = part(lab, i, 1000 * MS) / (all * (1 + i % 8) / 144);
+		double got = part(lab, i, 300 * MS) / (all * (1 + i % 8) / 144);
 
 		assert_true(got > 0.99 && got < 1.01);
 		sum += got;
@@ -238,13 +238,13 @@ static void guarantees(void **state)
 	lab_vnet(lab, 2, 100000, 1000, 2, 700);
 	run(lab, 20 * MS);
 	forget(lab);
-	run(lab, 1000 * MS);
+	run(lab, 300 * MS);
 	assert_int_equal(lost(lab, 0), 0);
 	assert_true(lost(lab, 1) > 0 && lost(lab, 2) > 0);
 	/* The guarantee comes first, the rest is halved. */
-	assert_true(part(lab, 2, 1000 * MS) - part(lab, 1, 1000 * MS) > 0.09);
-	assert_true(part(lab, 2, 1000 * MS) - part(lab, 1, 1000 * MS) < 0.11);
-	assert_true(part(lab, 0, 1000 * MS) + part(lab, 1, 1000 * MS) + part(lab, 2, 1000 * MS) >
+	assert_true(part(lab, 2, 300 * MS) - part(lab, 1, 300 * MS) > 0.09);
+	assert_true(part(lab, 2, 300 * MS) - part(lab, 1, 300 * MS) < 0.11);
+	assert_true(part(lab, 0, 300 * MS) + part(lab, 1, 300 * MS) + part(lab, 2, 300 * MS) >
 		    0.95);
 	lab_destroy(lab);
 }
@@ -256,7 +256,7 @@ static void uncontended(void **state)
 
 	lab_vnet(lab, 0, 0, 1, 0.85, 150);
 	lab_vnet(lab, 1, 0, 1000, 0.05, 700);
-	run(lab, 500 * MS);
+	run(lab, 200 * MS);
 	assert_int_equal(lost(lab, 0) + lost(lab, 1), 0);
 	assert_false(lab->s->limiting);
 	lab_destroy(lab);
@@ -304,7 +304,7 @@ static void changes(void **state)
 		lab_vnet(lab, i, 0, i < 4 ? 1 : 2, 0.6, 300);
 	run(lab, 20 * MS);
 	forget(lab);
-	run(lab, 500 * MS);
+	run(lab, 200 * MS);
 	for (unsigned i = 4; i < 8; i++) {
 		double ratio = part(lab, i, 1) / part(lab, i - 4, 1);
 
