@@ -65,6 +65,7 @@ struct port_local {
 /* What one thread writes of a vnet; lines of its own. */
 struct vnet_local {
 	struct policer punt; /* over all its ports */
+	uint64_t sources[POLICER_SOURCES]; /* rates of who asks for addresses */
 	uint64_t punts[DP_PUNT_COUNT], policed[DP_PUNT_COUNT];
 	uint64_t inject_due, held; /* the relay thread's */
 	uint32_t queued;	   /* at its descriptors, less what others freed: add all threads' */

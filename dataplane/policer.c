@@ -15,7 +15,11 @@ static const struct {
 	[DP_PUNT_EXCEPTION] = { 20000, 2000 },
 };
 
-enum { VNET_PORTS = 2 /* a vnet may as much as so many of its ports */ };
+enum {
+	VNET_PORTS = 2, /* a vnet may as much as so many of its ports */
+	SOURCE_RATE = 500,
+	SOURCE_BURST = 250,
+};
 
 void rate_init(struct rate *rate, uint64_t hz, uint32_t per_second, uint32_t burst)
 {
@@ -31,6 +35,8 @@ void policer_rates_init(struct policer_rates *rates, uint64_t hz, unsigned worke
 		rate_init(&rates->port[i], hz, rate, burst);
 		rate_init(&rates->vnet[i], hz, rate * VNET_PORTS, burst * VNET_PORTS);
 	}
+	/* Not a worker's part: all that comes by a port is one worker's. */
+	rate_init(&rates->source, hz, SOURCE_RATE, SOURCE_BURST);
 }
 
 enum { ETH_IP4 = 0x0800, ETH_ARP = 0x0806, ETH_IP6 = 0x86dd, ETH_LLDP = 0x88cc };

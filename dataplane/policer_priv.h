@@ -46,8 +46,16 @@ struct policer {
 	uint64_t due[DP_PUNT_COUNT];
 };
 
+/*
+ * Who asks for addresses has a rate of its own as well, by a hash of its MAC, below that of the port
+ * and the vnet: one that floods takes nothing from what neighbours need to keep each other's
+ * addresses, and with them the transit between them. One that floods with ever other MACs is held
+ * by the rate of the port alone.
+ */
+enum { POLICER_SOURCES = 256 };
+
 struct policer_rates {
-	struct rate port[DP_PUNT_COUNT], vnet[DP_PUNT_COUNT];
+	struct rate port[DP_PUNT_COUNT], vnet[DP_PUNT_COUNT], source;
 };
 
 /* hz: cycles a second of the clock given to policer_pass(); workers share each rate. */

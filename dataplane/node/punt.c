@@ -1,6 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a router's guest is to see, within the rates of its class. */
 #include "dataplane/graph_priv.h"
+#include "dataplane/ip_priv.h"
+
+static_assert(POLICER_SOURCES == 1 << 8, "punt_pass() takes 8 bits of a hash, the upper ones");
+
+static bool punt_pass(struct worker *w, const struct rte_mbuf *m, struct port *port,
+		      enum dp_punt class)
+{
+	struct vnet_local *vnet = &port->vnet->local[w->index];
+	struct policer *own = &port->local[w->index].punt;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	uint64_t *source;
+
+	if (class != DP_PUNT_NEIGHBOUR)
+		return policer_pass(own, &vnet->punt, &w->rates, class, w->now);
+	source = &vnet->sources[flow_mix(port->hash_seed ^ port->id,
+					 mac_load(eth->src_addr.addr_bytes)) >> 56];
+	if (!rate_room(&w->rates.source, *source, w->now) ||
+	    !policer_pass(own, &vnet->punt, &w->rates, class, w->now))
+		return false;
+	rate_charge(&w->rates.source, source, w->now, 1);
+	return true;
+}
 
 void punt_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 {
@@ -11,8 +33,7 @@ void punt_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		enum dp_punt class = policer_classify(rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
 						      pkt(m)->reason);
 
-		if (!policer_pass(&port->local[w->index].punt, &vnet->punt, &w->rates, class,
-				  w->now)) {
+		if (!punt_pass(w, m, port, class)) {
 			vnet->policed[class]++;
 			graph_drop(w, m, DP_DROP_POLICED);
 			continue;

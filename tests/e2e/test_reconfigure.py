@@ -80,7 +80,8 @@ class Flood:
         path = pathlib.Path(directory, "frames.pcap")
         write(path, [dp.eth(IN, HOST, 0x800, dp.ip4(f"10.0.0.{i}", size=50)) for i in range(64)])
         self.source = f"net_pcap0,rx_pcap={path},infinite_rx=1"
-        client.do(*router(v, device(self.source), device(SINK, 1)))
+        client.do(*router(v, dp.port, device(SINK, 1)))
+        client.do(device(self.source)(v * IDS + 1, v * IDS + 2))  # when all is there
 
     def port(self, i):
         return self.client.ports(self.v * IDS + i)[self.v * IDS + i]

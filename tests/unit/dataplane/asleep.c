@@ -320,7 +320,7 @@ static void two_vnets(void **state)
 	}
 }
 
-/* A flood is answered at the rate at which the guest would have been asked. */
+/* A flood is answered at the rate at which the guest would have been asked: by many. */
 static void policed(void **state)
 {
 	struct engine *e = *state;
@@ -328,6 +328,8 @@ static void policed(void **state)
 
 	for (unsigned i = 0; i < 4000; i++) {
 		memcpy(frame, arp_request, 42);
+		frame[10] = (uint8_t)(i >> 8);
+		frame[11] = (uint8_t)i;
 		lab_wire(e, 103, frame, 42);
 		out += lab_take(e, got, sizeof(got), NULL) > 0;
 	}

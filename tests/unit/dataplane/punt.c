@@ -121,6 +121,36 @@ static struct dp_vnet_stats vnet(struct engine *e, uint32_t id)
 	return s;
 }
 
+static void asks(struct engine *e, uint32_t id, uint8_t who, unsigned count)
+{
+	static const uint8_t request[42] = { [0 ... 5] = 0xff, [6] = 2, [12] = 8, 6, 0, 1, 8, 0,
+					     6, 4, 0, 1 };
+
+	memcpy(frame, request, sizeof(request));
+	frame[11] = who;
+	while (count--)
+		lab_wire(e, id, frame, sizeof(request));
+}
+
+/* One that asks too often takes nothing from others on its port. */
+static void askers_are_policed(void **state)
+{
+	struct engine *e = *state;
+
+	asks(e, 103, 1, 3000);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_NEIGHBOUR], 250);
+	assert_int_equal(vnet(e, 1).policed[DP_PUNT_NEIGHBOUR], 2750);
+	asks(e, 103, 2, 200);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_NEIGHBOUR], 450);
+	asks(e, 104, 1, 100); /* on another port it is another one */
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_NEIGHBOUR], 550);
+	asks(e, 203, 1, 250);
+	assert_int_equal(vnet(e, 2).policed[DP_PUNT_NEIGHBOUR], 0);
+	e->workers[0]->now += e->workers[0]->hz;
+	asks(e, 103, 1, 100);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_NEIGHBOUR], 650);
+}
+
 /* All ports of a vnet together have a rate; other classes and other vnets have their own. */
 static void vnets_are_policed(void **state)
 {
@@ -379,6 +409,7 @@ static void the_held_may_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(askers_are_policed, setup, teardown),
 		cmocka_unit_test_setup_teardown(vnets_are_policed, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_has_a_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_has_a_queue, setup, teardown),
