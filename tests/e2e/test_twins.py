@@ -74,7 +74,7 @@ def test_transit_does_not_pass_through_guests(weft, address):
         weft.exec("red", "h1", BIN / "blast", "udp", address, 9, count)
         return all(weft.port("red", r, p)["forwarded"] - forwarded[r] >= count
                    for r, p in (("r1", "eth3"), ("r3", "eth1")))
-    await_true("a million packets forwarded by r1 and by r3", 60, grown)
+    await_true("a million packets forwarded by r1 and by r3", 180, grown)
     for router, before in seen.items():
         # Hellos, acknowledgements, ARP, the ICMP errors of a closed port: some a second.
         control = 200 + 60 * (time.monotonic() - began)
@@ -182,10 +182,9 @@ def test_idle_engine_uses_little(weft):
 def test_tcp_in_both(weft):
     for vnet in FILES:
         weft.exec(vnet, "h2", "iperf3", "-s", "-1", "-D")
-        done = await_true("iperf3", 20, lambda: weft.exec(
-            vnet, "h1", "iperf3", "-c", H2, "-t", "2", "-J", status=None).strip())
-        report = json.loads(done)
-        bits = report["end"]["sum_received"]["bits_per_second"]
+        done = await_true("iperf3", 60, lambda: json.loads(weft.exec(
+            vnet, "h1", "iperf3", "-c", H2, "-t", "2", "-J", status=None) or "{}").get("end", {}).get("sum_received"))
+        bits = done["bits_per_second"]
         print(f"{vnet}: {bits / 1e6:.0f} Mbit/s")
         assert bits > 1e6
 
