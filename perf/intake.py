@@ -47,7 +47,7 @@ class Bench:
         self.others = requests(dp.routes(self.vnet.base, [
             (addr, length, turned[nh]) for addr, length, nh in self.table]))
         stack.enter_context(HugePages(MEMORY_MIB))
-        self.weft = stack.enter_context(Weft("weft", directory, stack.enter_context(cores()),
+        self.weft = stack.enter_context(Weft("weft", directory, stack.enter_context(cores())[1],
                                              traffic))
         self.weft.go_on()
 
