@@ -126,21 +126,54 @@ static inline uint32_t flat_load(const uint32_t *flat, uint32_t addr)
 	return word_load(&flat[addr & 0xffff]);
 }
 
+/* A bit for each in which any of 4 bytes' addresses differ. */
+static inline uint32_t differing(const uint32_t *addrs, unsigned count)
+{
+	uint32_t differs = 0;
+
+	for (unsigned i = 1; i < count; i++)
+		differs |= addrs[i] ^ addrs[0];
+	return differs;
+}
+
+/* From word, which all have reached, down to where their addresses differ: a single walk, as those
+ * to one network or of one provider often begin alike. */
+static unsigned start_together(struct burst *b, uint32_t word, unsigned level, uint32_t differs)
+{
+	while (!is_leaf(word) && !(differs >> 8 * (level % 4) & 0xff)) {
+		word = step_alone(b->base, word, b->dst[level++]);
+		if (level % 4 == 0 && level < b->addr_len) {
+			load_addrs(b, level);
+			differs = differing(b->addrs, b->count);
+		}
+	}
+	for (unsigned i = 0; i < b->count; i++)
+		b->words[i] = word;
+	b->live = is_leaf(word) ? 0 : ~0ull >> (LANES - b->count);
+	return level;
+}
+
+/* After a start: of IPv6, most may end at the root; of IPv4 few, and the first step tells. */
+static inline uint64_t live_among(const struct burst *b)
+{
+	return b->addr_len == 4 ? ~0ull >> (LANES - b->count) : nodes_among(b->words, b->count);
+}
+
 /* All of one table: the root is read once. */
-static unsigned start_one(struct burst *b, uint32_t root)
+static inline unsigned start_one(struct burst *b, uint32_t root)
 {
 	const uint32_t *flat = flat_of(b->base, root), *addrs = b->addrs;
-	uint32_t *words = b->words;
+	uint32_t differs = differing(addrs, b->count), *words = b->words;
 	unsigned count = b->count;
 
-	if (!(root & FLAT)) {
-		for (unsigned i = 0; i < count; i++)
-			words[i] = root;
-		return 0;
-	}
+	if (!(root & FLAT))
+		return start_together(b, root, 0, differs);
+	if (!(differs & 0xffff))
+		return start_together(b, flat_load(flat, addrs[0]), 2, differs);
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < count; i++)
 		words[i] = flat_load(flat, addrs[i]);
+	b->live = live_among(b);
 	return 2;
 }
 
@@ -223,10 +256,12 @@ static inline void lookup_burst(const struct fib *const *fibs, const uint8_t *ds
 
 	burst_init(&b, fibs[0]->base, dst, addr_len, n);
 	b.far = !one;
-	level = one ? start_one(&b, word_load(&fibs[0]->root[table])) :
-		      start_mixed(&b, fibs, table);
-	/* Of IPv6, most may end at the root; of IPv4 few, and the first step tells. */
-	b.live = addr_len == 4 ? ~0ull >> (LANES - n) : nodes_among(b.words, n);
+	if (one) {
+		level = start_one(&b, word_load(&fibs[0]->root[table]));
+	} else {
+		level = start_mixed(&b, fibs, table);
+		b.live = live_among(&b);
+	}
 	walk(&b, level);
 	found = b.packed ? b.found : b.words;
 	if (!one) {

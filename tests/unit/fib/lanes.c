@@ -145,6 +145,18 @@ static void each_isa(struct burst *b)
 	assert_int_equal(fib_isa_use(best), 0);
 }
 
+/* All in one table, alike but one, which leaves the others at each depth. */
+static void one_leaves(struct burst *b)
+{
+	for (unsigned depth = 0; depth < DEPTHS; depth++)
+		for (unsigned table = 0; table < 2; table++) {
+			for (unsigned i = 0; i < b->n; i++)
+				put(b, i, table, 16);
+			put(b, rnd(b->n), table, depth);
+			each_isa(b);
+		}
+}
+
 /* All lanes alike, each depth once; then one odd lane after the other; then all mixed. */
 static void sizes(unsigned family)
 {
@@ -166,6 +178,8 @@ static void sizes(unsigned family)
 			each_isa(&b);
 			put(&b, lane, 0, 0);
 		}
+		if (n)
+			one_leaves(&b);
 		for (unsigned round = 0; round < 4; round++) {
 			for (unsigned i = 0; i < n; i++)
 				put(&b, i, rnd(TABLES), rnd(DEPTHS));
