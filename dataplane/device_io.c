@@ -165,7 +165,7 @@ void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum d
 	rte_pktmbuf_free(m);
 }
 
-static void device_flush(struct worker *w, struct device *dev)
+void device_flush(struct worker *w, struct device *dev)
 {
 	struct device_tx *tx = &dev->tx[w->index];
 	const struct device_run *run = tx->runs;
@@ -187,21 +187,6 @@ static void device_flush(struct worker *w, struct device *dev)
 		device_lost(w, run->port, tx->pkts[i],
 			    RD(dev->up) ? DP_DROP_BACKING_FULL : DP_DROP_NO_BACKING);
 	}
-}
-
-void device_send(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,
-		 unsigned n)
-{
-	struct device_tx *tx = &dev->tx[w->index];
-
-	/* The port is charged before the driver owns them, and what it does not take is taken
-	 * from that again. */
-	counters_of(w, port)->punted += n;
-	memcpy(tx->pkts + tx->count, m, n * sizeof(*m));
-	tx->count += n;
-	device_charge(tx, port);
-	if (tx->count >= BURST)
-		device_flush(w, dev);
 }
 
 void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,

@@ -6,6 +6,7 @@
 
 #include <rte_ether.h>
 #include <rte_spinlock.h>
+#include <string.h>
 
 /*
  * DPDK devices, opened by devargs when the first port names them and closed with the last one,
@@ -95,9 +96,27 @@ static inline uint32_t device_vlan_tag(uint16_t vlan)
 	return RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)rte_cpu_to_be_16(vlan) << 16;
 }
 
+/* Gives what is in tx to the driver. */
+void device_flush(struct worker *w, struct device *dev);
+
 /* Sends n <= BURST packets that are as they are to be on the wire; not where a scheduler is. */
-void device_send(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,
-		 unsigned n);
+static inline void device_send(struct worker *w, struct device *dev, struct port *port,
+			       struct rte_mbuf *const *m, unsigned n)
+{
+	struct device_tx *tx = &dev->tx[w->index];
+
+	/* The port is charged before the driver owns them, and what it does not take is taken
+	 * from that again. */
+	counters_of(w, port)->punted += n;
+	if (n == 1)
+		tx->pkts[tx->count] = m[0];
+	else
+		memcpy(tx->pkts + tx->count, m, n * sizeof(*m));
+	tx->count += n;
+	device_charge(tx, port);
+	if (tx->count >= BURST)
+		device_flush(w, dev);
+}
 
 /* Sends n <= BURST packets, which have reached port from its wire, by the device behind the port. */
 void device_tx(struct worker *w, struct device *dev, struct port *port, struct rte_mbuf *const *m,

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "dataplane/api.h"
 #include "dataplane/policer_priv.h"
+#include "dataplane/slab_priv.h"
 #include "fib/fib.h"
 
 #include <assert.h>
@@ -140,6 +141,7 @@ struct port {
 static_assert(offsetof(struct port, vnet) + sizeof(void *) <= RTE_CACHE_LINE_SIZE,
 	      "what each packet looks at");
 static_assert(offsetof(struct counters, drops) <= RTE_CACHE_LINE_SIZE, "and what it counts");
+static_assert(PORTS_MAX <= UINT16_MAX, "a slot is 16 bits of an adjacency");
 
 struct link {
 	uint32_t id, epoch, flags;
@@ -160,6 +162,20 @@ struct nh {
 	uint32_t kind, count;	/* count: members */
 	uint32_t members[];	/* slots in engine.nhs */
 };
+
+/* What the fast path sees of an adjacency: its port's slot and, above it, its MAC, in one word.
+ * 0: it is none, or its port is gone. */
+typedef uint64_t adjacency;
+
+static inline uint32_t adjacency_slot(adjacency adj)
+{
+	return adj & 0xffff;
+}
+
+static inline uint64_t adjacency_mac(adjacency adj)
+{
+	return adj >> 16;
+}
 
 /* What the control thread knows of it. */
 struct nh_entry {
@@ -188,6 +204,7 @@ struct engine {
 	struct rte_mempool *small, *jumbo;
 	struct port **ports; /* by slot; RCU */
 	struct nh **nhs;     /* by slot; RCU */
+	adjacency *adjs;     /* by slot + 1, so that FIB_MISS, too, has one: always 0 */
 	struct worker *workers[WORKERS_MAX];
 	unsigned worker_count;
 	struct relay *relay;
@@ -195,6 +212,7 @@ struct engine {
 
 	/* The control thread's own. */
 	struct slots vnet_slots, port_slots, nh_slots;
+	struct slab vnet_slab, port_slab;
 	struct nh_entry **nh_entries; /* by slot */
 	uint16_t *port_gens;
 	struct hash_map *vnet_map, *node_map, *port_map, *link_map, *fib_map; /* by id */

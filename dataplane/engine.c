@@ -54,6 +54,7 @@ static int engine_create_tables(struct engine *e)
 
 	e->ports = table_map(PORTS_MAX + 1);
 	e->nhs = table_map(NHS_MAX);
+	e->adjs = table_map(NHS_MAX + 1);
 	e->nh_entries = table_map(NHS_MAX);
 	e->vnet_slots.max = VNETS_MAX;
 	e->port_slots.max = PORTS_MAX;
@@ -65,8 +66,11 @@ static int engine_create_tables(struct engine *e)
 	e->link_map = hash_map_create(sizeof(uint32_t));
 	e->fib_map = hash_map_create(sizeof(uint32_t));
 	e->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE));
-	if (!e->ports || !e->nhs || !e->nh_entries || !e->port_gens || !e->vnet_map ||
+	if (!e->ports || !e->nhs || !e->adjs || !e->nh_entries || !e->port_gens || !e->vnet_map ||
 	    !e->node_map || !e->port_map || !e->link_map || !e->fib_map || !e->qsbr)
+		return -ENOMEM;
+	if (slab_init(&e->vnet_slab, sizeof(struct vnet), VNETS_MAX + 1) < 0 ||
+	    slab_init(&e->port_slab, sizeof(struct port), PORTS_MAX + 1) < 0)
 		return -ENOMEM;
 	rte_rcu_qsbr_init(e->qsbr, COUNTERS_RELAY + 1);
 	if (getrandom(&e->boot_id, sizeof(e->boot_id), 0) < 0)
@@ -124,8 +128,12 @@ void engine_destroy(struct engine *e)
 		munmap(e->ports, (PORTS_MAX + 1) * sizeof(void *));
 	if (e->nhs)
 		munmap(e->nhs, NHS_MAX * sizeof(void *));
+	if (e->adjs)
+		munmap(e->adjs, (NHS_MAX + 1) * sizeof(adjacency));
 	if (e->nh_entries)
 		munmap(e->nh_entries, NHS_MAX * sizeof(void *));
+	slab_fini(&e->vnet_slab);
+	slab_fini(&e->port_slab);
 	free(e->vnet_slots.free);
 	free(e->port_slots.free);
 	free(e->nh_slots.free);

@@ -8,35 +8,27 @@
 /* Ports in a burst beyond which they are expected to be in no cache near. */
 enum { MIXED = 8 };
 
-/* The member of a group for packet i. */
-static __rte_noinline const struct nh *fast_member(struct worker *w, const struct nh *group,
-						   const struct fast_batch *b, unsigned i, bool ip6)
+/* Of packet i, whose next hop is none by itself: of the member of a group. */
+static __rte_noinline adjacency fast_member(struct worker *w, const struct fast_batch *b,
+					    unsigned i, bool ip6)
 {
+	const struct nh *group = b->value[i] == FIB_MISS ? NULL : RD(w->nhs[b->value[i]]);
 	uint64_t seed = b->in[i]->hash_seed;
 
-	return RD(w->nhs[flow_member(group, ip6 ? ip6_flow_hash(seed, b->m[i]) :
-						  ip4_flow_hash(seed, b->m[i]))]);
+	if (!group || group->kind != DP_NH_GROUP)
+		return 0;
+	return RD(w->adjs[1 + flow_member(group, ip6 ? ip6_flow_hash(seed, b->m[i]) :
+						       ip4_flow_hash(seed, b->m[i]))]);
 }
 
-/* The port that packet i leaves by, and to which MAC. NULL: the graph's affair. */
-static __rte_always_inline struct port *fast_via(struct worker *w, const struct fast_batch *b,
-						 unsigned i, bool ip6, uint64_t *mac)
+/* What each packet's next hop stands for. */
+static __rte_always_inline void fast_resolve(struct worker *w, struct fast_batch *b, bool ip6)
 {
-	const struct nh *nh;
-	struct port *port;
-
-	if (unlikely(b->value[i] == FIB_MISS))
-		return NULL;
-	nh = RD(w->nhs[b->value[i]]);
-	if (unlikely(!nh))
-		return NULL;
-	port = RD(nh->port); /* only adjacencies have one */
-	if (unlikely(!port && nh->kind == DP_NH_GROUP)) {
-		nh = fast_member(w, nh, b, i, ip6);
-		port = nh ? RD(nh->port) : NULL;
+	for (unsigned i = 0; i < b->count; i++) {
+		b->adj[i] = RD(w->adjs[b->value[i] + 1]);
+		if (unlikely(!b->adj[i]))
+			b->adj[i] = fast_member(w, b, i, ip6);
 	}
-	*mac = port ? nh->mac : 0;
-	return port;
 }
 
 /* Looks once at what is the same for all packets from one port to another. */
@@ -102,17 +94,32 @@ static inline void fast_exit_send(struct worker *w, const struct fast_exit *x,
 	}
 }
 
-/* Writes the headers of those from `at` on that go the same way. Returns where they end. */
-static __rte_always_inline unsigned fast_exit_write(struct worker *w, const struct fast_exit *x,
-						    const struct fast_batch *b, unsigned at,
-						    bool ip6, bool tag, uint64_t *bytes)
+/* Where those end that go the same way as packet `at`. */
+static __rte_always_inline unsigned fast_exit_end(const struct fast_exit *x,
+						  const struct fast_batch *b, unsigned at,
+						  bool tag, uint64_t *bytes)
 {
-	uint64_t sum = 0, mac, src = x->mac << 48;
+	uint32_t slot = adjacency_slot(b->adj[at]);
+	uint64_t sum = 0;
+
+	while (at < b->count && b->in[at] == x->in && adjacency_slot(b->adj[at]) == slot &&
+	       b->len[at] <= x->max &&
+	       (!tag || rte_pktmbuf_headroom(b->m[at]) >= sizeof(x->tag)))
+		sum += b->len[at++];
+	*bytes = sum;
+	return at;
+}
+
+/* Writes their headers. */
+static __rte_always_inline void fast_exit_write(const struct fast_exit *x,
+						const struct fast_batch *b, unsigned at,
+						unsigned end, bool ip6, bool tag)
+{
+	uint64_t src = x->mac << 48;
 	uint32_t rest = (uint32_t)(x->mac >> 16);
 
-	while (at < b->count && b->in[at] == x->in && b->len[at] <= x->max &&
-	       (!tag || rte_pktmbuf_headroom(b->m[at]) >= sizeof(x->tag)) &&
-	       fast_via(w, b, at, ip6, &mac) == x->out) {
+	for (; at < end; at++) {
+		uint64_t macs = adjacency_mac(b->adj[at]) | src;
 		uint8_t *data = b->data[at];
 
 		if (ip6)
@@ -123,34 +130,41 @@ static __rte_always_inline unsigned fast_exit_write(struct worker *w, const stru
 			data = (uint8_t *)rte_pktmbuf_prepend(b->m[at], sizeof(x->tag));
 			memcpy(data + 12, &x->tag, sizeof(x->tag));
 		}
-		mac |= src;
-		memcpy(data, &mac, sizeof(mac));
+		memcpy(data, &macs, sizeof(macs));
 		memcpy(data + 8, &rest, sizeof(rest));
-		sum += b->len[at++];
 	}
-	*bytes = sum;
-	return at;
 }
 
 /* From the lookups' answers to the other ends of the wires, run by run. */
 static __rte_always_inline void fast_finish(struct worker *w, const struct fast_batch *b, bool ip6)
 {
+	uint32_t longest;
+	uint64_t bytes;
+	bool alike = w->avx512 && b->count && fast_alike_avx512(b, &longest, &bytes);
+
 	for (unsigned at = 0, end; at < b->count; at = end) {
-		uint64_t bytes, mac;
-		struct port *out = fast_via(w, b, at, ip6, &mac);
+		struct port *out = RD(w->ports[adjacency_slot(b->adj[at])]);
 		struct fast_exit x;
 
 		end = at;
 		if (likely(out != NULL)) {
 			x = fast_exit_of(w, b->in[at], out);
-			end = x.tag ? fast_exit_write(w, &x, b, at, ip6, true, &bytes) :
-				      fast_exit_write(w, &x, b, at, ip6, false, &bytes);
+			if (alike && longest <= x.max && !x.tag)
+				end = b->count;
+			else if (x.tag)
+				end = fast_exit_end(&x, b, at, true, &bytes);
+			else
+				end = fast_exit_end(&x, b, at, false, &bytes);
 		}
 		if (unlikely(end == at)) {
 			graph_enter(w, GRAPH_WIRE_RX, b->m[at], b->in[at]);
 			end++;
 			continue;
 		}
+		if (x.tag)
+			fast_exit_write(&x, b, at, end, ip6, true);
+		else
+			fast_exit_write(&x, b, at, end, ip6, false);
 		fast_exit_count(w, &x, end - at, bytes);
 		fast_exit_send(w, &x, b, at, end);
 	}
@@ -158,33 +172,29 @@ static __rte_always_inline void fast_finish(struct worker *w, const struct fast_
 
 /*
  * What packets of many routers will look at is in no cache near. Each loop asks for what the next
- * one needs: next hops' slots, next hops, ports, their peers and counters.
+ * one needs: adjacencies; ports and their counters; their peers and theirs.
  */
-static void fast_warm(struct worker *w, const struct fast_batch *b)
+static void fast_warm_adjs(struct worker *w, const struct fast_batch *b)
 {
-	const struct nh *nhs[BURST];
+	for (unsigned i = 0; i < b->count; i++) {
+		rte_prefetch0(&w->adjs[b->value[i] + 1]);
+		rte_prefetch0(counters_of(w, b->in[i]));
+	}
+}
+
+static void fast_warm_ports(struct worker *w, const struct fast_batch *b)
+{
 	struct port *ports[BURST];
-	unsigned n = 0, k = 0;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < b->count; i++) {
-		rte_prefetch0(counters_of(w, b->in[i]));
-		if (likely(b->value[i] != FIB_MISS))
-			rte_prefetch0(&w->nhs[b->value[i]]);
-	}
-	for (unsigned i = 0; i < b->count; i++) {
-		if (unlikely(b->value[i] == FIB_MISS))
+		ports[n] = RD(w->ports[adjacency_slot(b->adj[i])]);
+		if (unlikely(!ports[n]))
 			continue;
-		nhs[n] = RD(w->nhs[b->value[i]]);
-		rte_prefetch0(nhs[n++]);
+		rte_prefetch0(ports[n]);
+		rte_prefetch0(counters_of(w, ports[n++]));
 	}
 	for (unsigned i = 0; i < n; i++) {
-		ports[k] = nhs[i] ? RD(nhs[i]->port) : NULL;
-		if (unlikely(!ports[k]))
-			continue;
-		rte_prefetch0(ports[k]);
-		rte_prefetch0(counters_of(w, ports[k++]));
-	}
-	for (unsigned i = 0; i < k; i++) {
 		struct port *to = RD(ports[i]->peer);
 
 		if (likely(to != NULL)) {
@@ -192,6 +202,18 @@ static void fast_warm(struct worker *w, const struct fast_batch *b)
 			rte_prefetch0(counters_of(w, to));
 		}
 	}
+}
+
+/* From the lookups' answers on. */
+static __rte_always_inline void fast_leave(struct worker *w, struct fast_batch *b, bool ip6,
+					   bool mixed)
+{
+	if (mixed)
+		fast_warm_adjs(w, b);
+	fast_resolve(w, b, ip6);
+	if (mixed)
+		fast_warm_ports(w, b);
+	fast_finish(w, b, ip6);
 }
 
 void fast_run(struct worker *w, bool one)
@@ -213,12 +235,8 @@ void fast_run(struct worker *w, bool one)
 		fib_lookup4_bulk(ip4->fib, ip4->dst.ip4, ip4->value, ip4->count);
 		fib_lookup6_bulk(ip6->fib, (const uint8_t(*)[16])ip6->dst.ip6, ip6->value,
 				 ip6->count);
-		if (mixed) {
-			fast_warm(w, ip4);
-			fast_warm(w, ip6);
-		}
-		fast_finish(w, ip4, false);
-		fast_finish(w, ip6, true);
+		fast_leave(w, ip4, false, mixed);
+		fast_leave(w, ip6, true, mixed);
 		ip4->count = ip6->count = 0;
 		fast_hop(w);
 	}

@@ -238,4 +238,31 @@ uint32_t fast_16_avx512(const struct fast_entry *e, const struct fast_rx *rx, un
 	*bytes += (uint32_t)_mm512_mask_reduce_add_epi32(is4 | is6, len);
 	return is4 | is6;
 }
+
+bool fast_alike_avx512(const struct fast_batch *b, uint32_t *longest, uint64_t *bytes)
+{
+	const __m512i slot = _mm512_set1_epi64(0xffff);
+	const __m512i in = _mm512_set1_epi64((long long)(uintptr_t)b->in[0]);
+	const __m512i adj = _mm512_set1_epi64((long long)b->adj[0]);
+	__m512i differs = _mm512_setzero_si512(), most = differs, sum = differs;
+
+	for (unsigned i = 0; i < b->count; i += 8) {
+		__mmask8 some = (__mmask8)_bzhi_u32(0xff, b->count - i);
+		__m512i d = _mm512_xor_si512(_mm512_loadu_si512(b->adj + i), adj);
+
+		d = _mm512_or_si512(_mm512_and_si512(d, slot),
+				    _mm512_xor_si512(_mm512_loadu_si512(b->in + i), in));
+		differs = _mm512_mask_or_epi64(differs, some, differs, d);
+	}
+	for (unsigned i = 0; i < b->count; i += 16) {
+		__mmask16 some = (__mmask16)_bzhi_u32(0xffff, b->count - i);
+		__m512i len = _mm512_maskz_loadu_epi32(some, b->len + i);
+
+		most = _mm512_max_epu32(most, len);
+		sum = _mm512_add_epi32(sum, len);
+	}
+	*longest = _mm512_reduce_max_epu32(most);
+	*bytes = (uint32_t)_mm512_reduce_add_epi32(sum);
+	return !_mm512_test_epi64_mask(differs, differs);
+}
 #endif

@@ -102,7 +102,7 @@ static __rte_always_inline bool fast_sort(struct worker *w, struct rte_mbuf *m, 
 	return false;
 }
 
-static void fast_entry_close(struct worker *w, const struct fast_entry *e)
+static __rte_always_inline void fast_entry_close(struct worker *w, const struct fast_entry *e)
 {
 	struct counters *c;
 
@@ -116,7 +116,7 @@ static void fast_entry_close(struct worker *w, const struct fast_entry *e)
 }
 
 /* Looks once at what is the same for all frames from a backing. */
-static void fast_entry_open(struct fast_entry *e, struct port *from)
+static __rte_always_inline void fast_entry_open(struct fast_entry *e, struct port *from)
 {
 	struct port *in = RD(from->peer);
 
@@ -134,7 +134,7 @@ static void fast_entry_open(struct fast_entry *e, struct port *from)
 }
 
 /* The i-th frame received, by itself. */
-static inline void fast_enter(struct worker *w, struct fast_entry *e, unsigned i)
+static __rte_always_inline void fast_enter(struct worker *w, struct fast_entry *e, unsigned i)
 {
 	struct fast_rx *rx = &w->fast.rx;
 	struct rte_mbuf *m = rx->m[i];

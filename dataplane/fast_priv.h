@@ -34,6 +34,7 @@ struct fast_batch {
 	const struct fib *fib[BURST];
 	uint32_t ttl[BURST]; /* IPv4: TTL, protocol and checksum when they are sent on */
 	uint32_t value[BURST];
+	adjacency adj[BURST]; /* where to */
 	union {
 		uint32_t ip4[BURST];
 		uint8_t ip6[BURST][16];
@@ -97,5 +98,9 @@ void fast_run(struct worker *w, bool one);
  * from e->from. *bytes grows by what they have. */
 uint32_t fast_16_avx512(const struct fast_entry *e, const struct fast_rx *rx, unsigned at,
 			struct fast_batch *ip4, struct fast_batch *ip6, uint32_t *bytes);
+
+/* Whether all packets of b, of which there are some, go the same way; the bytes of the longest and
+ * of all. */
+bool fast_alike_avx512(const struct fast_batch *b, uint32_t *longest, uint64_t *bytes);
 
 #endif

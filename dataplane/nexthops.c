@@ -36,6 +36,8 @@ static void nh_publish(struct engine *e, struct nh_entry *entry, struct nh *nh)
 	engine_free_later(e, entry->nh);
 	entry->nh = nh;
 	WR(e->nhs[entry->slot], nh);
+	WR(e->adjs[entry->slot + 1],
+	   nh && nh->port ? (nh->port->handle & 0xffff) | nh->mac << 16 : 0);
 }
 
 static void nh_destroy(struct engine *e, struct vnode *node, struct nh_entry *entry)
@@ -224,6 +226,7 @@ void nh_lose_port(struct engine *e, const struct port *port)
 			nh_publish(e, entry, nh);
 		} else {
 			WR(entry->nh->port, NULL); /* as good, but for a reader in the midst */
+			WR(e->adjs[entry->slot + 1], 0);
 		}
 	}
 }

@@ -16,25 +16,23 @@ static void vnet_free(struct engine *e, void *arg)
 	for (unsigned i = 0; i < e->worker_count; i++)
 		worker_forget(e->workers[i], vnet);
 	slots_put(&e->vnet_slots, vnet->slot);
-	free(vnet);
+	slab_leave(&e->vnet_slab, vnet);
 }
 
 static struct vnet *vnet_create(struct engine *e, uint32_t id)
 {
 	uint32_t slot = slots_take(&e->vnet_slots);
-	struct vnet *vnet = slot ? aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*vnet)) : NULL;
+	struct vnet *vnet;
 
-	if (!vnet)
-		goto slot;
-	memset(vnet, 0, sizeof(*vnet));
+	if (!slot)
+		return NULL;
+	vnet = slab_take(&e->vnet_slab, slot);
 	vnet->id = id;
 	vnet->slot = slot;
 	if (!hash_map_set(e->vnet_map, &id, vnet))
 		return vnet;
-	free(vnet);
-slot:
-	if (slot)
-		slots_put(&e->vnet_slots, slot);
+	slab_leave(&e->vnet_slab, vnet);
+	slots_put(&e->vnet_slots, slot);
 	return NULL;
 }
 

@@ -16,7 +16,7 @@ static void port_free(struct engine *e, void *arg)
 
 	counters_add_port(&port->vnet->retired, port);
 	slots_put(&e->port_slots, port->handle & 0xffff);
-	free(port);
+	slab_leave(&e->port_slab, port);
 }
 
 /* A bridge's ports, with one more or one less. */
@@ -107,11 +107,11 @@ static int port_check(struct engine *e, const struct dp_port *rec, const struct 
 static struct port *port_create(struct engine *e, const struct dp_port *rec, struct vnode *node)
 {
 	uint32_t slot = slots_take(&e->port_slots);
-	struct port *port = slot ? aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof(*port)) : NULL;
+	struct port *port;
 
-	if (!port)
-		goto slot;
-	memset(port, 0, sizeof(*port));
+	if (!slot)
+		return NULL;
+	port = slab_take(&e->port_slab, slot);
 	port->handle = slot | (uint32_t)++e->port_gens[slot] << 16;
 	port->kind = node->kind;
 	port->node = node;
@@ -127,10 +127,8 @@ static struct port *port_create(struct engine *e, const struct dp_port *rec, str
 map:
 	hash_map_del(e->port_map, &port->id);
 port:
-	free(port);
-slot:
-	if (slot)
-		slots_put(&e->port_slots, slot);
+	slab_leave(&e->port_slab, port);
+	slots_put(&e->port_slots, slot);
 	return NULL;
 }
 

@@ -216,7 +216,8 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs };
+	*w = (struct worker){ .engine = e, .index = index, .nhs = e->nhs,
+			       .ports = e->ports, .adjs = e->adjs };
 	w->hz = rte_get_tsc_hz();
 	w->now = w->billed_until = rte_rdtsc();
 	w->idle = true;

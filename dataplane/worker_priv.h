@@ -35,6 +35,8 @@ struct worker {
 	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
 	struct nh **nhs;
+	struct port **ports;
+	adjacency *adjs;
 	struct engine *engine;
 	struct policer_rates rates;
 	unsigned index;
