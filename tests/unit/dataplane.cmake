@@ -15,10 +15,10 @@ foreach(name sched sched_flows sched_random)
   weft_unit(dataplane ${name} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/sched_lab.c
     DEPS dataplane)
 endforeach()
-# Random frames and changes; the same for longer.
+# Random frames and changes; the same for longer, not where sanitizers make it a minute.
 set(conserve change frames net)
 list(TRANSFORM conserve PREPEND ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/conserve_)
 list(TRANSFORM conserve APPEND .c)
 weft_unit(dataplane conserve SOURCES ${conserve} DEPS dataplane LINK dp_lab)
 add_test(NAME unit/dataplane/conserve_long COMMAND unit_dataplane_conserve 10000000)
-set_tests_properties(unit/dataplane/conserve_long PROPERTIES LABELS scale TIMEOUT 600)
+set_tests_properties(unit/dataplane/conserve_long PROPERTIES LABELS "unit;slow" TIMEOUT 600)

@@ -280,8 +280,10 @@ static void step(void)
 		from_device(dev, 1 + any(BURST));
 	else
 		from_backings(1 + any(BURST));
-	if (any(64) == 0)
+	if (any(64) == 0) {
+		take_device(full); /* a flood may have filled it */
 		jammed = jam(full);
+	}
 	device_flush_all(w);
 	worker_flush_relay(w);
 	unjam(full, jammed);
