@@ -17,13 +17,14 @@ from perf.rows import row
 from perf.sides import Cleanup, Program
 
 TRAFFIC_MIB = 256
-RING, SINK_RING = 11, 14  # logarithms; the sink's is for when it is not on its core
+RING, SINK_RING = 13, 14  # logarithms; the sink's is for when it is not on its core
 TTL = 255
 WARM, WINDOW = 0.1, 0.8  # seconds, less than the kernel lets real-time threads run
-WINDOWS, STEPS = 12, 4
-VICTIMS, HOPS = 16, 100
+WINDOWS, STEPS_MAX = 12, 16
+VICTIMS, VICTIM_HOPS, HOPS = 16, 8, 100
 TIMES = 10  # what the hog offers, of what a core can do
-MOST = 10e6  # packets a second, more than the source can make of all senders together
+FEW, MOST = 50e3, 10e6  # packets a second; more than the source can make of all senders together
+ENOUGH, NARROW = 0.98, 1.08
 CASE = f"a hog and {VICTIMS} vnets at half their share"
 
 
@@ -83,11 +84,8 @@ class Bed:
                                  vnet.source(self._device(0, RING))])
 
     def drops(self):
-        total = {}
-        for vnet in self.client.vnets().values():
-            for reason, n in vnet["drops"].items():
-                total[reason] = total.get(reason, 0) + n
-        return total
+        """Of each vnet, by reason."""
+        return {number: vnet["drops"] for number, vnet in self.client.vnets().items()}
 
     def send(self, rates, windows=WINDOWS):
         """Frames a second of each vnet; what came of it."""
@@ -99,8 +97,11 @@ class Bed:
             self.traffic.fail("ended")
         found = json.loads(line)
         found["seconds"] = windows * WINDOW
-        found["drops"] = {reason: n - before[reason] for reason, n in self.drops().items()
-                          if n > before[reason]}
+        now = self.drops()
+        for sender, vnet in zip(found["senders"], self.vnets):
+            was, is_ = before[vnet.number], now[vnet.number]
+            sender["drops"] = {reason: n - was[reason] for reason, n in is_.items()
+                               if n > was[reason]}
         return found
 
 
@@ -118,14 +119,21 @@ def worst(found, part, senders=slice(None)):
 
 
 def alone(one, senders):
-    """What these can have of the core: most of it is lost under a flood, so that less is offered
-    until hardly anything is."""
-    offered, found = MOST, 0
-    for _ in range(STEPS):
+    """What these can have of the core: more and more is offered until some of it is lost, then the
+    rate is narrowed down at which that begins."""
+    offered, found = FEW, 0
+    low = high = None
+    for _ in range(STEPS_MAX):
         share = offered / len(senders)
         came = rate(one.send([share if i in senders else 0 for i in range(len(one.vnets))], 1))
         found = max(found, came)
-        offered = came * 1.15
+        if came < ENOUGH * offered:
+            high = offered
+        else:
+            low = offered
+        if not high and offered >= MOST or high and low and high < NARROW * low:
+            break
+        offered = (low + high) / 2 if high and low else offered / 2 if high else offered * 2
     return found
 
 
@@ -141,14 +149,30 @@ def measure(one):
     return hog_alone, victims_alone, quiet, noisy
 
 
+def lost(found, senders):
+    """(all, refused while the worker was away, refused otherwise, over the share, elsewhere)"""
+    all_, refused, stalled, share = (
+        sum(count(s) for s in found["senders"][senders])
+        for count in (lambda s: s["sent"] - s["came"], lambda s: s["refused"],
+                      lambda s: s["stalled"], lambda s: s["drops"].get("share", 0)))
+    return all_, stalled, refused - stalled, share, all_ - refused - share
+
+
 def noisy(one):
     hog_alone, victims_alone, quiet, loud = measure(one)
-    others = slice(1, None)
-    lost = total(loud, "sent", others) - total(loud, "came", others)
-    work = rate(loud, senders=slice(1)) / hog_alone + rate(loud, senders=others) / victims_alone
+    hog, others = slice(1), slice(1, None)
+    now, before = lost(loud, others), lost(quiet, others)
+    work = rate(loud, senders=hog) / hog_alone + rate(loud, senders=others) / victims_alone
+    where = "", "refused, the worker being away", "refused else", "over the share", "elsewhere"
     return [
-        row(CASE, "offered by the hog", "of a core", rate(loud, "sent", slice(1)) / hog_alone),
-        row(CASE, "lost by the others", "packets", lost, target="weft <= 0"),
+        row(CASE, "the hog alone", "packets/s", hog_alone),
+        row(CASE, "the others alone", "packets/s", victims_alone),
+        row(CASE, "offered by the hog", "of a core", rate(loud, "sent", hog) / hog_alone),
+        row(CASE, "lost by the others", "packets", now[0] - now[1], target="weft <= 0"),
+        *(row(CASE, f"of theirs, {name}", "packets", n, "without the hog", was)
+          for name, n, was in list(zip(where, now, before))[1:]),
+        row(CASE, "their p50 delay", "us", worst(loud, 0, others), "without the hog",
+            worst(quiet, 0, others)),
         row(CASE, "their p99 delay", "us", worst(loud, 1, others), "without the hog",
             worst(quiet, 1, others), "ratio <= 3"),
         row(CASE, "their p99.9 delay", "us", worst(loud, 2, others), "without the hog",
@@ -168,6 +192,6 @@ def bed(vnets):
 def run(accel, wanted):
     wanted([CASE])
     table = routes.small(4)
-    with bed([Vnet(1, table, HOPS, vlan=1),
-              *(Vnet(i, table, vlan=i) for i in range(2, VICTIMS + 2))]) as one:
+    with bed([Vnet(1, table, HOPS, vlan=1, lans=True),
+              *(Vnet(i, table, VICTIM_HOPS, vlan=i) for i in range(2, VICTIMS + 2))]) as one:
         return noisy(one)
