@@ -133,6 +133,7 @@ static void device_receive_each(struct worker *w, struct device *dev, unsigned n
  * behind it, and what passes is forwarded in full bursts. */
 static unsigned device_gather(struct worker *w, struct device *dev)
 {
+	struct device_tx *own = &dev->tx[w->index];
 	struct fast_rx *rx = &w->fast.rx;
 	unsigned all = 0, bursts = 0, at, n;
 
@@ -143,6 +144,7 @@ static unsigned device_gather(struct worker *w, struct device *dev)
 		worker_admit(w, at, false);
 		all += n;
 	} while (n == BURST - at && rx->count <= BURST / 2 && ++bursts < GATHER);
+	own->full = n == BURST - at ? own->full + 1 : 0;
 	worker_forward(w, false);
 	return all;
 }

@@ -13,10 +13,10 @@ enum {
 	CALM = 16,	  /* epochs until all may pass again */
 	FILL_PASSES = 16,
 	CAPACITY_ONE = 1 << 16,
-	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 4,
+	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 16,
 	SLACK = 64,   /* part of the time that is to stay idle, or queues would not become empty */
 	QUANTUMS = 4, /* an epoch */
-	BACKLOG = 5,  /* epochs without idle time: packets wait, and nobody gets more than its share */
+	BACKLOG = 8,  /* epochs without idle time: waiting has not helped, nobody gets more than its share */
 };
 #define WHOLE ((uint64_t)1 << 32) /* a worker's time */
 
@@ -57,13 +57,16 @@ static int64_t credit(const struct share *s, const struct share_vnet *v)
 		       (int64_t)v->mean * CREDIT_PACKETS);
 }
 
-/* What v owes is forgotten beyond as much as it could have saved: only looking at the packets of a
+/* Who lost packets saves up no more than for the next few: it had to wait for others, who would have
+ * to wait for it then.
+ * What v owes is forgotten beyond as much as it could have saved: only looking at the packets of a
  * flood costs more than its share, and nobody should pay for that long after it has ended. */
 static void settle(const struct share *s, struct share_vnet *v)
 {
-	int64_t most = credit(s, v);
+	int64_t most = credit(s, v), saved = v->dropped ? RTE_MIN(most / 4, (int64_t)s->quantum) : most;
 
-	v->left = RTE_MAX(RTE_MIN(v->left, most), -most);
+	v->left = RTE_MAX(RTE_MIN(v->left, saved), -most);
+	v->over = v->wanted > (uint64_t)ticks_of(s->length, rate_at(v, s->floor));
 }
 
 void share_touch(struct share *s, uint32_t vnet)
@@ -91,6 +94,8 @@ unsigned share_admit_limited(struct share *s, uint32_t vnet, unsigned n)
 	if (v->epoch != s->epoch)
 		share_touch(s, vnet);
 	left = v->left + earned(s, v, s->now - s->start) - (int64_t)used(v);
+	if (s->backlog && v->over && s->innocent && s->busy < BACKLOG && left < credit(s, v) / 2)
+		left = 0;
 	/* Some in a row are cheaper than each by itself, and must not keep the others waiting. */
 	room = left > 0 ? RTE_MAX(left, (int64_t)s->quantum) - v->promised : 0;
 	if (room > 0)
@@ -222,8 +227,13 @@ static void limit_go_on(struct share *s, uint64_t time)
 	s->busy = s->idle ? 0 : s->busy + 1;
 	if (s->busy >= BACKLOG)
 		s->level = s->floor;
-	for (unsigned i = 0; i < s->active_count; i++)
-		settle(s, &s->vnets[s->active[i]]);
+	s->innocent = false;
+	for (unsigned i = 0; i < s->active_count; i++) {
+		struct share_vnet *v = &s->vnets[s->active[i]];
+
+		settle(s, v);
+		s->innocent |= !v->over;
+	}
 	s->calm = lost || !s->idle ? 0 : s->calm + 1;
 	s->limiting = s->calm < CALM;
 }

@@ -35,11 +35,13 @@ struct share_vnet {
 	uint32_t wanted;    /* ticks an epoch, the most of late */
 	uint32_t guarantee; /* of the time, in 2^-32 */
 	uint16_t weight;    /* 0: unset */
+	bool over;	    /* has wanted more than its share of late */
 } __rte_cache_aligned;
 
 struct share {
 	struct share_vnet *vnets;
 	bool limiting;
+	bool backlog; /* packets wait in a device: who is over its share must wait for them */
 	uint32_t epoch, active_count;
 	uint16_t *active; /* who had packets in this epoch */
 	uint64_t now, start, length; /* of the epoch */
@@ -52,6 +54,7 @@ struct share {
 	uint32_t capacity;     /* part of the time that vnets can have, in 2^-16 */
 	uint32_t calm;	       /* epochs without a drop and with idle time */
 	uint32_t busy;	       /* epochs in a row without idle time */
+	bool innocent;	       /* there is somebody who is within its share */
 	uint32_t vnet_count;
 };
 

@@ -21,8 +21,9 @@ enum {
 	SPIN_US = 50,	   /* looks for work this long before it sleeps */
 	SLEEP_MIN_US = 200, /* between looks at devices, which cannot wake it */
 	SLEEP_MAX_US = 2000,
-	QUEUE_MAX = 512, /* packets that wait in a device when vnets begin to be limited */
-	REST_US = 10,	 /* and while they are, few packets at a time cost more than they need */
+	QUEUE_MAX = 512, /* packets that wait in a device when vnets begin to be limited, */
+	QUEUE_LIMITING = 4 * BURST, /* and that others wait for, while they are */
+	REST_US = 5,	 /* and while they are, few packets at a time cost more than they need */
 };
 
 void worker_wake(struct worker *w)
@@ -114,6 +115,8 @@ unsigned worker_poll(struct worker *w)
 	w->idle = w->share->limiting && w->now < w->rest;
 	if (unlikely(w->idle))
 		return 0;
+	if (unlikely(w->share->limiting))
+		w->share->backlog = device_overflows(w, QUEUE_LIMITING);
 	n = worker_poll_relay(w);
 	n += device_poll_all(w);
 	n += device_flush_all(w);
