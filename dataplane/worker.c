@@ -47,6 +47,8 @@ static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 
 		if (port)
 			counters_of(w, port)->drops[DP_DROP_BACKING_FULL]++;
+		else
+			pkt_gone(w->engine, lane->pkts[i], w->index);
 		rte_pktmbuf_free(lane->pkts[i]);
 	}
 }
@@ -83,7 +85,8 @@ static unsigned worker_poll_relay(struct worker *w)
 	for (unsigned i = 0; i < n; i++) {
 		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
 
-		if (!port) { /* deleted while the frame was under way: nobody left to charge */
+		if (!port) { /* deleted while the frame was under way */
+			pkt_gone(w->engine, pkts[i], w->index);
 			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
