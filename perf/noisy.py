@@ -36,16 +36,14 @@ def first(program, name):
 
 
 class Bed:
-    """weft-dp with these vnets on one core, between the two devices of weft-bench-traffic on
-    another."""
+    """weft-dp on one core, between the two devices of weft-bench-traffic on another, which has a
+    sender for each of these frames."""
 
-    def __init__(self, directory, cpus, vnets):
-        self.vnets, self.client = vnets, None
-        frames = [frame(dp.mac(v.entry_mac()), SENDER, v.table[0][0][:3] + b"\1", v.vlan, TTL).hex()
-                  for v in vnets]
+    def __init__(self, directory, cpus, frames):
+        self.client = None
         where = directory / "memif"
         self.traffic = Program("weft-bench-traffic", directory, BIN / "weft-bench-traffic", cpus[0],
-                               where, *frames, pipes=True)
+                               where, *(f.hex() for f in frames), pipes=True)
         self.engine = Program("weft-dp", directory, BIN / "weft-dp", "--socket",
                               directory / "dp.sock", "--memory", MEMORY_MIB)
         self.path, self.cpu, self.where = directory / "dp.sock", cpus[1], where
@@ -67,7 +65,7 @@ class Bed:
         if self.client:
             self.client.close()
 
-    def _device(self, number, ring):
+    def device(self, number, ring):
         return (f"net_memif{number},role=client,id={number},socket={self.where},"
                 f"socket-abstract=no,rsize={ring}")
 
@@ -77,19 +75,20 @@ class Bed:
         if not self.client.hello()["hugepages"]:
             self.engine.fail("runs without huge pages")
         self.engine.pin(self.cpu, "worker")
-        first(self.engine, "worker")
         first(self.traffic, "weft-bench-traf")
-        for vnet in self.vnets:
-            self.client.program([*vnet.records(), vnet.sink(self._device(1, SINK_RING)),
-                                 vnet.source(self._device(0, RING))])
+        self.prepare()
+        self.program()
 
-    def drops(self):
-        """Of each vnet, by reason."""
-        return {number: vnet["drops"] for number, vnet in self.client.vnets().items()}
+    def prepare(self):
+        """The threads of the engine."""
+        first(self.engine, "worker")
+
+    def program(self):
+        """What the engine is told; the devices last."""
+        raise NotImplementedError
 
     def send(self, rates, windows=WINDOWS):
-        """Frames a second of each vnet; what came of it."""
-        before = self.drops()
+        """Frames a second of each sender; what came of it."""
         with contextlib.suppress(BrokenPipeError):
             print(windows, WARM, WINDOW, *rates, file=self.traffic.child.stdin, flush=True)
         line = self.traffic.child.stdout.readline()
@@ -97,12 +96,22 @@ class Bed:
             self.traffic.fail("ended")
         found = json.loads(line)
         found["seconds"] = windows * WINDOW
-        now = self.drops()
-        for sender, vnet in zip(found["senders"], self.vnets):
-            was, is_ = before[vnet.number], now[vnet.number]
-            sender["drops"] = {reason: n - was[reason] for reason, n in is_.items()
-                               if n > was[reason]}
         return found
+
+
+class Vnets(Bed):
+    """A sender for each of these vnets."""
+
+    def __init__(self, directory, cpus, vnets):
+        super().__init__(directory, cpus,
+                         [frame(dp.mac(v.entry_mac()), SENDER, v.table[0][0][:3] + b"\1", v.vlan, TTL)
+                          for v in vnets])
+        self.vnets = vnets
+
+    def program(self):
+        for vnet in self.vnets:
+            self.client.program([*vnet.records(), vnet.sink(self.device(1, SINK_RING)),
+                                 vnet.source(self.device(0, RING))])
 
 
 def total(found, what, senders=slice(None)):
@@ -155,12 +164,11 @@ def measure(one):
 
 
 def lost(found, senders):
-    """(all, refused while the worker was away, refused otherwise, over the share, elsewhere)"""
-    all_, refused, stalled, share = (
-        sum(count(s) for s in found["senders"][senders])
-        for count in (lambda s: s["sent"] - s["came"], lambda s: s["refused"],
-                      lambda s: s["stalled"], lambda s: s["drops"].get("share", 0)))
-    return all_, stalled, refused - stalled, share, all_ - refused - share
+    """What did not come: all; refused while the worker was away; refused otherwise; dropped by the
+    engine."""
+    refused, stalled = total(found, "refused", senders), total(found, "stalled", senders)
+    all_ = total(found, "sent", senders) - total(found, "came", senders)
+    return all_, stalled, refused - stalled, all_ - refused
 
 
 def noisy(one):
@@ -168,7 +176,7 @@ def noisy(one):
     hog, others = slice(1), slice(1, None)
     now, before = lost(loud, others), lost(quiet, others)
     work = rate(loud, senders=hog) / hog_alone + rate(loud, senders=others) / victims_alone
-    where = "", "refused, the worker being away", "refused else", "over the share", "elsewhere"
+    where = "", "refused, the worker being away", "refused else", "dropped"
     return [
         row(CASE, "the hog alone", "packets/s", hog_alone),
         row(CASE, "the others alone", "packets/s", victims_alone),
@@ -186,12 +194,19 @@ def noisy(one):
 
 
 @contextlib.contextmanager
-def bed(vnets):
+def room():
+    """A directory, two cores, memory for both programs."""
     with (tempfile.TemporaryDirectory(prefix="weft-perf-") as directory, cores() as cpus,
           Cleanup() as stack):
         stack.enter_context(HugePages(MEMORY_MIB + TRAFFIC_MIB))
-        yield stack.enter_context(Bed(pathlib.Path(directory), cpus, vnets))
+        yield pathlib.Path(directory), cpus
     say("")
+
+
+@contextlib.contextmanager
+def bed(vnets):
+    with room() as (directory, cpus), Vnets(directory, cpus, vnets) as one:
+        yield one
 
 
 def run(accel, wanted):
