@@ -15,7 +15,7 @@ enum {
 	CAPACITY_ONE = 1 << 16,
 	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 16,
 	SLACK = 64,   /* part of the time that is to stay idle, or queues would not become empty */
-	QUANTUMS = 4, /* an epoch */
+	QUANTUMS = 6, /* an epoch */
 	BACKLOG = 8,  /* epochs without idle time: waiting has not helped, nobody gets more than its share */
 };
 #define WHOLE ((uint64_t)1 << 32) /* a worker's time */

@@ -402,10 +402,10 @@ static void in_advance(void **state)
 	share_charge(s, 1, epoch / 2, 50); /* a hundredth of an epoch each */
 	share_epoch_end(s, epoch, true);
 	s->vnets[0].left = 1;
-	assert_int_equal(share_admit(s, 0, 64), 25);
+	assert_int_equal(share_admit(s, 0, 64), 17);
 	assert_int_equal(share_admit(s, 0, 64), 0);
-	share_charge(s, 0, 0, 25); /* now that they are paid for */
-	assert_int_equal(share_admit(s, 0, 64), 25);
+	share_charge(s, 0, 0, 17); /* now that they are paid for */
+	assert_int_equal(share_admit(s, 0, 64), 17);
 	assert_int_equal(share_admit(s, 1, 64), 64);
 	share_destroy(s);
 }
