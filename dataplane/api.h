@@ -56,6 +56,7 @@ enum dp_op {
 	DP_PORT_GET,	/* struct dp_id (0: all) -> struct dp_port_stats each */
 	DP_VNET_GET,	/* struct dp_id (0: all) -> struct dp_vnet_stats each */
 	DP_FIB_GET,	/* struct dp_id (0: all) -> struct dp_fib_stats each */
+	DP_MEMORY_GET,	/* nothing -> struct dp_memory_stats */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -337,6 +338,17 @@ struct dp_fib_stats {
 	uint64_t bytes;  /* that it would take if it shared nothing */
 	uint64_t lookup; /* of them, what packets look at; each part once */
 	uint64_t shared; /* of that, what other FIBs have too */
+};
+
+/* What the engine itself has in use. Without traffic and objects it is what it was at the start,
+ * but for what the C library and DPDK keep for later. */
+struct dp_memory_stats {
+	struct dp_record rec;
+	uint64_t buffers, buffers_used; /* for packets, of 2 KiB */
+	uint64_t jumbos, jumbos_used;	/* of 9 KiB */
+	uint64_t packet_memory;		/* bytes of DPDK's in use: pools, rings, devices */
+	uint64_t heap;			/* bytes of the C library's in use */
+	uint64_t fibs;			/* bytes of tables, each shared part once */
 };
 
 #endif

@@ -5,13 +5,16 @@
 
 #include <rte_cycles.h>
 
-/* Cycles since the last bill. */
-static uint64_t burst_cycles(struct worker *w)
+enum { WORK_CYCLES = 256, BURST_US = 20 }; /* at most, and what a burst takes besides */
+
+/* Cycles since the last bill. More than so much work can have taken went to somebody who took our
+ * core away, and is nobody's. */
+static uint64_t burst_cycles(struct worker *w, uint64_t work)
 {
 	uint64_t now = rte_rdtsc(), cycles = now - w->billed_until;
 
 	w->billed_until = now;
-	return cycles;
+	return RTE_MIN(cycles, work * WORK_CYCLES + w->hz / 1000000 * BURST_US);
 }
 
 static void burst_charge(struct worker *w, struct vnet *vnet, uint64_t cycles, uint32_t packets)
@@ -23,10 +26,13 @@ static void burst_charge(struct worker *w, struct vnet *vnet, uint64_t cycles, u
 /* By work. */
 static void burst_bill(struct worker *w)
 {
-	uint64_t cycles = burst_cycles(w), all = 0, each;
+	uint64_t cycles, all = 0, each;
 
+	if (!w->billed_count) /* they are for who comes next */
+		return;
 	for (unsigned i = 0; i < w->billed_count; i++)
 		all += w->billed[i]->local[w->index].work;
+	cycles = burst_cycles(w, all);
 	each = w->billed_count > 1 ? (cycles << 8) / all : 0;
 	for (unsigned i = 0; i < w->billed_count; i++) {
 		struct vnet_local *local = &w->billed[i]->local[w->index];
@@ -38,42 +44,43 @@ static void burst_bill(struct worker *w)
 	w->billed_count = 0;
 }
 
-/* Drops what is over its vnet's share, at the price of having received it. */
-static void burst_admit(struct worker *w, bool one)
+void worker_admit(struct worker *w, unsigned at, bool one)
 {
 	struct fast_rx *rx = &w->fast.rx;
 	struct rte_mbuf *lost[BURST];
-	struct vnet *of[BURST];
 	unsigned n = rx->count, gone = 0;
 	uint64_t each;
 
-	rx->count = 0;
-	for (unsigned i = 0; i < n; i++) {
+	if (at == n)
+		return;
+	each = burst_cycles(w, n - at) / (n - at);
+	rx->count = at;
+	for (unsigned i = at; i < n; i++) {
 		struct port *port = rx->from[one ? 0 : i];
 
+		burst_charge(w, port->vnet, each, 0);
 		if (share_admit(w->share, port->vnet->slot, 1)) {
 			fast_receive(rx, rx->m[i], port);
 			continue;
 		}
 		counters_of(w, port)->drops[DP_DROP_SHARE]++;
-		of[gone] = port->vnet;
 		lost[gone++] = rx->m[i];
 	}
-	if (!gone)
-		return;
 	rte_pktmbuf_free_bulk(lost, gone);
-	each = burst_cycles(w) / n;
-	for (unsigned i = 0; i < gone; i++)
-		burst_charge(w, of[i], each, 0);
+}
+
+void worker_forward(struct worker *w, bool one)
+{
+	fast_run(w, one);
+	graph_run(w);
+	burst_bill(w);
 }
 
 void worker_burst(struct worker *w, bool one)
 {
 	if (unlikely(w->share->limiting))
-		burst_admit(w, one);
-	fast_run(w, one);
-	graph_run(w);
-	burst_bill(w);
+		worker_admit(w, 0, one);
+	worker_forward(w, one);
 }
 
 static void worker_share_now(struct worker *w, void *arg)

@@ -5,9 +5,12 @@
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/graph_priv.h"
+#include "dataplane/share_priv.h"
 
 #include <rte_ethdev.h>
 #include <string.h>
+
+enum { GATHER = 8 }; /* bursts from a device in a round, while vnets are limited */
 
 /* Takes the tag off. 0: there was none. */
 static uint16_t device_untag(struct rte_mbuf *m)
@@ -90,13 +93,14 @@ static bool device_receive_all(struct worker *w, struct device *dev, unsigned n)
 	return true;
 }
 
-/* n in rx->m, which become fewer. What the next loop looks at of ports is asked for beforehand. */
+/* n more in rx->m, which become fewer. What the next loop looks at of ports is asked for
+ * beforehand. */
 static void device_receive_each(struct worker *w, struct device *dev, unsigned n)
 {
 	struct fast_rx *rx = &w->fast.rx;
-	unsigned known = 0;
+	unsigned at = rx->count, known = at;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = at; i < at + n; i++) {
 		struct rte_mbuf *m = device_normal(w->engine, rx->m[i]);
 		struct port *port = m ? device_demux(dev, m) : NULL;
 
@@ -111,7 +115,7 @@ static void device_receive_each(struct worker *w, struct device *dev, unsigned n
 		rx->m[known] = m;
 		rx->from[known++] = port;
 	}
-	for (unsigned i = 0; i < known; i++) {
+	for (unsigned i = at; i < known; i++) {
 		struct port *port = rx->from[i];
 
 		if (unlikely(RD(port->mode) & PORT_DOWN)) {
@@ -125,13 +129,36 @@ static void device_receive_each(struct worker *w, struct device *dev, unsigned n
 	}
 }
 
+/* What is dropped right away is taken from the device ahead of its turn: the others' packets wait
+ * behind it, and what passes is forwarded in full bursts. */
+static unsigned device_gather(struct worker *w, struct device *dev)
+{
+	struct device_tx *own = &dev->tx[w->index];
+	struct fast_rx *rx = &w->fast.rx;
+	unsigned all = 0, bursts = 0, at, n;
+
+	do {
+		at = rx->count;
+		n = rte_eth_rx_burst(dev->ethdev, 0, rx->m + at, (uint16_t)(BURST - at));
+		device_receive_each(w, dev, n);
+		worker_admit(w, at, false);
+		all += n;
+	} while (n == BURST - at && rx->count <= BURST / 2 && ++bursts < GATHER);
+	own->full = n == BURST - at ? own->full + 1 : 0;
+	worker_forward(w, false);
+	return all;
+}
+
 static unsigned device_poll(struct worker *w, struct device *dev)
 {
 	struct fast_rx *rx = &w->fast.rx;
-	unsigned n = rte_eth_rx_burst(dev->ethdev, 0, rx->m, BURST);
 	struct device_tx *own = &dev->tx[w->index];
 	bool one = !RD(dev->sliced);
+	unsigned n;
 
+	if (unlikely(w->share->limiting))
+		return device_gather(w, dev);
+	n = rte_eth_rx_burst(dev->ethdev, 0, rx->m, BURST);
 	own->full = n == BURST ? own->full + 1 : 0;
 	if (!n)
 		return 0;

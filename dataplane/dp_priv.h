@@ -73,12 +73,13 @@ struct vnet_local {
 	uint64_t cycles;	   /* of the TSC, that a worker has spent on it */
 	uint32_t work;		   /* in this burst: see worker_work() */
 	uint32_t packets;	   /* in this burst, that passed */
-	uint64_t gone;		   /* frames that waited for a port that was deleted */
+	uint64_t gone;		   /* frames that waited in a queue when their port was deleted */
 } __rte_cache_aligned;
 
 struct vnet {
 	uint32_t id, epoch;
 	uint32_t slot;		 /* in the workers' shares */
+	uint32_t handle;	 /* slot | generation << 16: names the vnet across rings */
 	uint32_t weight;	 /* 1..DP_WEIGHT_MAX */
 	uint32_t guarantee;	 /* 1/1000 of a core */
 	struct counters retired; /* of ports that are gone */
@@ -203,6 +204,7 @@ struct engine {
 	struct fib_arena *fibs;    /* of all vnets: what they have in common is there once */
 	struct rte_mempool *small, *jumbo;
 	struct port **ports; /* by slot; RCU */
+	struct vnet **vnets; /* by slot; RCU */
 	struct nh **nhs;     /* by slot; RCU */
 	adjacency *adjs;     /* by slot + 1, so that FIB_MISS, too, has one: always 0 */
 	struct worker *workers[WORKERS_MAX];
@@ -214,7 +216,7 @@ struct engine {
 	struct slots vnet_slots, port_slots, nh_slots;
 	struct slab vnet_slab, port_slab;
 	struct nh_entry **nh_entries; /* by slot */
-	uint16_t *port_gens;
+	uint16_t *port_gens, *vnet_gens;
 	struct hash_map *vnet_map, *node_map, *port_map, *link_map, *fib_map; /* by id */
 	struct garbage *garbage;
 	unsigned garbage_count, garbage_cap;
@@ -234,7 +236,7 @@ struct pkt {
 	struct port *out;
 	const struct nh *nh;
 	struct vnet *vnet; /* in a device's scheduler: its port may go, its vnet not before it */
-	uint32_t handle;
+	uint32_t handle, vnet_handle;
 	uint16_t copies; /* that floods may still make of it */
 	uint8_t bridges; /* crossed since the last router */
 	uint8_t reason;	 /* why it is punted: enum punt_reason */
@@ -277,6 +279,24 @@ static inline struct port *port_by_handle(struct engine *e, uint32_t handle)
 	struct port *port = RD(e->ports[handle & 0xffff]);
 
 	return port && port->handle == handle ? port : NULL;
+}
+
+/* Before it goes into a ring. */
+static inline void pkt_name(struct rte_mbuf *m, const struct port *port)
+{
+	pkt(m)->handle = port->handle;
+	pkt(m)->vnet_handle = port->vnet->handle;
+}
+
+/* Behind the ring its port is no more: its vnet counts it, if there is one. who: the thread's
+ * counters. */
+static inline void pkt_gone(struct engine *e, struct rte_mbuf *m, unsigned who)
+{
+	uint32_t handle = pkt(m)->vnet_handle;
+	struct vnet *vnet = RD(e->vnets[handle & 0xffff]);
+
+	if (vnet && vnet->handle == handle)
+		vnet->local[who].gone++;
 }
 
 #endif

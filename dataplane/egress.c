@@ -309,7 +309,7 @@ void egress_queue(struct worker *w, struct device *dev, struct port *port,
 			rte_pktmbuf_free(m[i]);
 			continue;
 		}
-		pkt(m[i])->handle = port->handle;
+		pkt_name(m[i], port);
 		pkt(m[i])->vnet = port->vnet;
 		vnets[count] = index;
 		pkts[count++] = m[i];

@@ -53,6 +53,7 @@ static int engine_create_tables(struct engine *e)
 	size_t size = rte_rcu_qsbr_get_memsize(COUNTERS_RELAY + 1);
 
 	e->ports = table_map(PORTS_MAX + 1);
+	e->vnets = table_map(VNETS_MAX + 1);
 	e->nhs = table_map(NHS_MAX);
 	e->adjs = table_map(NHS_MAX + 1);
 	e->nh_entries = table_map(NHS_MAX);
@@ -60,14 +61,16 @@ static int engine_create_tables(struct engine *e)
 	e->port_slots.max = PORTS_MAX;
 	e->nh_slots.max = NHS_MAX - 1;
 	e->port_gens = calloc(PORTS_MAX + 1, sizeof(*e->port_gens));
+	e->vnet_gens = calloc(VNETS_MAX + 1, sizeof(*e->vnet_gens));
 	e->vnet_map = hash_map_create(sizeof(uint32_t));
 	e->node_map = hash_map_create(sizeof(uint32_t));
 	e->port_map = hash_map_create(sizeof(uint32_t));
 	e->link_map = hash_map_create(sizeof(uint32_t));
 	e->fib_map = hash_map_create(sizeof(uint32_t));
 	e->qsbr = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE));
-	if (!e->ports || !e->nhs || !e->adjs || !e->nh_entries || !e->port_gens || !e->vnet_map ||
-	    !e->node_map || !e->port_map || !e->link_map || !e->fib_map || !e->qsbr)
+	if (!e->ports || !e->vnets || !e->nhs || !e->adjs || !e->nh_entries || !e->port_gens ||
+	    !e->vnet_gens || !e->vnet_map || !e->node_map || !e->port_map || !e->link_map ||
+	    !e->fib_map || !e->qsbr)
 		return -ENOMEM;
 	if (slab_init(&e->vnet_slab, sizeof(struct vnet), VNETS_MAX + 1) < 0 ||
 	    slab_init(&e->port_slab, sizeof(struct port), PORTS_MAX + 1) < 0)
@@ -126,6 +129,8 @@ void engine_destroy(struct engine *e)
 	hash_map_destroy(e->fib_map);
 	if (e->ports)
 		munmap(e->ports, (PORTS_MAX + 1) * sizeof(void *));
+	if (e->vnets)
+		munmap(e->vnets, (VNETS_MAX + 1) * sizeof(void *));
 	if (e->nhs)
 		munmap(e->nhs, NHS_MAX * sizeof(void *));
 	if (e->adjs)
@@ -138,6 +143,7 @@ void engine_destroy(struct engine *e)
 	free(e->port_slots.free);
 	free(e->nh_slots.free);
 	free(e->port_gens);
+	free(e->vnet_gens);
 	free(e->garbage);
 	fib_arena_destroy(e->fibs);
 	free(e->qsbr);

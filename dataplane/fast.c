@@ -57,7 +57,7 @@ static inline void fast_exit_count(struct worker *w, const struct fast_exit *x, 
 {
 	struct counters *in = counters_of(w, x->in), *out = counters_of(w, x->out);
 
-	worker_work(w, x->in->vnet, (uint32_t)packets);
+	worker_work(w, x->in->vnet, (uint32_t)packets * (x->dev ? 1 + WORK_DEVICE : 1));
 	in->forwarded += packets;
 	in->wire_rx_packets += packets;
 	in->wire_rx_bytes += bytes;

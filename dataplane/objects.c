@@ -29,8 +29,11 @@ static struct vnet *vnet_create(struct engine *e, uint32_t id)
 	vnet = slab_take(&e->vnet_slab, slot);
 	vnet->id = id;
 	vnet->slot = slot;
-	if (!hash_map_set(e->vnet_map, &id, vnet))
+	vnet->handle = slot | (uint32_t)++e->vnet_gens[slot] << 16;
+	if (!hash_map_set(e->vnet_map, &id, vnet)) {
+		WR(e->vnets[slot], vnet);
 		return vnet;
+	}
 	slab_leave(&e->vnet_slab, vnet);
 	slots_put(&e->vnet_slots, slot);
 	return NULL;
@@ -98,6 +101,7 @@ static void vnet_destroy(struct engine *e, struct vnet *vnet)
 		if (((struct vnode *)value)->vnet == vnet)
 			node_destroy(e, value);
 	hash_map_del(e->vnet_map, &vnet->id);
+	WR(e->vnets[vnet->slot], NULL);
 	engine_defer(e, vnet_free, vnet);
 }
 

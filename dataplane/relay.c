@@ -87,13 +87,15 @@ static struct relay_port *relay_find(struct relay *r, uint32_t handle)
 	return rp && rp->handle == handle ? rp : NULL;
 }
 
-/* A packet for a port without descriptor: count it when there is still a port. */
+/* A packet for a port without descriptor, or that is no more. */
 static void relay_lost(struct relay *r, struct rte_mbuf *m)
 {
 	struct port *port = port_by_handle(r->engine, pkt(m)->handle);
 
 	if (port)
 		port->local[COUNTERS_RELAY].count.drops[DP_DROP_NO_BACKING]++;
+	else
+		pkt_gone(r->engine, m, COUNTERS_RELAY);
 	rte_pktmbuf_free(m);
 }
 

@@ -263,7 +263,7 @@ static struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, u
 		m->pkt_len = (uint32_t)len;
 	}
 	if (m)
-		pkt(m)->handle = rp->handle;
+		pkt_name(m, rp->port);
 	return m;
 }
 

@@ -228,6 +228,13 @@ static int op_fib_get(struct request *rq, union record *r, struct err *err)
 	return get(rq, rq->engine->fib_map, r->id.id, get_fib, err);
 }
 
+static int op_memory_get(struct request *rq, union record *r, struct err *err)
+{
+	stats_memory(rq->engine,
+		     request_result(rq, DP_MEMORY_GET, sizeof(struct dp_memory_stats)));
+	return 0;
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -257,6 +264,7 @@ static const struct op {
 	[DP_PORT_GET] = { op_port_get, sizeof(struct dp_id), 0, false },
 	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
 	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
+	[DP_MEMORY_GET] = { op_memory_get, sizeof(struct dp_record), 0, false },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

@@ -8,11 +8,15 @@
 
 enum {
 	EPOCH_US = 200,
-	CREDIT = 8,	  /* epochs for which a vnet may save up what it does not use */
-	CREDIT_PACKETS = 128, /* or for so many packets, whichever is more */
+	CREDIT = 16,	  /* epochs for which a vnet may save up what it does not use */
+	CREDIT_PACKETS = 256, /* or for so many packets, whichever is more */
 	CALM = 16,	  /* epochs until all may pass again */
 	FILL_PASSES = 16,
 	CAPACITY_ONE = 1 << 16,
+	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 16,
+	SLACK = 64,   /* part of the time that is to stay idle, or queues would not become empty */
+	QUANTUMS = 6, /* an epoch */
+	BACKLOG = 8,  /* epochs without idle time: waiting has not helped, nobody gets more than its share */
 };
 #define WHOLE ((uint64_t)1 << 32) /* a worker's time */
 
@@ -53,13 +57,16 @@ static int64_t credit(const struct share *s, const struct share_vnet *v)
 		       (int64_t)v->mean * CREDIT_PACKETS);
 }
 
-/* What v owes is forgotten beyond as much as it could have saved: only looking at the packets of a
+/* Who lost packets saves up no more than for the next few: it had to wait for others, who would have
+ * to wait for it then.
+ * What v owes is forgotten beyond as much as it could have saved: only looking at the packets of a
  * flood costs more than its share, and nobody should pay for that long after it has ended. */
 static void settle(const struct share *s, struct share_vnet *v)
 {
-	int64_t most = credit(s, v);
+	int64_t most = credit(s, v), saved = v->dropped ? RTE_MIN(most / 4, (int64_t)s->quantum) : most;
 
-	v->left = RTE_MAX(RTE_MIN(v->left, most), -most);
+	v->left = RTE_MAX(RTE_MIN(v->left, saved), -most);
+	v->over = v->wanted > (uint64_t)ticks_of(s->length, rate_at(v, s->floor));
 }
 
 void share_touch(struct share *s, uint32_t vnet)
@@ -70,7 +77,7 @@ void share_touch(struct share *s, uint32_t vnet)
 	v->epoch = s->epoch;
 	v->cycles_before = v->cycles;
 	v->packets_before = (uint32_t)v->packets;
-	v->dropped_before = (uint32_t)v->dropped;
+	v->dropped = v->promised = 0;
 	s->active[s->active_count++] = (uint16_t)vnet;
 	if (s->limiting && missed) {
 		v->left += ticks_of(RTE_MIN(missed, CREDIT + 1u) * s->length, rate_at(v, s->floor));
@@ -81,23 +88,21 @@ void share_touch(struct share *s, uint32_t vnet)
 unsigned share_admit_limited(struct share *s, uint32_t vnet, unsigned n)
 {
 	struct share_vnet *v = &s->vnets[vnet];
-	int64_t left;
-	unsigned pass = n;
+	int64_t left, room, mean = RTE_MAX(v->mean, 1u);
+	unsigned pass = 0;
 
 	if (v->epoch != s->epoch)
 		share_touch(s, vnet);
 	left = v->left + earned(s, v, s->now - s->start) - (int64_t)used(v);
-	if (left <= 0)
-		pass = 0;
-	else if (left < (int64_t)v->mean * n)
-		pass = RTE_MIN((unsigned)(left / v->mean) + 1, n);
+	if (s->backlog && v->over && s->innocent && s->busy < BACKLOG && left < credit(s, v) / 2)
+		left = 0;
+	/* Some in a row are cheaper than each by itself, and must not keep the others waiting. */
+	room = left > 0 ? RTE_MAX(left, (int64_t)s->quantum) - v->promised : 0;
+	if (room > 0)
+		pass = (unsigned)RTE_MIN((room + mean - 1) / mean, (int64_t)n);
+	v->promised = (uint32_t)RTE_MIN(v->promised + (uint64_t)mean * pass, UINT32_MAX);
 	v->dropped += n - pass;
 	return pass;
-}
-
-static uint32_t dropped(const struct share_vnet *v)
-{
-	return (uint32_t)v->dropped - v->dropped_before;
 }
 
 static void learn_cost(struct share_vnet *v)
@@ -144,6 +149,17 @@ static uint64_t fill(struct share_claim *claims, unsigned n, uint64_t ticks, uin
 	return n ? level : WHOLE;
 }
 
+/* While packets wait, who is within its share gets less than it wants, and nobody else should have
+ * that: it is remembered for some epochs. */
+static uint64_t wanted_of(struct share_vnet *v)
+{
+	uint64_t wanted = used(v) + (uint64_t)v->dropped * v->mean;
+
+	wanted = RTE_MIN(RTE_MAX(wanted, v->wanted - v->wanted / 8u), UINT32_MAX);
+	v->wanted = (uint32_t)wanted;
+	return wanted;
+}
+
 /* Looks at all who were active: sets floor and level. Returns the packets that were dropped. */
 static uint64_t measure(struct share *s, uint64_t time)
 {
@@ -157,9 +173,9 @@ static uint64_t measure(struct share *s, uint64_t time)
 		if (!v->weight) /* deleted in this epoch */
 			continue;
 		learn_cost(v);
-		lost += dropped(v);
+		lost += v->dropped;
 		weights += v->weight;
-		wanted = used(v) + (uint64_t)dropped(v) * v->mean;
+		wanted = wanted_of(v);
 		all -= RTE_MIN(guaranteed, all);
 		ticks -= RTE_MIN(RTE_MIN(guaranteed, wanted), ticks);
 		if (wanted > guaranteed)
@@ -176,7 +192,7 @@ static uint64_t measure(struct share *s, uint64_t time)
 static void limit_begin(struct share *s, uint64_t time)
 {
 	s->limiting = true;
-	s->calm = 0;
+	s->calm = s->busy = 0;
 	measure(s, time);
 	s->level = s->floor;
 	for (unsigned i = 0; i < s->active_count; i++) {
@@ -187,17 +203,17 @@ static void limit_begin(struct share *s, uint64_t time)
 	}
 }
 
-/* What the worker does besides, and errors of all estimates, come out as overload or as none. */
-static void adjust_capacity(struct share *s, bool overloaded)
+/* What the worker does besides, and errors of all estimates, come out as too little time that is
+ * idle, or too much. */
+static void adjust_capacity(struct share *s, uint64_t time)
 {
-	if (overloaded)
-		s->capacity -= s->capacity / 64;
-	else
-		s->capacity += CAPACITY_ONE / 256;
-	s->capacity = RTE_MIN(RTE_MAX(s->capacity, CAPACITY_ONE / 2), CAPACITY_ONE);
+	int64_t slack = (int64_t)time / SLACK, idle = RTE_MIN((int64_t)s->idle, 2 * slack);
+	int64_t capacity = s->capacity + (idle - slack) * CAPACITY_ONE / (4 * (int64_t)time);
+
+	s->capacity = (uint32_t)RTE_MIN(RTE_MAX(capacity, CAPACITY_ONE / 2), CAPACITY_MAX);
 }
 
-static void limit_go_on(struct share *s, uint64_t time, bool overloaded)
+static void limit_go_on(struct share *s, uint64_t time)
 {
 	uint64_t lost;
 
@@ -206,11 +222,19 @@ static void limit_go_on(struct share *s, uint64_t time, bool overloaded)
 
 		v->left += earned(s, v, time) - (int64_t)used(v);
 	}
-	adjust_capacity(s, overloaded);
+	adjust_capacity(s, time);
 	lost = measure(s, time);
-	for (unsigned i = 0; i < s->active_count; i++)
-		settle(s, &s->vnets[s->active[i]]);
-	s->calm = lost || overloaded ? 0 : s->calm + 1;
+	s->busy = s->idle ? 0 : s->busy + 1;
+	if (s->busy >= BACKLOG)
+		s->level = s->floor;
+	s->innocent = false;
+	for (unsigned i = 0; i < s->active_count; i++) {
+		struct share_vnet *v = &s->vnets[s->active[i]];
+
+		settle(s, v);
+		s->innocent |= !v->over;
+	}
+	s->calm = lost || !s->idle ? 0 : s->calm + 1;
 	s->limiting = s->calm < CALM;
 }
 
@@ -219,11 +243,12 @@ void share_epoch_end(struct share *s, uint64_t now, bool overloaded)
 	uint64_t time = now - s->start;
 
 	if (s->limiting)
-		limit_go_on(s, time, overloaded);
+		limit_go_on(s, time);
 	else if (overloaded)
 		limit_begin(s, time);
 	s->epoch++;
 	s->active_count = 0;
+	s->idle = 0;
 	s->start = s->now = now;
 }
 
@@ -263,6 +288,7 @@ int share_create(uint32_t vnets, uint64_t hz, uint64_t now, struct share **out)
 		return -ENOMEM;
 	s->vnet_count = vnets;
 	s->length = hz * EPOCH_US / 1000000;
+	s->quantum = s->length / QUANTUMS;
 	s->start = s->now = now;
 	s->epoch = 1;
 	s->capacity = CAPACITY_ONE - CAPACITY_ONE / 16;

@@ -24,28 +24,37 @@ enum {
 };
 
 struct share_vnet {
-	uint64_t cycles, packets, dropped; /* ever; cycles of packets that were dropped included */
-	uint64_t cycles_before;		   /* this epoch, as are the next two */
-	uint32_t packets_before, dropped_before;
-	int64_t left;	    /* ticks in its bucket when the epoch began; below 0: a debt */
+	uint64_t cycles, packets; /* ever; cycles of packets that were dropped included */
+	uint64_t cycles_before;	  /* this epoch, as is the next */
+	uint32_t packets_before;
+	uint32_t dropped;   /* in this epoch */
+	uint32_t promised;  /* ticks that packets will cost which have passed since the last bill */
 	uint32_t epoch;	    /* the last one in which it had packets */
+	int64_t left;	    /* ticks in its bucket when the epoch began; below 0: a debt */
 	uint32_t mean;	    /* ticks of a packet that passed */
+	uint32_t wanted;    /* ticks an epoch, the most of late */
 	uint32_t guarantee; /* of the time, in 2^-32 */
 	uint16_t weight;    /* 0: unset */
+	bool over;	    /* has wanted more than its share of late */
 } __rte_cache_aligned;
 
 struct share {
 	struct share_vnet *vnets;
 	bool limiting;
+	bool backlog; /* packets wait in a device: who is over its share must wait for them */
 	uint32_t epoch, active_count;
 	uint16_t *active; /* who had packets in this epoch */
 	uint64_t now, start, length; /* of the epoch */
+	uint64_t idle;		     /* ticks of it that were nobody's */
+	uint64_t quantum;	     /* what a vnet may be in debt for with its packets of a burst */
 
 	/* What follows is of interest at its end only. */
 	struct share_claim *claims;
 	uint64_t level, floor; /* of the time for a weight of 1, in 2^-32: now; with all wanting more */
 	uint32_t capacity;     /* part of the time that vnets can have, in 2^-16 */
-	uint32_t calm;	       /* epochs without a drop and without overload */
+	uint32_t calm;	       /* epochs without a drop and with idle time */
+	uint32_t busy;	       /* epochs in a row without idle time */
+	bool innocent;	       /* there is somebody who is within its share */
 	uint32_t vnet_count;
 };
 
@@ -63,8 +72,14 @@ static inline bool share_epoch_due(const struct share *s, uint64_t now)
 	return (int64_t)(now - s->start) >= (int64_t)s->length;
 }
 
+/* There was nothing to do for so many ticks. */
+static inline void share_idle(struct share *s, uint64_t ticks)
+{
+	s->idle += ticks;
+}
+
 /* Ends the epoch. overloaded: the worker did not keep up in it, its devices held more
- * packets than it took, so that they may have lost some. */
+ * packets than it took, so that they may have lost some. Only of interest while all may pass. */
 void share_epoch_end(struct share *s, uint64_t now, bool overloaded);
 
 /* For the two below: the first packets of a vnet in this epoch; and when not all may pass. */
@@ -87,6 +102,8 @@ static inline void share_charge(struct share *s, uint32_t vnet, uint64_t cycles,
 		share_touch(s, vnet);
 	v->cycles += cycles;
 	v->packets += packets;
+	if (packets)
+		v->promised = 0;
 }
 
 /* Before each poll. overloaded: so far in this epoch; it is over when this returns true. */

@@ -5,7 +5,10 @@
 #include "dataplane/egress_priv.h"
 #include "dataplane/relay_priv.h"
 
+#include <malloc.h>
 #include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
 
 static_assert(sizeof(struct counters) == (7 + DP_DROP_COUNT) * sizeof(uint64_t),
 	      "struct counters is an array of words");
@@ -100,4 +103,21 @@ void stats_fib(const struct vfib *fib, struct dp_fib_stats *out)
 	out->bytes = s.bytes;
 	out->lookup = s.bytes_lookup;
 	out->shared = s.bytes_shared;
+}
+
+void stats_memory(const struct engine *e, struct dp_memory_stats *out)
+{
+	struct rte_malloc_socket_stats s;
+	struct fib_arena_stats fibs;
+
+	out->buffers = e->small->size;
+	out->buffers_used = rte_mempool_in_use_count(e->small);
+	out->jumbos = e->jumbo->size;
+	out->jumbos_used = rte_mempool_in_use_count(e->jumbo);
+	for (unsigned i = 0; i < rte_socket_count(); i++)
+		if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &s) == 0)
+			out->packet_memory += s.heap_allocsz_bytes;
+	out->heap = mallinfo2().uordblks;
+	fib_arena_stats(e->fibs, &fibs);
+	out->fibs = fibs.bytes_used + fibs.bytes_retired;
 }

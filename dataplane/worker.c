@@ -21,8 +21,9 @@ enum {
 	SPIN_US = 50,	   /* looks for work this long before it sleeps */
 	SLEEP_MIN_US = 200, /* between looks at devices, which cannot wake it */
 	SLEEP_MAX_US = 2000,
-	QUEUE_MAX = 512,	    /* packets that wait in a device when vnets begin to be limited, */
-	QUEUE_LIMITING = 2 * BURST, /* and while they are: less, as all wait in the same queue */
+	QUEUE_MAX = 512, /* packets that wait in a device when vnets begin to be limited, */
+	QUEUE_LIMITING = 4 * BURST, /* and that others wait for, while they are */
+	REST_US = 5,	 /* and while they are, few packets at a time cost more than they need */
 };
 
 void worker_wake(struct worker *w)
@@ -46,6 +47,8 @@ static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 
 		if (port)
 			counters_of(w, port)->drops[DP_DROP_BACKING_FULL]++;
+		else
+			pkt_gone(w->engine, lane->pkts[i], w->index);
 		rte_pktmbuf_free(lane->pkts[i]);
 	}
 }
@@ -82,7 +85,8 @@ static unsigned worker_poll_relay(struct worker *w)
 	for (unsigned i = 0; i < n; i++) {
 		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
 
-		if (!port) { /* deleted while the frame was under way: nobody left to charge */
+		if (!port) { /* deleted while the frame was under way */
+			pkt_gone(w->engine, pkts[i], w->index);
 			rte_pktmbuf_free(pkts[i]);
 			continue;
 		}
@@ -96,13 +100,14 @@ static unsigned worker_poll_relay(struct worker *w)
 static void worker_tick(struct worker *w)
 {
 	struct share *s = w->share;
-	unsigned most = s->limiting ? QUEUE_LIMITING : QUEUE_MAX;
 
 	w->now = s->now = rte_rdtsc();
-	if (w->idle) /* nobody's; what follows a bill, sending for instance, is in the next one */
+	if (w->idle) { /* nobody's; what follows a bill, sending for instance, is in the next one */
+		share_idle(s, w->now - w->billed_until);
 		w->billed_until = w->now;
+	}
 	if (unlikely(share_epoch_due(s, w->now)))
-		share_epoch_end(s, w->now, device_overflows(w, most));
+		share_epoch_end(s, w->now, device_overflows(w, QUEUE_MAX));
 }
 
 unsigned worker_poll(struct worker *w)
@@ -110,10 +115,17 @@ unsigned worker_poll(struct worker *w)
 	unsigned n;
 
 	worker_tick(w);
+	w->idle = w->share->limiting && w->now < w->rest;
+	if (unlikely(w->idle))
+		return 0;
+	if (unlikely(w->share->limiting))
+		w->share->backlog = device_overflows(w, QUEUE_LIMITING);
 	n = worker_poll_relay(w);
 	n += device_poll_all(w);
 	n += device_flush_all(w);
 	w->idle = !n;
+	if (n < BURST)
+		w->rest = w->now + w->hz / 1000000 * REST_US;
 	if (!n)
 		return 0;
 	worker_flush_relay(w);

@@ -34,6 +34,7 @@ struct worker {
 	uint64_t billed_until; /* TSC: cycles before it are billed */
 	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
+	uint64_t rest;	  /* TSC: while vnets are limited, not before it */
 	struct nh **nhs;
 	struct port **ports;
 	adjacency *adjs;
@@ -92,11 +93,18 @@ bool worker_relay_served(const struct worker *w);
 /* Forwards what is in fast.rx to its end, and bills the vnets for it. one: as for fast_run(). */
 void worker_burst(struct worker *w, bool one);
 
+/* The two halves of it, while vnets are limited. Of the packets in fast.rx from `at` on those are
+ * dropped that are over their vnet's share, and all are paid for so far. one: all are from the
+ * first one's port, and only that is set. */
+void worker_admit(struct worker *w, unsigned at, bool one);
+void worker_forward(struct worker *w, bool one);
+
 /*
  * The cycles that a burst takes are shared out by work: a packet that a router forwards is 1, one
- * for the graph WORK_SLOW, about what it costs more.
+ * that enters the graph or crosses a wire in it WORK_SLOW, and one that a device takes WORK_DEVICE
+ * on top, about what they cost more.
  */
-enum { WORK_SLOW = 4 };
+enum { WORK_SLOW = 4, WORK_DEVICE = 2 };
 
 static inline void worker_work(struct worker *w, struct vnet *vnet, uint32_t work)
 {

@@ -6,7 +6,7 @@ import struct
 
 (HELLO, SYNC, VNET_SET, VNET_DEL, NODE_SET, NODE_DEL, PORT_SET, PORT_DEL, LINK_SET, LINK_DEL,
  FIB_SET, FIB_DEL, FIB_SYNC, NH_SET, NH_DEL, ROUTE_SET, ROUTE_DEL, PORT_GET, VNET_GET,
- FIB_GET) = range(1, 21)
+ FIB_GET, MEMORY_GET) = range(1, 22)
 ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
 NONE, DGRAM, TAP, DEV = range(4)
 PUNT, DROP, ADJ, GROUP, LOCAL = range(1, 6)
@@ -149,6 +149,10 @@ class Client:
             out[v[0]] = dict(zip("id pad forwarded punted injected".split(), v)) | {
                 "drops": dict(zip(DROPS, v[5:]))}
         return out
+
+    def memory(self):
+        keys = "buffers buffers_used jumbos jumbos_used packet_memory heap fibs".split()
+        return dict(zip(keys, struct.unpack_from("=7Q", self.do(record(MEMORY_GET))[0], 8)))
 
     def fibs(self):
         return {v[0]: v[2:4] for v in (struct.unpack_from("=IIIIQ", r, 8)

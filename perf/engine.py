@@ -13,7 +13,7 @@ from perf.sides import Program, Side
 BUFFERS, MEMORY_MIB = 98304, 512
 CHECK_LIMIT = 10  # seconds for the frames that are looked at
 SENDER = dp.mac("02:00:00:00:00:01")
-IDS = 256  # of nodes and of ports, a vnet
+IDS = 1024  # of nodes and of ports, a vnet
 OUTSIDE, SINK = IDS - 2, IDS - 1  # nodes: what source and sink are devices of
 
 
@@ -23,11 +23,12 @@ def mac(kind, vnet, number):
 
 class Vnet:
     """Routers in a row, all with the same table. Frames come in and go out with its VLAN (0: none).
-    Each next hop of the table has a MAC of its own behind the last router."""
+    Each next hop of the table has a MAC of its own behind the last router. With `lans` a bridge is
+    between each two of them."""
 
-    def __init__(self, number, table, routers=1, vlan=0):
+    def __init__(self, number, table, routers=1, vlan=0, lans=False):
         self.number, self.table, self.routers, self.vlan = number, table, routers, vlan
-        self.base = number * IDS
+        self.base, self.lans = number * IDS, lans
         self.first, self.last = self.base, self.base + 2 * routers + 1  # ports of the devices
 
     def entry_mac(self, router=0):
@@ -48,10 +49,18 @@ class Vnet:
         return [dp.node(node, self.number, dp.ROUTER), dp.fib(fib, node),
                 dp.port(entry, node, fib=fib, mac_=self.entry_mac(i)),
                 dp.port(way_out, node, fib=fib, mac_=self.exit_mac(i)),
-                dp.link(entry, entry - 1, entry),
+                *(self._lan(i) if i and self.lans else [dp.link(entry, entry - 1, entry)]),
                 *(dp.nh(node, nh, dp.ADJ, way_out, self.hop_mac(nh, i))
                   for nh in sorted({nh for _, _, nh in self.table})),
                 *dp.routes(fib, self.table)]
+
+    def _lan(self, i):
+        """Before router i."""
+        entry = self.base + 2 * i + 1
+        bridge, left, right = self.base + IDS // 2 + i, entry + IDS // 2, entry + IDS // 2 + 1
+        return [dp.node(bridge, self.number, dp.BRIDGE), dp.port(left, bridge),
+                dp.port(right, bridge), dp.link(left, entry - 1, left),
+                dp.link(right, right, entry)]
 
     def records(self):
         """All but the devices."""

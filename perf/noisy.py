@@ -17,13 +17,14 @@ from perf.rows import row
 from perf.sides import Cleanup, Program
 
 TRAFFIC_MIB = 256
-RING, SINK_RING = 11, 14  # logarithms; the sink's is for when it is not on its core
+RING, SINK_RING = 13, 14  # logarithms; the sink's is for when it is not on its core
 TTL = 255
 WARM, WINDOW = 0.1, 0.8  # seconds, less than the kernel lets real-time threads run
-WINDOWS, STEPS = 12, 4
-VICTIMS, HOPS = 16, 100
+WINDOWS, STEPS_MAX = 12, 16
+VICTIMS, VICTIM_HOPS, HOPS = 16, 8, 100
 TIMES = 10  # what the hog offers, of what a core can do
-MOST = 10e6  # packets a second, more than the source can make of all senders together
+FEW, MOST = 50e3, 10e6  # packets a second; more than the source can make of all senders together
+ENOUGH, NARROW, TRIES = 0.98, 1.08, 2
 CASE = f"a hog and {VICTIMS} vnets at half their share"
 
 
@@ -35,16 +36,14 @@ def first(program, name):
 
 
 class Bed:
-    """weft-dp with these vnets on one core, between the two devices of weft-bench-traffic on
-    another."""
+    """weft-dp on one core, between the two devices of weft-bench-traffic on another, which has a
+    sender for each of these frames."""
 
-    def __init__(self, directory, cpus, vnets):
-        self.vnets, self.client = vnets, None
-        frames = [frame(dp.mac(v.entry_mac()), SENDER, v.table[0][0][:3] + b"\1", v.vlan, TTL).hex()
-                  for v in vnets]
+    def __init__(self, directory, cpus, frames):
+        self.client = None
         where = directory / "memif"
         self.traffic = Program("weft-bench-traffic", directory, BIN / "weft-bench-traffic", cpus[0],
-                               where, *frames, pipes=True)
+                               where, *(f.hex() for f in frames), pipes=True)
         self.engine = Program("weft-dp", directory, BIN / "weft-dp", "--socket",
                               directory / "dp.sock", "--memory", MEMORY_MIB)
         self.path, self.cpu, self.where = directory / "dp.sock", cpus[1], where
@@ -66,7 +65,7 @@ class Bed:
         if self.client:
             self.client.close()
 
-    def _device(self, number, ring):
+    def device(self, number, ring):
         return (f"net_memif{number},role=client,id={number},socket={self.where},"
                 f"socket-abstract=no,rsize={ring}")
 
@@ -76,22 +75,20 @@ class Bed:
         if not self.client.hello()["hugepages"]:
             self.engine.fail("runs without huge pages")
         self.engine.pin(self.cpu, "worker")
-        first(self.engine, "worker")
         first(self.traffic, "weft-bench-traf")
-        for vnet in self.vnets:
-            self.client.program([*vnet.records(), vnet.sink(self._device(1, SINK_RING)),
-                                 vnet.source(self._device(0, RING))])
+        self.prepare()
+        self.program()
 
-    def drops(self):
-        total = {}
-        for vnet in self.client.vnets().values():
-            for reason, n in vnet["drops"].items():
-                total[reason] = total.get(reason, 0) + n
-        return total
+    def prepare(self):
+        """The threads of the engine."""
+        first(self.engine, "worker")
+
+    def program(self):
+        """What the engine is told; the devices last."""
+        raise NotImplementedError
 
     def send(self, rates, windows=WINDOWS):
-        """Frames a second of each vnet; what came of it."""
-        before = self.drops()
+        """Frames a second of each sender; what came of it."""
         with contextlib.suppress(BrokenPipeError):
             print(windows, WARM, WINDOW, *rates, file=self.traffic.child.stdin, flush=True)
         line = self.traffic.child.stdout.readline()
@@ -99,9 +96,22 @@ class Bed:
             self.traffic.fail("ended")
         found = json.loads(line)
         found["seconds"] = windows * WINDOW
-        found["drops"] = {reason: n - before[reason] for reason, n in self.drops().items()
-                          if n > before[reason]}
         return found
+
+
+class Vnets(Bed):
+    """A sender for each of these vnets."""
+
+    def __init__(self, directory, cpus, vnets):
+        super().__init__(directory, cpus,
+                         [frame(dp.mac(v.entry_mac()), SENDER, v.table[0][0][:3] + b"\1", v.vlan, TTL)
+                          for v in vnets])
+        self.vnets = vnets
+
+    def program(self):
+        for vnet in self.vnets:
+            self.client.program([*vnet.records(), vnet.sink(self.device(1, SINK_RING)),
+                                 vnet.source(self.device(0, RING))])
 
 
 def total(found, what, senders=slice(None)):
@@ -118,14 +128,26 @@ def worst(found, part, senders=slice(None)):
 
 
 def alone(one, senders):
-    """What these can have of the core: most of it is lost under a flood, so that less is offered
-    until hardly anything is."""
-    offered, found = MOST, 0
-    for _ in range(STEPS):
+    """What these can have of the core, when nobody takes it away."""
+    return max(narrow(one, senders) for _ in range(TRIES))
+
+
+def narrow(one, senders):
+    """More and more is offered until some of it is lost, then the rate is narrowed down at which
+    that begins. The most that came."""
+    offered, found = FEW, 0
+    low = high = None
+    for _ in range(STEPS_MAX):
         share = offered / len(senders)
         came = rate(one.send([share if i in senders else 0 for i in range(len(one.vnets))], 1))
         found = max(found, came)
-        offered = came * 1.15
+        if came < ENOUGH * offered:
+            high = offered
+        else:
+            low = offered
+        if not high and offered >= MOST or high and low and high < NARROW * low:
+            break
+        offered = (low + high) / 2 if high and low else offered / 2 if high else offered * 2
     return found
 
 
@@ -141,14 +163,29 @@ def measure(one):
     return hog_alone, victims_alone, quiet, noisy
 
 
+def lost(found, senders):
+    """What did not come: all; refused while the worker was away; refused otherwise; dropped by the
+    engine."""
+    refused, stalled = total(found, "refused", senders), total(found, "stalled", senders)
+    all_ = total(found, "sent", senders) - total(found, "came", senders)
+    return all_, stalled, refused - stalled, all_ - refused
+
+
 def noisy(one):
     hog_alone, victims_alone, quiet, loud = measure(one)
-    others = slice(1, None)
-    lost = total(loud, "sent", others) - total(loud, "came", others)
-    work = rate(loud, senders=slice(1)) / hog_alone + rate(loud, senders=others) / victims_alone
+    hog, others = slice(1), slice(1, None)
+    now, before = lost(loud, others), lost(quiet, others)
+    work = rate(loud, senders=hog) / hog_alone + rate(loud, senders=others) / victims_alone
+    where = "", "refused, the worker being away", "refused else", "dropped"
     return [
-        row(CASE, "offered by the hog", "of a core", rate(loud, "sent", slice(1)) / hog_alone),
-        row(CASE, "lost by the others", "packets", lost, target="weft <= 0"),
+        row(CASE, "the hog alone", "packets/s", hog_alone),
+        row(CASE, "the others alone", "packets/s", victims_alone),
+        row(CASE, "offered by the hog", "of a core", rate(loud, "sent", hog) / hog_alone),
+        row(CASE, "lost by the others", "packets", now[0] - now[1], target="weft <= 0"),
+        *(row(CASE, f"of theirs, {name}", "packets", n, "without the hog", was)
+          for name, n, was in list(zip(where, now, before))[1:]),
+        row(CASE, "their p50 delay", "us", worst(loud, 0, others), "without the hog",
+            worst(quiet, 0, others)),
         row(CASE, "their p99 delay", "us", worst(loud, 1, others), "without the hog",
             worst(quiet, 1, others), "ratio <= 3"),
         row(CASE, "their p99.9 delay", "us", worst(loud, 2, others), "without the hog",
@@ -157,17 +194,24 @@ def noisy(one):
 
 
 @contextlib.contextmanager
-def bed(vnets):
+def room():
+    """A directory, two cores, memory for both programs."""
     with (tempfile.TemporaryDirectory(prefix="weft-perf-") as directory, cores() as cpus,
           Cleanup() as stack):
         stack.enter_context(HugePages(MEMORY_MIB + TRAFFIC_MIB))
-        yield stack.enter_context(Bed(pathlib.Path(directory), cpus, vnets))
+        yield pathlib.Path(directory), cpus
     say("")
+
+
+@contextlib.contextmanager
+def bed(vnets):
+    with room() as (directory, cpus), Vnets(directory, cpus, vnets) as one:
+        yield one
 
 
 def run(accel, wanted):
     wanted([CASE])
     table = routes.small(4)
-    with bed([Vnet(1, table, HOPS, vlan=1),
-              *(Vnet(i, table, vlan=i) for i in range(2, VICTIMS + 2))]) as one:
+    with bed([Vnet(1, table, HOPS, vlan=1, lans=True),
+              *(Vnet(i, table, VICTIM_HOPS, vlan=i) for i in range(2, VICTIMS + 2))]) as one:
         return noisy(one)

@@ -74,6 +74,12 @@ class Program:
         for task in self.until(found, f"no thread '{threads}'"):
             os.sched_setaffinity(task, {cpu})
 
+    def nice(self, threads, value):
+        """Its threads of that name before others (below 0) or behind them."""
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            if (task / "comm").read_text().strip() == threads:
+                os.setpriority(os.PRIO_PROCESS, int(task.name), value)
+
     def end(self):
         self.child.kill()
         self.child.wait()

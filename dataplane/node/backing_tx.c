@@ -40,7 +40,7 @@ void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		case DP_BACK_DGRAM:
 		case DP_BACK_TAP:
 			/* Counted by the relay thread, when it is out. */
-			p->handle = p->port->handle;
+			pkt_name(m, p->port);
 			worker_to_relay(w, m, backing_lane(p));
 			break;
 		case DP_BACK_DEV:

@@ -44,6 +44,7 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			counters_of(w, p->port)->forwarded++;
 		p->transit = 0;
 		p->port = peer;
+		worker_work(w, peer->vnet, WORK_SLOW);
 		graph_to(w, GRAPH_WIRE_RX, m);
 	}
 }

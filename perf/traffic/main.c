@@ -111,7 +111,7 @@ static void reset(struct traffic *t)
 	for (unsigned i = 0; i < t->sender_count; i++) {
 		struct sender *s = &t->senders[i];
 
-		s->sent = s->refused = s->came = s->disordered = 0;
+		s->sent = s->refused = s->stalled = s->came = s->disordered = 0;
 		memset(&s->delays, 0, sizeof(s->delays));
 	}
 }
@@ -119,8 +119,8 @@ static void reset(struct traffic *t)
 static void window(struct traffic *t, double warm, double seconds)
 {
 	t->run++;
-	t->quiet = false;
-	t->began = t->last = rte_rdtsc();
+	t->quiet = t->stalled = false;
+	t->began = t->last = t->came_at = rte_rdtsc();
 	for (unsigned i = 0; i < t->sender_count; i++) {
 		struct sender *s = &t->senders[i];
 
@@ -143,9 +143,9 @@ static void answer(const struct traffic *t)
 	for (unsigned i = 0; i < t->sender_count; i++) {
 		const struct sender *s = &t->senders[i];
 
-		printf("%s{\"sent\": %lu, \"refused\": %lu, \"came\": %lu, \"disordered\": %lu, "
-		       "\"delay_us\": [",
-		       i ? ", " : "", s->sent, s->refused, s->came, s->disordered);
+		printf("%s{\"sent\": %lu, \"refused\": %lu, \"stalled\": %lu, \"came\": %lu, "
+		       "\"disordered\": %lu, \"delay_us\": [",
+		       i ? ", " : "", s->sent, s->refused, s->stalled, s->came, s->disordered);
 		for (unsigned k = 0; k < RTE_DIM(parts); k++)
 			printf("%s%.3f", k ? ", " : "",
 			       (double)delays_at(&s->delays, parts[k]) * 1e6 / (double)t->hz);

@@ -7,6 +7,7 @@
 
 enum {
 	AWAY_US = 20,    /* a round that takes longer: the kernel gave our core to somebody else */
+	STALLED_US = 1000, /* no frame for so long: the other end is not on its core, or dead */
 	BEHIND_US = 100, /* what was not sent by then never will be */
 	SENDER_BURST = 32,
 	SINK_BURSTS = 16, /* a round */
@@ -76,6 +77,8 @@ static bool sink(struct traffic *t)
 	unsigned n = rte_eth_rx_burst(t->in, 0, m, BURST);
 	uint64_t now = rte_rdtsc();
 
+	if (n)
+		t->came_at = now;
 	for (unsigned i = 0; i < n; i++)
 		take(t, m[i], now);
 	rte_pktmbuf_free_bulk(m, n);
@@ -114,9 +117,14 @@ static void sender_send(struct traffic *t, struct sender *s, double now)
 	done = rte_eth_tx_burst(t->out, 0, m, (uint16_t)n);
 	if (done < n)
 		rte_pktmbuf_free_bulk(m + done, n - done);
+	if (done == n)
+		t->stalled = false;
+	else if (rte_rdtsc() - t->came_at > t->hz / 1000000 * STALLED_US)
+		t->stalled = true;
 	if (t->counts) {
 		s->sent += n;
 		s->refused += n - done;
+		s->stalled += t->stalled ? n - done : 0;
 	}
 }
 

@@ -43,6 +43,7 @@ struct sender {
 	uint32_t seq, expected;
 	/* of the measured time: */
 	uint64_t sent, refused; /* refused: of the sent, what the device had no room for */
+	uint64_t stalled;	/* of these, while the other end did nothing */
 	uint64_t came, disordered;
 	struct delays delays;
 };
@@ -60,6 +61,8 @@ struct traffic {
 	uint64_t gap_end;   /* when we last were away from our core */
 	uint64_t gap_ticks; /* of the measured time, all together */
 	uint64_t uncertain; /* frames that were under way meanwhile: their delays are not counted */
+	uint64_t came_at;   /* TSC of when the sink last had any */
+	bool stalled;	    /* it has had none for long, and what goes out is refused since */
 };
 
 /* Takes what came, and sends what is due. */

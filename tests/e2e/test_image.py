@@ -324,4 +324,6 @@ def test_other_daemons(frr, boot, clone):
     assert guest.become("r1", files) == (0, "", "")
     print(f"clone: ready after {guest.cpu_s():.2f} CPU s")
     cold.ready()
+    # There is nobody else on the link.
+    assert "bfd 0 1" in guest.run("/usr/lib/weft/protocols")[1].splitlines()
     same(guest, cold, [("vtysh", "-c", "show running-config"), ("vtysh", "-c", "show ip route")])

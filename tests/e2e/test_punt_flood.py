@@ -99,7 +99,7 @@ def settled(weft, vnet):
     found = weft.json("inspect", vnet)
     routers = [n for n in found["nodes"] if n["kind"] == "router"]
     return found["state"] == "running" and all(
-        n["protocols"] and all(p["up"] == p["total"] > 0 for p in n["protocols"] if p["name"] != "bfd")
+        n["protocols"] and all(p["up"] == p["total"] > 0 for p in n["protocols"])
         for n in routers) and all(bfd_is_up(weft, vnet, r) for r in ROUTERS)
 
 

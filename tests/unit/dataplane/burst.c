@@ -66,6 +66,36 @@ static void each_pays_for_its_own(void **state)
 	assert_int_equal(share_of(e, 2)->packets, 100);
 }
 
+/* A second that somebody else had our core is nobody's. */
+static void away(void **state)
+{
+	struct engine *e = *state;
+
+	assert_int_equal(sent(e, 1, 1), 1);
+	e->workers[0]->billed_until = rte_rdtsc() - e->workers[0]->hz;
+	assert_int_equal(sent(e, 1, 1), 1);
+	assert_true(cpu_ns(e, 1) < 1000000);
+}
+
+/* Who crosses more wires pays for more, in the graph as well. */
+static void each_wire(void **state)
+{
+	struct engine *e = *state;
+	struct worker *w = e->workers[0];
+	struct vnet *vnet = lab_port(e, 101)->vnet;
+	struct rte_mbuf *m = lab_mbuf(e, frame, 114);
+
+	pkt_enter(m, lab_port(e, 101));
+	pkt(m)->out = lab_port(e, 101);
+	wire_tx_run(w, &m, 1);
+	assert_int_equal(vnet->local[0].work, WORK_SLOW);
+	worker_forward(w, false);
+	worker_flush_relay(w);
+	assert_true(lab_take(e, frame + 114, 0, NULL) > 0);
+	assert_int_equal(vnet->local[0].work, 0);
+	assert_int_equal(w->billed_count, 0);
+}
+
 static void over_its_share(void **state)
 {
 	struct engine *e = *state;
@@ -131,6 +161,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_pays_for_its_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(away, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_wire, setup, teardown),
 		cmocka_unit_test_setup_teardown(over_its_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(rounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(overflowing, setup, teardown),

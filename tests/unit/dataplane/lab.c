@@ -165,7 +165,7 @@ uint64_t lab_drops(struct engine *e, uint32_t id, enum dp_drop why)
 	return lab_port(e, id)->local[0].count.drops[why];
 }
 
-static struct rte_mbuf *lab_mbuf(struct engine *e, const void *frame, size_t len)
+struct rte_mbuf *lab_mbuf(struct engine *e, const void *frame, size_t len)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(len <= FRAME_SMALL ? e->small : e->jumbo);
 
@@ -189,7 +189,7 @@ static void lab_run(struct engine *e, enum graph_node node, uint32_t port, const
 
 	pkt_enter(m, lab_port(e, port));
 	graph_to(e->workers[0], node, m);
-	graph_run(e->workers[0]);
+	worker_forward(e->workers[0], false);
 	worker_flush_relay(e->workers[0]);
 }
 

@@ -29,6 +29,9 @@ uint64_t lab_drops(struct engine *e, uint32_t id, enum dp_drop why);
 void lab_wire(struct engine *e, uint32_t port, const void *frame, size_t len);
 void lab_backing(struct engine *e, uint32_t port, const void *frame, size_t len);
 
+/* A frame in a buffer of the engine. */
+struct rte_mbuf *lab_mbuf(struct engine *e, const void *frame, size_t len);
+
 /* The same as lab_backing() by the way that bursts of devices and hosts take. */
 void lab_fast(struct engine *e, uint32_t port, const void *frame, size_t len);
 
