@@ -192,7 +192,7 @@ static void relay_read(struct relay *r, struct relay_port *rp)
 			    read);
 	if (n) {
 		rte_ring_sp_enqueue_bulk(w->from_relay, (void **)pkts, n, NULL);
-		worker_wake(w);
+		worker_serve(w);
 	}
 }
 
