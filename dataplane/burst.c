@@ -55,7 +55,7 @@ static void burst_admit(struct worker *w, bool one)
 			fast_receive(rx, rx->m[i], port);
 			continue;
 		}
-		counters_of(w, port)->drops[DP_DROP_SHARE]++;
+		counters_of(w, port)->drops[DP_DROP_SHARE] += pkt_frames(rx->m[i]);
 		of[gone] = port->vnet;
 		lost[gone++] = rx->m[i];
 	}

@@ -45,7 +45,8 @@ static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 		struct port *port = port_by_handle(w->engine, pkt(lane->pkts[i])->handle);
 
 		if (port)
-			counters_of(w, port)->drops[DP_DROP_BACKING_FULL]++;
+			counters_of(w, port)->drops[DP_DROP_BACKING_FULL] +=
+				pkt_frames(lane->pkts[i]);
 		rte_pktmbuf_free(lane->pkts[i]);
 	}
 }
