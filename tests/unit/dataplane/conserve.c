@@ -128,6 +128,8 @@ static void flood(void)
 	struct port *port = net->id ? net_port(net, number) : NULL;
 	size_t len = conserve_frame(frame, net, number);
 
+	if (len > FRAME_SMALL - 4) /* of these there are not enough buffers */
+		return;
 	for (unsigned i = 0; i < FLOOD && port; i++) {
 		enter(net, 1);
 		fast_receive(&w->fast.rx, mbuf_of(frame, len, 0), port);
@@ -303,8 +305,10 @@ static void step(void)
 		from_device(dev, 1 + any(BURST));
 	else
 		from_backings(1 + any(BURST));
-	if (any(64) == 0)
+	if (any(64) == 0) {
+		take_device(full); /* a flood may have filled it */
 		jammed = jam(full);
+	}
 	device_flush_all(w);
 	worker_flush_relay(w);
 	unjam(full, jammed);
