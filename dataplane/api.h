@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    2u
+#define DP_API_VERSION	    3u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -146,7 +146,8 @@ struct dp_node {
 enum dp_backing {
 	DP_BACK_NONE,  /* bridge ports; routers whose guest is not there yet */
 	DP_BACK_DGRAM, /* connected AF_UNIX datagram socket, one Ethernet frame a datagram */
-	DP_BACK_TAP,   /* tap(4) descriptor, IFF_NO_PI, no IFF_VNET_HDR, offloads off */
+	DP_BACK_TAP,   /* tap(4) descriptor, IFF_NO_PI. With IFF_VNET_HDR, its header of 10 bytes, the
+			  engine takes segmentation and checksums from the host: TUNSETOFFLOAD is its */
 	DP_BACK_DEV,   /* DPDK device: devargs in `dev`, VLAN in `vlan` (0: untagged, whole) */
 };
 
@@ -269,7 +270,8 @@ struct dp_route {
 	X(QUEUE_FULL, "queue_full", "its vnet's part of the device's queue is full")             \
 	X(QUEUE_DELAY, "queue_delay", "waited too long in the device's queue (RFC 8289)")        \
 	X(SHARE, "share", "its vnet is over its share of the engine's cores")                    \
-	X(VLAN, "vlan", "tagged, by a port that has the untagged part of a shared device")
+	X(VLAN, "vlan", "tagged, by a port that has the untagged part of a shared device")       \
+	X(OFFLOAD, "offload", "a host asks for segments or a checksum that its frame has not")
 
 enum dp_drop {
 #define DP_DROP_ENUM(id, name, what) DP_DROP_##id,

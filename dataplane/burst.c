@@ -63,7 +63,7 @@ void worker_admit(struct worker *w, unsigned at, bool one)
 			fast_receive(rx, rx->m[i], port);
 			continue;
 		}
-		counters_of(w, port)->drops[DP_DROP_SHARE]++;
+		counters_of(w, port)->drops[DP_DROP_SHARE] += pkt_frames(rx->m[i]);
 		lost[gone++] = rx->m[i];
 	}
 	rte_pktmbuf_free_bulk(lost, gone);

@@ -41,6 +41,7 @@ enum {
 
 	FRAME_SMALL = 2048, /* data room of the common packet buffer */
 	FRAME_MAX = 9216 + 14 + 8,
+	FRAME_SUPER = UINT16_MAX, /* of a host that leaves segmentation to us (offload_priv.h) */
 };
 
 #define RD(x)	 __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
@@ -127,6 +128,7 @@ struct port {
 	/* So far what each packet looks at, one line. */
 	struct vnode *node;
 	uint32_t egress;    /* index of its vnet in the device's schedulers */
+	uint32_t offloads;  /* its tap takes packets with PKT_OFFLOAD */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
 
 	/* The control thread's own. */
@@ -202,7 +204,7 @@ struct relay;
 struct engine {
 	struct rte_rcu_qsbr *qsbr; /* thread ids: workers, then COUNTERS_RELAY */
 	struct fib_arena *fibs;    /* of all vnets: what they have in common is there once */
-	struct rte_mempool *small, *jumbo;
+	struct rte_mempool *small, *jumbo, *super;
 	struct port **ports; /* by slot; RCU */
 	struct vnet **vnets; /* by slot; RCU */
 	struct nh **nhs;     /* by slot; RCU */
@@ -235,14 +237,24 @@ struct pkt {
 	struct port *port;     /* received on: its counters are charged */
 	struct port *out;
 	const struct nh *nh;
-	struct vnet *vnet; /* in a device's scheduler: its port may go, its vnet not before it */
-	uint32_t handle, vnet_handle;
+	uint32_t handle, vnet_handle; /* in rings and schedulers, where ports may go meanwhile */
 	uint16_t copies; /* that floods may still make of it */
 	uint8_t bridges; /* crossed since the last router */
 	uint8_t reason;	 /* why it is punted: enum punt_reason */
 	uint8_t class;	 /* what is punted: enum dp_punt */
 	uint8_t transit; /* a router forwarded it */
+
+	/* With PKT_OFFLOAD: what a host has left to its device (offload_priv.h). */
+	uint8_t gso_type;    /* VIRTIO_NET_HDR_GSO_*; NONE: a checksum alone */
+	uint16_t segs;	     /* frames that it stands for; 1: a checksum alone */
+	uint16_t gso_size;   /* payload of each but the last */
+	uint16_t headers;    /* what each begins with */
+	uint16_t csum_start, csum_offset;
 };
+
+/* In an mbuf's ol_flags, where nothing else is once a device's frames are in the engine. */
+#define PKT_OFFLOAD RTE_MBUF_F_TX_TCP_SEG
+
 
 enum { PKT_PRIV = 64, PKT_COPIES = 4096, PKT_BRIDGES = 8 };
 static_assert(sizeof(struct pkt) <= PKT_PRIV, "the mbuf's private area is one cache line");
@@ -250,6 +262,24 @@ static_assert(sizeof(struct pkt) <= PKT_PRIV, "the mbuf's private area is one ca
 static inline struct pkt *pkt(struct rte_mbuf *m)
 {
 	return rte_mbuf_to_priv(m);
+}
+
+/* What a packet is on a wire: frames, their bytes, and the longest of them. */
+static inline uint32_t pkt_frames(struct rte_mbuf *m)
+{
+	return likely(!m->ol_flags) ? 1 : pkt(m)->segs;
+}
+
+static inline uint32_t pkt_bytes(struct rte_mbuf *m)
+{
+	return likely(!m->ol_flags) ? m->pkt_len :
+				      m->pkt_len + (pkt(m)->segs - 1u) * pkt(m)->headers;
+}
+
+static inline uint32_t pkt_longest(struct rte_mbuf *m)
+{
+	return likely(pkt_frames(m) == 1) ? m->pkt_len :
+					    (uint32_t)pkt(m)->headers + pkt(m)->gso_size;
 }
 
 /* A packet that has just entered the engine by port. */
@@ -281,22 +311,21 @@ static inline struct port *port_by_handle(struct engine *e, uint32_t handle)
 	return port && port->handle == handle ? port : NULL;
 }
 
-/* Before it goes into a ring. */
+/* Before it goes where its port may not outlive it. */
 static inline void pkt_name(struct rte_mbuf *m, const struct port *port)
 {
 	pkt(m)->handle = port->handle;
 	pkt(m)->vnet_handle = port->vnet->handle;
 }
 
-/* Behind the ring its port is no more: its vnet counts it, if there is one. who: the thread's
- * counters. */
+/* Its port is no more: its vnet counts it, if there is one. who: the thread's counters. */
 static inline void pkt_gone(struct engine *e, struct rte_mbuf *m, unsigned who)
 {
 	uint32_t handle = pkt(m)->vnet_handle;
 	struct vnet *vnet = RD(e->vnets[handle & 0xffff]);
 
 	if (vnet && vnet->handle == handle)
-		vnet->local[who].gone++;
+		vnet->local[who].gone += pkt_frames(m);
 }
 
 #endif

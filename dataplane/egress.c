@@ -24,7 +24,6 @@ static uint64_t egress_part(const struct engine *e, uint64_t rate)
 	return rate && part < SCHED_RATE_MIN ? SCHED_RATE_MIN : part;
 }
 
-/* The vnet is there: when its last port leaves the device all that it has queued is dropped. */
 static void egress_lost(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
 {
 	struct port *port = port_by_handle(w->engine, pkt(m)->handle);
@@ -32,7 +31,7 @@ static void egress_lost(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
 	if (port)
 		counters_of(w, port)->drops[why]++;
 	else
-		pkt(m)->vnet->local[w->index].gone++;
+		pkt_gone(w->engine, m, w->index);
 	rte_pktmbuf_free(m);
 }
 
@@ -310,7 +309,6 @@ void egress_queue(struct worker *w, struct device *dev, struct port *port,
 			continue;
 		}
 		pkt_name(m[i], port);
-		pkt(m[i])->vnet = port->vnet;
 		vnets[count] = index;
 		pkts[count++] = m[i];
 	}

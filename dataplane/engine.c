@@ -13,6 +13,7 @@
 
 enum {
 	JUMBO_COUNT = 2048,
+	SUPER_COUNT = 512,
 	POOL_CACHE = 256,
 };
 
@@ -87,7 +88,9 @@ static int engine_create_pools(struct engine *e, unsigned buffers)
 					   RTE_PKTMBUF_HEADROOM + FRAME_SMALL, SOCKET_ID_ANY);
 	e->jumbo = rte_pktmbuf_pool_create("jumbo", JUMBO_COUNT, 32, PKT_PRIV,
 					   RTE_PKTMBUF_HEADROOM + FRAME_MAX, SOCKET_ID_ANY);
-	return e->small && e->jumbo ? 0 : -rte_errno;
+	e->super = rte_pktmbuf_pool_create("super", SUPER_COUNT, 16, PKT_PRIV, FRAME_SUPER,
+					   SOCKET_ID_ANY);
+	return e->small && e->jumbo && e->super ? 0 : -rte_errno;
 }
 
 int engine_create(unsigned workers, unsigned buffers, struct engine **out, struct err *err)
@@ -122,6 +125,7 @@ void engine_destroy(struct engine *e)
 		worker_destroy(e->workers[i]);
 	rte_mempool_free(e->small);
 	rte_mempool_free(e->jumbo);
+	rte_mempool_free(e->super);
 	hash_map_destroy(e->vnet_map);
 	hash_map_destroy(e->node_map);
 	hash_map_destroy(e->port_map);

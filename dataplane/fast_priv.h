@@ -20,7 +20,7 @@ struct fast_rx {
 	unsigned count;
 	struct rte_mbuf *m[BURST];
 	uint8_t *data[BURST];
-	uint32_t len[BURST];
+	uint32_t len[BURST];	  /* 0: not plain */
 	struct port *from[BURST]; /* only the first, when all are from one */
 };
 
@@ -78,7 +78,7 @@ static inline void fast_receive(struct fast_rx *rx, struct rte_mbuf *m, struct p
 {
 	rx->m[rx->count] = m;
 	rx->data[rx->count] = rte_pktmbuf_mtod(m, uint8_t *);
-	rx->len[rx->count] = m->pkt_len;
+	rx->len[rx->count] = m->ol_flags ? 0 : m->pkt_len; /* offloads are the graph's affair */
 	rx->from[rx->count++] = from;
 }
 

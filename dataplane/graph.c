@@ -43,6 +43,6 @@ void graph_run(struct worker *w)
 
 void graph_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
 {
-	counters_of(w, pkt(m)->port)->drops[why]++;
+	counters_of(w, pkt(m)->port)->drops[why] += pkt_frames(m);
 	rte_pktmbuf_free(m);
 }

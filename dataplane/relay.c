@@ -93,7 +93,7 @@ static void relay_lost(struct relay *r, struct rte_mbuf *m)
 	struct port *port = port_by_handle(r->engine, pkt(m)->handle);
 
 	if (port)
-		port->local[COUNTERS_RELAY].count.drops[DP_DROP_NO_BACKING]++;
+		port->local[COUNTERS_RELAY].count.drops[DP_DROP_NO_BACKING] += pkt_frames(m);
 	else
 		pkt_gone(r->engine, m, COUNTERS_RELAY);
 	rte_pktmbuf_free(m);
@@ -194,7 +194,7 @@ static void relay_read(struct relay *r, struct relay_port *rp)
 			    read);
 	if (n) {
 		rte_ring_sp_enqueue_bulk(w->from_relay, (void **)pkts, n, NULL);
-		worker_wake(w);
+		worker_serve(w);
 	}
 }
 
@@ -346,7 +346,9 @@ int relay_attach(struct engine *e, struct port *port, uint32_t backing, int fd, 
 	if (!rp)
 		return err_set(err, -ENOMEM, "%s: out of memory", port->name);
 	rp->armed = EPOLLIN;
+	relay_tap_open(rp);
 	relay_detach(e, port);
+	WR(port->offloads, rp->offloads);
 	WR(e->relay->ports[port->handle & 0xffff], rp);
 	if (epoll_ctl(e->relay->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		int rc = err_sys(err, -errno, "%s: the descriptor cannot be polled", port->name);
@@ -369,6 +371,7 @@ void relay_detach(struct engine *e, struct port *port)
 	if (rp->fd >= 0)
 		epoll_ctl(e->relay->epoll_fd, EPOLL_CTL_DEL, rp->fd, NULL);
 	WR(e->relay->ports[port->handle & 0xffff], NULL);
+	WR(port->offloads, false);
 	port->relay = NULL;
 	engine_defer(e, relay_port_free, rp);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The relay thread's system calls: recvmmsg and sendmmsg on sockets, read and write on taps. */
+/* The relay thread's system calls: recvmmsg and sendmmsg on sockets; relay_tap.c has taps. */
 #include "dataplane/relay_io_priv.h"
 
 #include "dataplane/relay_priv.h"
@@ -21,6 +21,7 @@ int relay_io_init(struct relay_io *io, struct engine *e)
 void relay_io_fini(struct relay_io *io)
 {
 	rte_pktmbuf_free_bulk(io->rx, io->rx_count);
+	rte_pktmbuf_free(io->super);
 	free(io->overflow);
 }
 
@@ -46,7 +47,7 @@ static struct relay_queue *relay_next(struct relay_port *rp)
 
 static uint32_t relay_buffers(const struct engine *e, const struct rte_mbuf *m)
 {
-	return m->pool == e->jumbo ? e->small->size / e->jumbo->size : 1;
+	return m->pool == e->small ? 1 : e->small->size / m->pool->size;
 }
 
 /* That head, or NULL. */
@@ -82,7 +83,8 @@ void relay_port_free(struct engine *e, void *arg)
 	while ((m = relay_unlink(rp))) {
 		WR(e->relay_freed, e->relay_freed + relay_buffers(e, m));
 		WR(control->queued, control->queued - relay_buffers(e, m));
-		rp->port->local[COUNTERS_CONTROL].count.drops[DP_DROP_NO_BACKING]++;
+		rp->port->local[COUNTERS_CONTROL].count.drops[DP_DROP_NO_BACKING] +=
+			pkt_frames(m);
 		rte_pktmbuf_free(m);
 	}
 	if (rp->fd >= 0)
@@ -93,11 +95,6 @@ void relay_port_free(struct engine *e, void *arg)
 bool relay_port_alive(const struct relay_port *rp)
 {
 	return rp && RD(rp->alive);
-}
-
-static struct counters *relay_counters(struct relay_port *rp)
-{
-	return &rp->port->local[COUNTERS_RELAY].count;
 }
 
 /* Whether the vnet may have another frame waiting. */
@@ -116,8 +113,9 @@ void relay_io_queue(struct relay_io *io, struct relay_port *rp, enum relay_lane 
 	struct relay_queue *q = &rp->queues[lane];
 	struct vnet *vnet = rp->port->vnet;
 
-	if (q->count == RELAY_QUEUE || !relay_room(io, vnet, lane)) {
-		relay_counters(rp)->drops[DP_DROP_BACKING_FULL]++;
+	if (q->count == RELAY_QUEUE || !relay_room(io, vnet, lane) ||
+	    (m->ol_flags && !rp->offloads)) { /* which was for the descriptor before this one */
+		relay_counters(rp)->drops[DP_DROP_BACKING_FULL] += pkt_frames(m);
 		rte_pktmbuf_free(m);
 		return;
 	}
@@ -137,7 +135,7 @@ void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why)
 	struct rte_mbuf *m;
 
 	while ((m = relay_pop(io, rp))) {
-		relay_counters(rp)->drops[why]++;
+		relay_counters(rp)->drops[why] += pkt_frames(m);
 		rte_pktmbuf_free(m);
 	}
 }
@@ -162,18 +160,21 @@ static bool relay_send_failed(struct relay_io *io, struct relay_port *rp, int er
 	default: /* the other end is gone: ECONNREFUSED, ENOTCONN, EPIPE, EIO, EBADFD */
 		WR(rp->alive, 0);
 	}
-	relay_counters(rp)->drops[why]++;
+	relay_counters(rp)->drops[why] += pkt_frames(relay_next(rp)->head);
 	rte_pktmbuf_free(relay_pop(io, rp));
 	return false;
 }
 
 static void relay_sent(struct relay_io *io, struct relay_port *rp, unsigned n)
 {
-	relay_counters(rp)->punted += n;
 	if (!rp->alive)
 		WR(rp->alive, 1);
-	while (n--)
-		rte_pktmbuf_free(relay_pop(io, rp));
+	while (n--) {
+		struct rte_mbuf *m = relay_pop(io, rp);
+
+		relay_counters(rp)->punted += pkt_frames(m);
+		rte_pktmbuf_free(m);
+	}
 }
 
 /* Sends up to max, in the order of relay_pop(). Returns how many were taken, or -errno. */
@@ -181,12 +182,8 @@ static int relay_send_batch(struct relay_io *io, struct relay_port *rp, int max)
 {
 	int n = 0;
 
-	if (rp->backing == DP_BACK_TAP) {
-		struct rte_mbuf *m = relay_next(rp)->head;
-		ssize_t len = write(rp->fd, rte_pktmbuf_mtod(m, void *), m->pkt_len);
-
-		return len < 0 ? -errno : 1;
-	}
+	if (rp->backing == DP_BACK_TAP)
+		return relay_tap_send(rp, relay_next(rp)->head);
 	for (unsigned lane = 0; lane < LANES; lane++) {
 		struct rte_mbuf *m = rp->queues[lane].head;
 
@@ -204,8 +201,11 @@ bool relay_io_send(struct relay_io *io, struct relay_port *rp)
 {
 	int left = RELAY_BUDGET, n;
 
-	for (; relay_next(rp)->head && left; left -= n > 0 ? n : 1) {
+	while (relay_next(rp)->head && left > 0) {
+		int more = (int)(relay_next(rp)->head->pkt_len / RELAY_BYTES);
+
 		n = relay_send_batch(io, rp, RTE_MIN(left, RELAY_BATCH));
+		left -= RTE_MAX(n, 1) + more;
 		if (n > 0)
 			relay_sent(io, rp, (unsigned)n);
 		else if (relay_send_failed(io, rp, -n))
@@ -233,15 +233,14 @@ static unsigned relay_refill(struct relay_io *io)
 	return io->rx_count;
 }
 
-/* Frame i of len bytes as a packet of one segment, or NULL: counted. */
-static struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, unsigned i,
-				   size_t len, bool cut)
+struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, unsigned i, size_t len,
+			    const uint8_t *rest)
 {
 	struct rte_mbuf *m = io->rx[i], *big;
 	char *to;
 
-	if (cut || !len) {
-		relay_counters(rp)->drops[cut ? DP_DROP_GIANT : DP_DROP_RUNT]++;
+	if (!len || len > FRAME_MAX) {
+		relay_counters(rp)->drops[len ? DP_DROP_GIANT : DP_DROP_RUNT]++;
 		rte_pktmbuf_free(m);
 		return NULL;
 	}
@@ -250,7 +249,7 @@ static struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, u
 		to = big ? rte_pktmbuf_append(big, (uint16_t)len) : NULL;
 		if (to) {
 			memcpy(to, rte_pktmbuf_mtod(m, void *), FRAME_SMALL);
-			memcpy(to + FRAME_SMALL, io->overflow[i], len - FRAME_SMALL);
+			memcpy(to + FRAME_SMALL, rest, len - FRAME_SMALL);
 		} else {
 			relay_counters(rp)->drops[DP_DROP_NO_MEMORY]++;
 			rte_pktmbuf_free(big);
@@ -267,8 +266,7 @@ static struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, u
 	return m;
 }
 
-/* The first n receive slots were used up. */
-static void relay_consume(struct relay_io *io, unsigned n)
+void relay_consume(struct relay_io *io, unsigned n)
 {
 	io->rx_count -= n;
 	memmove(io->rx, io->rx + n, io->rx_count * sizeof(struct rte_mbuf *));
@@ -286,22 +284,8 @@ static unsigned relay_discard(struct relay_io *io, struct relay_port *rp)
 /* Fills the first slots; returns how many. */
 static unsigned relay_read_batch(struct relay_io *io, struct relay_port *rp, unsigned slots)
 {
-	unsigned got = 0;
-	int rc;
+	int rc = recvmmsg(rp->fd, io->rx_msgs, slots, MSG_DONTWAIT, NULL);
 
-	if (rp->backing == DP_BACK_TAP) {
-		for (; got < slots; got++) {
-			ssize_t len = readv(rp->fd, io->rx_iov[got], 2);
-
-			if (len < 0)
-				break;
-			io->rx_msgs[got].msg_len = (unsigned)len;
-			io->rx_msgs[got].msg_hdr.msg_flags =
-				len == FRAME_MAX ? MSG_TRUNC : 0; /* a tap cuts silently */
-		}
-		return got;
-	}
-	rc = recvmmsg(rp->fd, io->rx_msgs, slots, MSG_DONTWAIT, NULL);
 	return rc < 0 ? 0 : (unsigned)rc;
 }
 
@@ -314,10 +298,14 @@ unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte
 		*read = relay_discard(io, rp);
 		return 0;
 	}
+	if (rp->backing == DP_BACK_TAP)
+		return relay_tap_receive(io, rp, slots, pkts, read);
 	got = *read = relay_read_batch(io, rp, slots);
 	for (unsigned i = 0; i < got; i++) {
-		pkts[n] = relay_take(io, rp, i, io->rx_msgs[i].msg_len,
-				     io->rx_msgs[i].msg_hdr.msg_flags & MSG_TRUNC);
+		bool cut = io->rx_msgs[i].msg_hdr.msg_flags & MSG_TRUNC;
+
+		pkts[n] = relay_take(io, rp, i, cut ? SIZE_MAX : io->rx_msgs[i].msg_len,
+				     io->overflow[i]);
 		n += !!pkts[n];
 	}
 	relay_consume(io, got);

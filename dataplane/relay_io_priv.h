@@ -8,7 +8,8 @@
 
 enum {
 	RELAY_BATCH = 32,  /* frames of one system call; read from a descriptor in one round */
-	RELAY_BUDGET = 64, /* sent to it in one round */
+	RELAY_BUDGET = 64, /* sent to it in one round; */
+	RELAY_BYTES = 16384, /* one that has several times that counts so much more */
 	RELAY_QUEUE = 512, /* waiting for it, in each lane */
 };
 
@@ -19,6 +20,7 @@ struct relay_port {
 	int fd;
 	uint32_t armed; /* epoll events */
 	bool dead;	/* the descriptor is no use any more, nor polled */
+	bool offloads;	/* a tap with headers: relay_tap.c */
 	bool dirty;
 	uint32_t alive;
 	struct relay_queue {
@@ -38,6 +40,7 @@ struct relay_io {
 	struct mmsghdr rx_msgs[RELAY_BATCH], tx_msgs[RELAY_BATCH];
 	struct iovec rx_iov[RELAY_BATCH][2], tx_iov[RELAY_BATCH];
 	uint8_t (*overflow)[FRAME_MAX];
+	struct rte_mbuf *super; /* where the next frame of a tap ends that is longer than FRAME_SMALL */
 };
 
 int relay_io_init(struct relay_io *io, struct engine *e);
@@ -64,6 +67,29 @@ bool relay_io_send(struct relay_io *io, struct relay_port *rp);
 /* Reads up to RELAY_BATCH frames, *read of them; returns how many are good. */
 unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte_mbuf **pkts,
 			  unsigned *read);
+
+/* A frame of len bytes that begins in receive slot i and goes on in `rest`, as a packet of one segment;
+ * NULL: none, counted. */
+struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, unsigned i, size_t len,
+			    const uint8_t *rest);
+
+/* The first n receive slots were used up. */
+void relay_consume(struct relay_io *io, unsigned n);
+
+static inline struct counters *relay_counters(struct relay_port *rp)
+{
+	return &rp->port->local[COUNTERS_RELAY].count;
+}
+
+/* Asks a tap's kernel for what we take, if the tap has headers. Control thread. */
+void relay_tap_open(struct relay_port *rp);
+
+/* As relay_io_receive(), into the first `slots` slots, with a bound on bytes as well. */
+unsigned relay_tap_receive(struct relay_io *io, struct relay_port *rp, unsigned slots,
+			   struct rte_mbuf **pkts, unsigned *read);
+
+/* Sends one packet. 1, or -errno. */
+int relay_tap_send(struct relay_port *rp, struct rte_mbuf *m);
 
 /* After EPOLLERR or EPOLLHUP: true when the descriptor is worth polling on. */
 bool relay_io_recover(struct relay_port *rp, uint32_t events);

@@ -46,7 +46,8 @@ static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 		struct port *port = port_by_handle(w->engine, pkt(lane->pkts[i])->handle);
 
 		if (port)
-			counters_of(w, port)->drops[DP_DROP_BACKING_FULL]++;
+			counters_of(w, port)->drops[DP_DROP_BACKING_FULL] +=
+				pkt_frames(lane->pkts[i]);
 		else
 			pkt_gone(w->engine, lane->pkts[i], w->index);
 		rte_pktmbuf_free(lane->pkts[i]);
@@ -134,6 +135,21 @@ unsigned worker_poll(struct worker *w)
 	return n;
 }
 
+void worker_serve(struct worker *w)
+{
+	/* Devices are the worker's own: what is sent to them may be answered soon. */
+	if (device_any(w->engine) || !rte_spinlock_trylock(&w->awake)) {
+		worker_wake(w);
+		return;
+	}
+	worker_tick(w);
+	while (worker_poll_relay(w))
+		;
+	w->idle = true;
+	worker_flush_relay(w);
+	rte_spinlock_unlock(&w->awake);
+}
+
 /* Sleeps until the relay thread has something, or for us microseconds when us is not 0. */
 static void worker_sleep(struct worker *w, unsigned us)
 {
@@ -145,8 +161,11 @@ static void worker_sleep(struct worker *w, unsigned us)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rte_ring_empty(w->from_relay) && !RD(w->stop) && !RD(w->call)) {
 		rte_rcu_qsbr_thread_offline(w->engine->qsbr, w->index);
+		rte_spinlock_unlock(&w->awake);
 		if (ppoll(&pfd, 1, us ? &ts : NULL, NULL) > 0)
 			(void)!read(w->wake_fd, &ticks, sizeof(ticks));
+		while (!rte_spinlock_trylock(&w->awake))
+			sched_yield();
 		rte_rcu_qsbr_thread_online(w->engine->qsbr, w->index);
 	}
 	WR(w->asleep, 0);
@@ -233,6 +252,8 @@ int worker_create(struct engine *e, unsigned index, struct worker **out)
 	w->hz = rte_get_tsc_hz();
 	w->now = w->billed_until = rte_rdtsc();
 	w->idle = true;
+	rte_spinlock_init(&w->awake);
+	rte_spinlock_lock(&w->awake);
 	w->avx512 = fib_isa() == FIB_ISA_AVX512;
 	policer_rates_init(&w->rates, w->hz, e->worker_count);
 	ok = !share_create(VNETS_MAX + 1, w->hz, w->now, &w->share);

@@ -5,6 +5,7 @@
 #include "dataplane/fast_priv.h"
 
 #include <pthread.h>
+#include <rte_spinlock.h>
 
 enum graph_node {
 	GRAPH_INJECT,
@@ -51,6 +52,7 @@ struct worker {
 		unsigned count;
 	} to_relay[LANES];
 	uint32_t asleep; /* 1: whoever gives work clears it and writes wake_fd */
+	rte_spinlock_t awake; /* held but while the thread sleeps, or by who takes its place then */
 	int wake_fd;
 	uint32_t stop;
 	bool started;
@@ -77,6 +79,10 @@ void worker_forget(struct worker *w, struct vnet *vnet);
 
 /* Wakes the worker when it sleeps. After the ring was written; any thread. */
 void worker_wake(struct worker *w);
+
+/* The relay thread, after it filled from_relay: sees to it that the worker deals with that. Does it
+ * itself in place of a worker that sleeps and has no devices, which is less than to wake it. */
+void worker_serve(struct worker *w);
 
 /* One round: whatever rings and devices hold, once through the graph. Returns packets seen. */
 unsigned worker_poll(struct worker *w);

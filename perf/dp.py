@@ -15,7 +15,7 @@ DATAGRAM_MAX, RECORDS_MAX = 65536, 4096
 HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
 DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
          "blackhole policed bridge_loop bridge_same no_memory isolation asleep "
-         "queue_full queue_delay share vlan").split()
+         "queue_full queue_delay share vlan offload").split()
 
 
 class Refused(Exception):

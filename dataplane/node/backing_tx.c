@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* To what is behind the port: the relay thread's descriptor or a device. */
 #include "dataplane/device_priv.h"
-#include "dataplane/graph_priv.h"
+#include "dataplane/offload_priv.h"
 
 /* A router's frames all come by the policer, and have a class. */
 static enum relay_lane backing_lane(const struct pkt *p)
@@ -36,6 +36,10 @@ void backing_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			continue;
 		}
 #endif
+		if (unlikely(m->ol_flags) && !RD(p->port->offloads)) {
+			segment(w, m, backing_tx_run);
+			continue;
+		}
 		switch (RD(p->port->backing)) {
 		case DP_BACK_DGRAM:
 		case DP_BACK_TAP:

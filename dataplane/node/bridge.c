@@ -5,7 +5,7 @@
  * bounded by a budget that each flood divides among them, loops by the count of bridges crossed.
  */
 #include "dataplane/bridge_priv.h"
-#include "dataplane/graph_priv.h"
+#include "dataplane/offload_priv.h"
 
 static unsigned bridge_set(uint64_t mac)
 {
@@ -53,17 +53,6 @@ static void bridge_out(struct worker *w, struct rte_mbuf *m, struct port *out)
 	graph_to(w, GRAPH_WIRE_TX, m);
 }
 
-static struct rte_mbuf *bridge_copy(struct worker *w, struct rte_mbuf *m)
-{
-	struct engine *e = w->engine;
-	struct rte_mempool *pool = m->pkt_len <= FRAME_SMALL ? e->small : e->jumbo;
-	struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
-
-	if (copy)
-		*pkt(copy) = *pkt(m);
-	return copy;
-}
-
 static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 {
 	struct port *in = pkt(m)->port, *last = NULL;
@@ -90,11 +79,11 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 			last = list->ports[i];
 			continue;
 		}
-		copy = bridge_copy(w, m);
+		copy = offload_copy(w->engine, m);
 		if (copy)
 			bridge_out(w, copy, list->ports[i]);
 		else
-			counters_of(w, in)->drops[DP_DROP_NO_MEMORY]++;
+			counters_of(w, in)->drops[DP_DROP_NO_MEMORY] += pkt_frames(m);
 	}
 	if (last)
 		bridge_out(w, m, last);

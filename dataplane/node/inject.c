@@ -15,7 +15,7 @@ void inject_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			   mac_load(eth->src_addr.addr_bytes) != RD(port->mac)) {
 			graph_drop(w, m, DP_DROP_SOURCE_MAC);
 		} else {
-			counters_of(w, port)->injected++;
+			counters_of(w, port)->injected += pkt_frames(m);
 			pkt(m)->out = port;
 			graph_to(w, GRAPH_WIRE_TX, m);
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a router's guest is to see, within the rates of its class. */
-#include "dataplane/graph_priv.h"
 #include "dataplane/ip_priv.h"
+#include "dataplane/offload_priv.h"
 
 static_assert(POLICER_SOURCES == 1 << 8, "punt_pass() takes 8 bits of a hash, the upper ones");
 
@@ -30,9 +30,14 @@ void punt_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		struct rte_mbuf *m = pkts[i];
 		struct port *port = pkt(m)->port;
 		struct vnet_local *vnet = &port->vnet->local[w->index];
-		enum dp_punt class = policer_classify(rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
-						      pkt(m)->reason);
+		enum dp_punt class;
 
+		if (unlikely(m->ol_flags)) { /* guests see frames, and these are what rates count */
+			segment(w, m, punt_run);
+			continue;
+		}
+		class = policer_classify(rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
+					 pkt(m)->reason);
 		if (!punt_pass(w, m, port, class)) {
 			vnet->policed[class]++;
 			graph_drop(w, m, DP_DROP_POLICED);

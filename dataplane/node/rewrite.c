@@ -15,7 +15,7 @@ void rewrite_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			graph_drop(w, m, DP_DROP_LINK_DOWN);
 			continue;
 		}
-		if (m->pkt_len - sizeof(*eth) > RD(p->out->mtu)) {
+		if (pkt_longest(m) - sizeof(*eth) > RD(p->out->mtu)) {
 			graph_punt(w, m, PUNT_REASON_EXCEPTION);
 			continue;
 		}

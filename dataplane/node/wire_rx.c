@@ -27,8 +27,8 @@ void wire_rx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		struct port *port = pkt(m)->port;
 		struct counters *c = counters_of(w, port);
 
-		c->wire_rx_packets++;
-		c->wire_rx_bytes += m->pkt_len;
+		c->wire_rx_packets += pkt_frames(m);
+		c->wire_rx_bytes += pkt_bytes(m);
 		switch (port->kind) {
 		case DP_NODE_ROUTER:
 			router_rx(w, m, port);

@@ -27,7 +27,7 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			graph_drop(w, m, DP_DROP_LINK_DOWN);
 			continue;
 		}
-		if (m->pkt_len > frame_max(out, rte_pktmbuf_mtod(m, struct rte_ether_hdr *))) {
+		if (pkt_longest(m) > frame_max(out, rte_pktmbuf_mtod(m, struct rte_ether_hdr *))) {
 			graph_drop(w, m, DP_DROP_GIANT);
 			continue;
 		}
@@ -38,10 +38,10 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		}
 #endif
 		c = counters_of(w, out);
-		c->wire_tx_packets++;
-		c->wire_tx_bytes += m->pkt_len;
+		c->wire_tx_packets += pkt_frames(m);
+		c->wire_tx_bytes += pkt_bytes(m);
 		if (p->transit)
-			counters_of(w, p->port)->forwarded++;
+			counters_of(w, p->port)->forwarded += pkt_frames(m);
 		p->transit = 0;
 		p->port = peer;
 		worker_work(w, peer->vnet, WORK_SLOW);

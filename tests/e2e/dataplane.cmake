@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_pytest(e2e engine TIMEOUT 120 LABELS functional)
 weft_pytest(e2e asleep TIMEOUT 60 LABELS functional)
+weft_pytest(e2e offload TIMEOUT 120 LABELS functional)
 weft_pytest(e2e reconfigure TIMEOUT 300 LABELS functional)
 # The same for ten minutes.
 add_test(NAME e2e/reconfigure_soak COMMAND /usr/bin/python3 -m pytest -q -rP -p no:cacheprovider
