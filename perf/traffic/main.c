@@ -119,7 +119,8 @@ static void reset(struct traffic *t)
 static void window(struct traffic *t, double warm, double seconds)
 {
 	t->run++;
-	t->quiet = t->stalled = false;
+	t->quiet = false;
+	t->stalled = 0;
 	t->began = t->last = t->came_at = rte_rdtsc();
 	for (unsigned i = 0; i < t->sender_count; i++) {
 		struct sender *s = &t->senders[i];

@@ -102,6 +102,16 @@ static void fill(struct traffic *t, struct sender *s, struct rte_mbuf **m, unsig
 	}
 }
 
+/* The other end was away, or was for as long before. */
+static bool stalled(struct traffic *t)
+{
+	uint64_t now = rte_rdtsc(), silence = now - t->came_at;
+
+	if (silence > t->hz / 1000000 * STALLED_US)
+		t->stalled = now + silence;
+	return now < t->stalled;
+}
+
 static void sender_send(struct traffic *t, struct sender *s, double now)
 {
 	struct rte_mbuf *m[SENDER_BURST];
@@ -117,14 +127,10 @@ static void sender_send(struct traffic *t, struct sender *s, double now)
 	done = rte_eth_tx_burst(t->out, 0, m, (uint16_t)n);
 	if (done < n)
 		rte_pktmbuf_free_bulk(m + done, n - done);
-	if (done == n)
-		t->stalled = false;
-	else if (rte_rdtsc() - t->came_at > t->hz / 1000000 * STALLED_US)
-		t->stalled = true;
 	if (t->counts) {
 		s->sent += n;
 		s->refused += n - done;
-		s->stalled += t->stalled ? n - done : 0;
+		s->stalled += done < n && stalled(t) ? n - done : 0;
 	}
 }
 

@@ -62,7 +62,7 @@ struct traffic {
 	uint64_t gap_ticks; /* of the measured time, all together */
 	uint64_t uncertain; /* frames that were under way meanwhile: their delays are not counted */
 	uint64_t came_at;   /* TSC of when the sink last had any */
-	bool stalled;	    /* it has had none for long, and what goes out is refused since */
+	uint64_t stalled;   /* TSC until which refusals are due to its having had none for long */
 };
 
 /* Takes what came, and sends what is due. */
