@@ -6,18 +6,23 @@
 #include <string.h>
 #include <sys/mman.h>
 
+void ram_init_size(struct ram *r, size_t size)
+{
+	uint8_t *at = mmap(NULL, size + 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(at + 4096, size, PROT_READ | PROT_WRITE);
+	r->host = at + 4096;
+	r->mem = (struct guest_mem){ .count = 1, .range = { { 0, size, r->host } } };
+}
+
 void ram_init(struct ram *r)
 {
-	uint8_t *at = mmap(NULL, RAM + 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	mprotect(at + 4096, RAM, PROT_READ | PROT_WRITE);
-	r->host = at + 4096;
-	r->mem = (struct guest_mem){ .count = 1, .range = { { 0, RAM, r->host } } };
+	ram_init_size(r, RAM);
 }
 
 void ram_fini(struct ram *r)
 {
-	munmap(r->host - 4096, RAM + 2 * 4096);
+	munmap(r->host - 4096, r->mem.range[0].len + 2 * 4096);
 }
 
 static void *at(const struct driver *d, uint64_t gpa)

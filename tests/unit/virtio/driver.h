@@ -9,14 +9,17 @@
 
 #include "virtio/queue.h"
 
+#include <stddef.h>
+
 enum { RAM = 1 << 20, QUEUE_AREA = 0x4000, BUFFERS = 0x80000 };
 
 struct ram {
 	uint8_t *host;
-	struct guest_mem mem; /* RAM bytes at 0 */
+	struct guest_mem mem; /* at 0 */
 };
 
-void ram_init(struct ram *r);
+void ram_init(struct ram *r); /* RAM bytes */
+void ram_init_size(struct ram *r, size_t size);
 void ram_fini(struct ram *r);
 
 struct buffer {

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_unit(vmm load DEPS vmm)
+weft_unit(vmm parts DEPS vmm)
