@@ -20,6 +20,7 @@ struct virtio_pci_host {
 	struct event_base *base;
 	pthread_mutex_t *lock;
 	const struct guest_mem *mem;
+	bool split; /* offers split rings alone */
 	/* A write of any size at gpa becomes one to fd, until undone. It may fail (another device is
 	 * there): then writes come as accesses to the BAR. */
 	int (*kick_add)(void *arg, uint64_t gpa, int fd);

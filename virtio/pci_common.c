@@ -8,12 +8,12 @@
 #include <string.h>
 
 #define RING_FEATURES                                                                              \
-	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_RING_PACKED |                               \
-	 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_RING_F_EVENT_IDX)
+	(1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_RING_F_INDIRECT_DESC |                        \
+	 1ull << VIRTIO_RING_F_EVENT_IDX)
 
 uint64_t common_features(const struct virtio_pci *p)
 {
-	return p->dev->offered | RING_FEATURES;
+	return p->dev->offered | RING_FEATURES | (p->host.split ? 0 : 1ull << VIRTIO_F_RING_PACKED);
 }
 
 static void stop_device(struct virtio_pci *p)

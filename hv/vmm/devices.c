@@ -13,7 +13,8 @@ static int add(struct vmm *m, unsigned slot, unsigned function, struct virtio_de
 	       struct err *err)
 {
 	const struct virtio_pci_host host = {
-		.base = m->base, .lock = &m->lock, .mem = &m->memory.ranges, .kick_add = kvm_kick_add,
+		.base = m->base, .lock = &m->lock, .mem = &m->memory.ranges,
+		.split = m->split_rings, .kick_add = kvm_kick_add,
 		.kick_del = kvm_kick_del, .msi_add = kvm_msi_add, .msi_set = kvm_msi_set,
 		.msi_del = kvm_msi_del, .arg = &m->kvm,
 	};

@@ -24,6 +24,7 @@ static const char help[] =
 	"  --net mac=MAC,local=PATH,peer=PATH[,mtu=N][,carrier=off]\n"
 	"                       a NIC: one frame a datagram, from local to peer; repeat for more\n"
 	"  --disk FILE          a disk that is only read; repeat for more\n"
+	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
 	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
 	"                       resume, stop, carrier, console\n"
 	"  --paused             waits for the command start\n"
@@ -34,7 +35,7 @@ static const char help[] =
 	"\n"
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
-enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK, CONTROL,
+enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK, RINGS, CONTROL,
        PAUSED, HELP };
 
 static const struct option options[] = {
@@ -49,6 +50,7 @@ static const struct option options[] = {
 	{ "agent", required_argument, NULL, AGENT },
 	{ "net", required_argument, NULL, NET },
 	{ "disk", required_argument, NULL, DISK },
+	{ "rings", required_argument, NULL, RINGS },
 	{ "control", required_argument, NULL, CONTROL },
 	{ "paused", no_argument, NULL, PAUSED },
 	{ "help", no_argument, NULL, HELP },
@@ -156,6 +158,11 @@ static int take(struct options *o, int option, char *value, struct err *err)
 		if (c->disk_count == VMM_DISKS_MAX)
 			return err_set(err, -EINVAL, "--disk: more than %d disks", VMM_DISKS_MAX);
 		c->disk[c->disk_count++] = value;
+		break;
+	case RINGS:
+		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)
+			return err_set(err, -EINVAL, "--rings: split or packed, not \"%s\"", value);
+		c->split_rings = value[0] == 's';
 		break;
 	case CONTROL:
 		o->control = value;

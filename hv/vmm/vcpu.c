@@ -85,7 +85,7 @@ static void handle(struct vcpu *c)
 	const struct vcpu_ops *ops = &c->all->ops;
 	struct kvm_run *r = c->run;
 
-	c->exits++;
+	__atomic_store_n(&c->exits, c->exits + 1, __ATOMIC_RELAXED); /* others read it */
 	switch (r->exit_reason) {
 	case KVM_EXIT_IO:
 		port_exit(c);

@@ -18,6 +18,7 @@ struct vmm {
 	void *arg;
 	char name[64];
 	unsigned memory_mib, cpus;
+	bool split_rings;
 	/* Of all that devices hold. A CPU's thread has it while it does what the guest asked for, the
 	 * loop in each callback. Never while waiting for a CPU. */
 	pthread_mutex_t lock;

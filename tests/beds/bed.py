@@ -6,6 +6,7 @@ import pathlib
 import shlex
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -46,6 +47,17 @@ def guest_initrd(tmp, name, nics, files):
     guest.tool("initrd", STORE, "frr", f"{tmp}/{name}.initrd", name,
                *(f"{mac}={nic}" for mac, nic in nics), *args)
     return f"{tmp}/{name}.initrd"
+
+
+def vmlinux(tmp):
+    """The ELF file within the guests' bzImage."""
+    image = pathlib.Path(f"{STORE}/frr/vmlinuz").read_bytes()
+    start, size = struct.unpack_from("<II", image, 0x248)  # payload_offset, payload_length
+    start += 512 * (image[0x1f1] + 1)
+    elf = subprocess.run(["lz4", "-dc"], input=image[start:start + size - 4], stdout=subprocess.PIPE,
+                         check=True).stdout
+    pathlib.Path(f"{tmp}/vmlinux").write_bytes(elf)
+    return f"{tmp}/vmlinux"
 
 
 def outer_system():

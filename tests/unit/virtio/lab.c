@@ -135,7 +135,7 @@ static void make_block(struct lab *l)
 
 void lab_make(struct lab *l, enum lab_device which)
 {
-	const struct virtio_pci_host host = { l->base, &l->lock, &l->ram.mem, kick_add, kick_del,
+	const struct virtio_pci_host host = { l->base, &l->lock, &l->ram.mem, false, kick_add, kick_del,
 					      msi_add, msi_set, msi_del, l };
 	const struct virtio_port_ops port = { port_write, port_ready, l };
 	const struct virtio_net_conf net = { { 2, 0, 0, 0, 0, 1 }, 1500, true, l->local, l->peer };
