@@ -22,12 +22,8 @@ class Nested(guest.Guest):
 
     def __init__(self, bed, channel):
         self.nonce, self.ids, self.queue, self.rx = 0, 0, [], b""
-        self.agent, self.console, self.process = channel, bed.serial, bed.process
-        # At once: without a host, whoever reads the channel in the bed finds its end.
-        self.sock = socket.socket(socket.AF_UNIX)
-        while self.sock.connect_ex(channel):
-            assert bed.process.poll() is None
-            time.sleep(0.01)
+        self.agent, self.console, self.process = None, bed.serial, bed.process
+        self.sock = channel
 
     def run(self, *argv, timeout=90):
         return self.finish(self.start(*argv), timeout)
@@ -87,25 +83,8 @@ def outer_initrd(tmp, base, files, script):
     return out
 
 
-class SvmBed:
-    """QEMU's interpreter emulates a processor with SVM; the outer kernel is Debian's, with kvm_amd."""
-
-    def __init__(self, tmp, files, script, channels=1, memory=1024):
-        kernel, base = outer_system()
-        initrd = outer_initrd(tmp, base, files, script)
-        self.serial, self.channels = f"{tmp}/serial.log", []
-        cmd = ["qemu-system-x86_64", "-accel", "tcg,tb-size=256", "-machine", "q35", "-cpu", "max",
-               "-smp", "1", "-m", str(memory), "-display", "none", "-no-reboot", "-nodefaults",
-               "-kernel", kernel, "-initrd", initrd, "-append",
-               "console=ttyS0 quiet mitigations=off audit=0 apparmor=0 panic=-1 random.trust_cpu=on",
-               "-serial", f"file:{self.serial}", "-device", "virtio-rng-pci",
-               "-device", "virtio-serial-pci"]
-        for i in range(channels):
-            self.channels.append(f"{tmp}/channel{i}.sock")
-            cmd += ["-chardev", f"socket,id=c{i},path={self.channels[i]},server=on,wait=off",
-                    "-device", f"virtserialport,chardev=c{i},name=bed{i}"]
-        self.began = time.monotonic()
-        self.process = subprocess.Popen(cmd, stdin=subprocess.DEVNULL)
+class Bed:
+    """An outer machine: a process, what it said on its serial line, and channels to guests in it."""
 
     def said(self):
         try:
@@ -126,6 +105,10 @@ class SvmBed:
         self.process.wait(timeout)
         return self.said()
 
+    def start(self, cmd, **kw):
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, **kw)
+
     def seconds(self):
         return time.monotonic() - self.began
 
@@ -138,6 +121,83 @@ class SvmBed:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+
+
+APPEND = "console=ttyS0 quiet mitigations=off audit=0 apparmor=0 panic=-1 random.trust_cpu=on"
+
+
+class SvmBed(Bed):
+    """QEMU's interpreter emulates a processor with SVM; the outer kernel is Debian's, with kvm_amd."""
+
+    def __init__(self, tmp, files, script, channels=1, memory=1024):
+        kernel, base = outer_system()
+        initrd = outer_initrd(tmp, base, files, script)
+        self.serial, paths = f"{tmp}/serial.log", [f"{tmp}/channel{i}.sock" for i in range(channels)]
+        cmd = ["qemu-system-x86_64", "-accel", "tcg,tb-size=256", "-machine", "q35", "-cpu", "max",
+               "-smp", "1", "-m", str(memory), "-display", "none", "-no-reboot", "-nodefaults",
+               "-kernel", kernel, "-initrd", initrd, "-append", APPEND,
+               "-serial", f"file:{self.serial}", "-device", "virtio-rng-pci",
+               "-device", "virtio-serial-pci"]
+        for i, path in enumerate(paths):
+            cmd += ["-chardev", f"socket,id=c{i},path={path},server=on,wait=off",
+                    "-device", f"virtserialport,chardev=c{i},name=bed{i}"]
+        self.start(cmd)
+        # At once: without a host, whoever reads the channel in the bed finds its end.
+        self.channels = []
+        for path in paths:
+            self.channels.append(socket.socket(socket.AF_UNIX))
+            while self.channels[-1].connect_ex(path):
+                assert self.process.poll() is None
+                time.sleep(0.01)
+
+
+BOCHSRC = """
+display_library: rfb, options="timeout=0"
+cpu: model=corei7_haswell_4770, count=1, ips=100000000
+memory: guest={memory}, host={memory}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+clock: sync=none
+sound: driver=dummy
+ata0-master: type=cdrom, path={tmp}/outer.iso, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={tmp}/serial.log
+com2: enabled=1, mode=socket-client, dev=127.0.0.1:{port}
+log: {tmp}/bochs.log
+panic: action=fatal
+error: action=report
+info: action=ignore
+"""
+
+
+class VtxBed(Bed):
+    """Bochs interprets a processor with VT-x and EPT; the same outer kernel, with kvm_intel. Its one
+    channel is the second serial line."""
+
+    def __init__(self, tmp, files, script, memory=1024):
+        kernel, base = outer_system()
+        initrd = outer_initrd(tmp, base, files, script)
+        self.serial = f"{tmp}/serial.log"
+        iso = pathlib.Path(tmp) / "iso"
+        iso.mkdir()
+        for path in ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32"):
+            shutil.copy(path, iso)
+        shutil.copy(kernel, iso / "vmlinuz")
+        shutil.move(initrd, iso / "initrd")
+        (iso / "isolinux.cfg").write_text(f"default bed\nprompt 0\nlabel bed\n kernel vmlinuz\n"
+                                          f" append initrd=initrd {APPEND}\n")
+        subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", f"{tmp}/outer.iso", "-b",
+                        "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4",
+                        "-boot-info-table", iso], check=True, capture_output=True)
+        shutil.rmtree(iso)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            config = BOCHSRC.format(tmp=tmp, memory=memory, port=server.getsockname()[1])
+            pathlib.Path(f"{tmp}/bochsrc").write_text(config)
+            pathlib.Path(f"{tmp}/continue").write_text("c\n")
+            self.start(["bochs", "-q", "-f", f"{tmp}/bochsrc", "-rc", f"{tmp}/continue"],
+                       stdout=open(f"{tmp}/bochs.out", "wb"), stderr=subprocess.STDOUT)
+            server.settimeout(30)
+            self.channels = [server.accept()[0]]
 
 
 def vmm(name, *args):

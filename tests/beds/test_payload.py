@@ -57,6 +57,11 @@ def test_hostile(start, tmp_path, proved):
     proved("7000 hostile accesses to ports, configuration spaces and registers of all devices")
 
 
+def test_rings(start, proved):
+    completes(start("rings"))
+    proved("30 rounds of random rings and notifications, after each of which a reset revives the device")
+
+
 def test_second_cpu(start, proved):
     completes(start("smp", cpus=2))
     proved("a second CPU starts by INIT and SIPI")

@@ -76,6 +76,9 @@ int virtio_find(struct virtio *v, uint16_t pci_device);
 void virtio_start(struct virtio *v, unsigned vector);
 /* Offers a writable buffer and kicks. */
 void virtio_offer(struct virtio *v, void *to, uint32_t len);
+/* Where the queue lies. */
+enum { VIRTIO_RING_BYTES = 220 };
+void *virtio_ring(void);
 int virtio_used(struct virtio *v, uint32_t *len); /* whether one came back */
 
 #endif

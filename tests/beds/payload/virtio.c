@@ -12,6 +12,8 @@ static struct {
 		__attribute__((aligned(4)));
 } ring __attribute__((aligned(4096)));
 
+_Static_assert(sizeof(ring) >= VIRTIO_RING_BYTES, "VIRTIO_RING_BYTES");
+
 /* Notes where a capability says a structure is. */
 static void take_capability(struct virtio *v, unsigned at, uint32_t bar)
 {
@@ -57,6 +59,11 @@ int virtio_find(struct virtio *v, uint16_t pci_device)
 	return 0;
 }
 
+void *virtio_ring(void)
+{
+	return &ring;
+}
+
 static void set64(uint32_t at, const volatile void *p)
 {
 	REG32(at) = (uint32_t)(uintptr_t)p;
@@ -74,6 +81,9 @@ void virtio_start(struct virtio *v, unsigned vector)
 	REG32(table + 12) = 0;
 	pci_write(v->function, msix, pci_read(v->function, msix) | 1u << 31);
 	REG8(v->common + STATUS) = 0;
+	for (unsigned i = 0; i < sizeof(ring); i++)
+		((volatile uint8_t *)&ring)[i] = 0;
+	v->used = 0;
 	REG8(v->common + STATUS) = ACKNOWLEDGE | DRIVER;
 	REG32(v->common + 8) = 1; /* features: version 1 alone */
 	REG32(v->common + 12) = 1;
