@@ -112,7 +112,6 @@ static void handle(struct vcpu *c)
 	}
 }
 
-/* After a CPU has failed the machine is parked soon; until then it must not spin. */
 static void *run(void *arg)
 {
 	struct vcpu *c = arg;
@@ -121,7 +120,7 @@ static void *run(void *arg)
 	while (may_run(c)) {
 		if (ioctl(c->fd, KVM_RUN, NULL) == 0)
 			handle(c);
-		else if (errno == EAGAIN) /* it was sent INIT */
+		else if (errno == EAGAIN) /* it was sent INIT, and waits for SIPI */
 			nanosleep(&pause, NULL);
 		else if (errno != EINTR)
 			fail(c, strerror(errno), 0);

@@ -8,6 +8,8 @@ SKIPPED = 77
 def pytest_sessionfinish(session, exitstatus):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if exitstatus == 0 and reporter.stats.get("skipped") and not reporter.stats.get("passed"):
+        for why in sorted({report.longrepr[2] for report in reporter.stats["skipped"]}):
+            reporter.write_line(why)
         session.exitstatus = SKIPPED
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """weft-vmm on this machine's own /dev/kvm."""
+import fcntl
 import json
 import os
 import pathlib
@@ -14,7 +15,8 @@ PAYLOADS = pathlib.Path(BIN).parent / "payloads"
 def why_not():
     """Why no machine can be made here; "" if one can."""
     try:
-        os.close(os.open("/dev/kvm", os.O_RDWR))
+        with open("/dev/kvm", "rb+", buffering=0) as f:
+            fcntl.ioctl(f, 0xAE00)  # KVM_GET_API_VERSION
     except OSError as e:
         return f"/dev/kvm: {e.strerror}"
     return ""
