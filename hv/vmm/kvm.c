@@ -112,6 +112,22 @@ int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint6
 	return kvm_ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
+int kvm_clock_get(struct kvm *k, uint64_t *ns)
+{
+	struct kvm_clock_data c = { 0 };
+	int code = kvm_ioctl(k->vm, KVM_GET_CLOCK, &c);
+
+	*ns = c.clock;
+	return code;
+}
+
+int kvm_clock_set(struct kvm *k, uint64_t ns)
+{
+	struct kvm_clock_data c = { .clock = ns };
+
+	return kvm_ioctl(k->vm, KVM_SET_CLOCK, &c);
+}
+
 void kvm_line(struct kvm *k, unsigned gsi, bool level)
 {
 	struct kvm_irq_level line = { .irq = gsi, .level = level };

@@ -36,6 +36,10 @@ int kvm_open(struct kvm *k, struct err *err);
 void kvm_close(struct kvm *k);
 int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint64_t len);
 
+/* The guest's clock (kvmclock), ns. No CPU runs. */
+int kvm_clock_get(struct kvm *k, uint64_t *ns);
+int kvm_clock_set(struct kvm *k, uint64_t ns);
+
 /* An interrupt line's level. Any thread. */
 void kvm_line(struct kvm *k, unsigned gsi, bool level);
 /* Any thread; the signatures are those of struct virtio_pci_host. */

@@ -215,16 +215,20 @@ void vmm_run(struct vmm *m)
 	pthread_mutex_lock(&m->lock);
 	over = m->end != VMM_RUNS;
 	pthread_mutex_unlock(&m->lock);
-	if (over)
+	if (over || m->running)
 		return;
+	if (m->started)
+		kvm_clock_set(&m->kvm, m->clock);
 	vcpus_run(m->vcpus);
 	m->started = m->running = true;
 }
 
 void vmm_pause(struct vmm *m)
 {
-	if (m->running)
-		vcpus_park(m->vcpus);
+	if (!m->running)
+		return;
+	vcpus_park(m->vcpus);
+	kvm_clock_get(&m->kvm, &m->clock);
 	m->running = false;
 }
 

@@ -26,6 +26,7 @@ struct vmm {
 	struct memory memory;
 	struct vcpus *vcpus;
 	bool started, running;
+	uint64_t clock; /* the guest's, at which it stands while it is paused */
 	/* Why it ends; said on the loop. */
 	struct event *end_event;
 	enum vmm_end end;

@@ -123,3 +123,31 @@ def test_refusals(tmp_path):
         machine = vmm.Vmm(tmp_path, "hello", *args)
         _, errors = machine.process.communicate(timeout=10)
         assert machine.process.returncode in (1, 2) and why in errors, errors
+
+
+def test_clock_stands_still(start, tmp_path, proved):
+    """A paused guest's clock does not go on; how far it goes otherwise is the guest's affair."""
+    machine = start("clock")
+    machine.until(lambda: machine.said() == "clock\n", "greeting")
+    control = machine.control()
+    with socket.socket(socket.AF_UNIX) as console:
+        console.settimeout(10)
+        console.connect(f"{tmp_path}/console.sock")
+
+        def clock():
+            console.sendall(b"?")
+            said = b""
+            while not said.endswith(b"\n"):
+                said += console.recv(100)
+            return int(said, 16) / 1e9
+        control.ask("pause")
+        control.ask("resume")
+        began, before = time.monotonic(), clock()
+        control.ask("pause")
+        time.sleep(2)  # long, against what a busy machine adds
+        control.ask("resume")
+        after, took = clock(), time.monotonic() - began
+    assert before < after < before + took - 1.9, (before, after, took)
+    control.ask("stop")
+    machine.end()
+    proved("KVM's clock stands still while the machine is paused")
