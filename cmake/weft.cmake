@@ -77,13 +77,13 @@ function(weft_pytest kind name)
     ENVIRONMENT "WEFT_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};WEFT_SRC=${PROJECT_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
-# weft_fuzz(NAME DEPS folder... [LINK target...])
+# weft_fuzz(NAME [SOURCES extra...] DEPS folder... [LINK target...])
 # tests/fuzz/NAME.c defines LLVMFuzzerTestOneInput. With clang it is a libFuzzer target; with gcc
 # tests/fuzz/driver.c mutates the seeds of tests/fuzz/seeds/NAME for some seconds, so that each
 # test run fuzzes each input.
 function(weft_fuzz name)
-  cmake_parse_arguments(arg "" "" "DEPS;LINK" ${ARGN})
-  set(sources ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.c)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LINK" ${ARGN})
+  set(sources ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.c ${arg_SOURCES})
   if(CMAKE_C_COMPILER_ID MATCHES "Clang")
     set(extra -fsanitize=fuzzer)
   else()

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/vmm/control_priv.h"
+
+#include "base/sock.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { LINE_MAX_LEN = 65536, OUT_MAX = 1 << 20 };
+
+struct client {
+	LIST_ENTRY(client) link;
+	struct control *control;
+	struct bufferevent *bev;
+};
+
+struct control {
+	struct event_base *base;
+	struct vmm *m;
+	struct evconnlistener *listener;
+	struct sockaddr_un path;
+	LIST_HEAD(, client) clients;
+};
+
+static void close_client(struct client *c)
+{
+	LIST_REMOVE(c, link);
+	bufferevent_free(c->bev);
+	free(c);
+}
+
+/* What waits to be written, as far as the connection takes it now; nothing is written after. */
+static void write_now(struct client *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t len = evbuffer_get_length(out);
+	const void *bytes = evbuffer_pullup(out, -1);
+
+	bufferevent_disable(c->bev, EV_WRITE);
+	if (len && write(bufferevent_getfd(c->bev), bytes, len) < 0)
+		return; /* its loss */
+}
+
+/* Takes the connection out of here; what the client sent behind the command is lost. */
+static void become_console(struct client *c)
+{
+	struct vmm *m = c->control->m;
+	int fd = dup(bufferevent_getfd(c->bev));
+
+	write_now(c);
+	close_client(c);
+	if (fd >= 0 && vmm_console(m, fd) < 0)
+		close(fd);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+	struct evbuffer *in = bufferevent_get_input(bev), *out = bufferevent_get_output(bev);
+	size_t len;
+	char *line;
+
+	while ((line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+		enum control_next next = len > LINE_MAX_LEN || evbuffer_get_length(out) > OUT_MAX ?
+						 CONTROL_CLOSE :
+						 control_line(c->control->m, line, len, out);
+
+		free(line);
+		if (next == CONTROL_CLOSE)
+			close_client(c);
+		else if (next == CONTROL_CONSOLE)
+			become_console(c);
+		if (next != CONTROL_GO_ON)
+			return;
+	}
+	if (evbuffer_get_length(in) > LINE_MAX_LEN)
+		close_client(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	close_client(arg);
+}
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, int len,
+		      void *arg)
+{
+	struct control *control = arg;
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!c || !c->bev) {
+		close(fd);
+		free(c);
+		return;
+	}
+	c->control = control;
+	LIST_INSERT_HEAD(&control->clients, c, link);
+	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+int control_create(struct event_base *base, const char *path, struct control **out, struct err *err)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int code;
+
+	if (!c)
+		return err_sys(err, -ENOMEM, "%s", path);
+	c->base = base;
+	LIST_INIT(&c->clients);
+	c->path.sun_family = AF_UNIX;
+	if (strlen(path) >= SOCK_PATH_MAX) {
+		free(c);
+		return err_set(err, -ENAMETOOLONG, "%s is longer than the %d bytes of a socket's path", path,
+			       SOCK_PATH_MAX - 1);
+	}
+	strcpy(c->path.sun_path, path);
+	unlink(path);
+	c->listener = evconnlistener_new_bind(base, on_accept, c,
+					      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 8,
+					      (struct sockaddr *)&c->path, sizeof(c->path));
+	if (!c->listener) {
+		code = err_sys(err, -errno, "%s", path);
+		free(c);
+		return code;
+	}
+	evconnlistener_disable(c->listener);
+	*out = c;
+	return 0;
+}
+
+void control_serve(struct control *c, struct vmm *m)
+{
+	c->m = m;
+	evconnlistener_enable(c->listener);
+}
+
+/* The process is about to end: written now, as far as the client takes it. */
+void control_ended(struct control *c, enum vmm_end end, const char *why)
+{
+	struct client *client;
+
+	LIST_FOREACH(client, &c->clients, link) {
+		control_event(end, why, bufferevent_get_output(client->bev));
+		write_now(client);
+	}
+}
+
+void control_destroy(struct control *c)
+{
+	if (!c)
+		return;
+	while (!LIST_EMPTY(&c->clients))
+		close_client(LIST_FIRST(&c->clients));
+	evconnlistener_free(c->listener);
+	unlink(c->path.sun_path);
+	free(c);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HV_VMM_KVM_PRIV_H
+#define HV_VMM_KVM_PRIV_H
+
+/* A virtual machine of the kernel's: /dev/kvm, its interrupt controllers and routes. */
+
+#include "base/err.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* GSIs 0 to 23 are the IOAPIC's pins; messages have those from there on. */
+enum { KVM_PINS = 24, KVM_MSI_MAX = 1024 };
+
+struct kvm_route {
+	bool used;
+	uint64_t address;
+	uint32_t data;
+};
+
+struct kvm {
+	int sys, vm;
+	unsigned run_size; /* of a vCPU's mapping */
+	pthread_mutex_t lock; /* of the routes */
+	unsigned msi_count;   /* highest used + 1 */
+	struct kvm_route msi[KVM_MSI_MAX];
+};
+
+/* ioctl(2) that returns -errno, and goes on when a signal came. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+
+bool kvm_has(const struct kvm *k, int capability);
+/* kvm_close() also after it failed. */
+int kvm_open(struct kvm *k, struct err *err);
+void kvm_close(struct kvm *k);
+int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint64_t len);
+
+/* The guest's clock (kvmclock), ns. No CPU runs. */
+int kvm_clock_get(struct kvm *k, uint64_t *ns);
+int kvm_clock_set(struct kvm *k, uint64_t ns);
+
+/* An interrupt line's level. Any thread. */
+void kvm_line(struct kvm *k, unsigned gsi, bool level);
+/* Any thread; the signatures are those of struct virtio_pci_host. */
+int kvm_kick_add(void *kvm, uint64_t gpa, int fd);
+void kvm_kick_del(void *kvm, uint64_t gpa, int fd);
+int kvm_msi_add(void *kvm, int fd, unsigned *id);
+int kvm_msi_set(void *kvm, unsigned id, uint64_t address, uint32_t data);
+void kvm_msi_del(void *kvm, int fd, unsigned id);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+#include "hv/vmm/control_priv.h"
+#include "hv/vmm/options_priv.h"
+
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <signal.h>
+#include <stdio.h>
+
+struct program {
+	struct event_base *base;
+	struct vmm *m;
+	struct control *control;
+	enum vmm_end end;
+};
+
+static void ended(void *arg, enum vmm_end end, const char *why)
+{
+	struct program *p = arg;
+
+	p->end = end;
+	log_info("the machine has ended: %s%s%s", vmm_end_name(end), *why ? ": " : "", why);
+	if (p->control)
+		control_ended(p->control, end, why);
+	event_base_loopbreak(p->base);
+}
+
+static void on_signal(evutil_socket_t signal, short what, void *arg)
+{
+	struct program *p = arg;
+
+	vmm_stop(p->m);
+}
+
+static int run(struct program *p, const struct options *o)
+{
+	struct event *term = evsignal_new(p->base, SIGTERM, on_signal, p);
+	struct event *interrupt = evsignal_new(p->base, SIGINT, on_signal, p);
+
+	evsignal_add(term, NULL);
+	evsignal_add(interrupt, NULL);
+	if (p->control)
+		control_serve(p->control, p->m);
+	if (!o->paused)
+		vmm_run(p->m);
+	event_base_dispatch(p->base);
+	event_free(term);
+	event_free(interrupt);
+	return p->end == VMM_FAILED ? 1 : p->end == VMM_CRASHED ? 3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { 0 };
+	struct options o;
+	struct err err = { "" };
+	int code = options_parse(argc, argv, &o);
+
+	if (code != OPTIONS_OK)
+		return code;
+	log_init("weft-vmm", LOG_LEVEL_INFO);
+	signal(SIGPIPE, SIG_IGN);
+	evthread_use_pthreads();
+	p.base = event_base_new();
+	code = o.control ? control_create(p.base, o.control, &p.control, &err) : 0;
+	if (!code)
+		code = vmm_create(p.base, &o.vmm, ended, &p, &p.m, &err);
+	if (code)
+		log_error("%s", err.text);
+	code = code ? 1 : run(&p, &o);
+	control_destroy(p.control);
+	vmm_destroy(p.m);
+	event_base_free(p.base);
+	return code;
+}

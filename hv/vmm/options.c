@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/vmm/options_priv.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: weft-vmm --kernel FILE [OPTION]...\n"
+	"\n"
+	"Runs one guest on /dev/kvm until it ends. Sockets are Unix sockets.\n"
+	"\n"
+	"  --name NAME          what people call it\n"
+	"  --kernel FILE        bzImage, or ELF with a PVH entry\n"
+	"  --initrd FILE\n"
+	"  --cmdline TEXT       the kernel's parameters\n"
+	"  --memory MIB         default 256\n"
+	"  --cpus N             1 to 8, default 1\n"
+	"  --console PATH       listens for a client of the serial console; - is the terminal\n"
+	"  --console-log FILE   gets all that the guest says there, up to 16 MiB\n"
+	"  --agent PATH         listens for a client of the port org.weft.agent\n"
+	"  --net mac=MAC,local=PATH,peer=PATH[,mtu=N][,carrier=off]\n"
+	"                       a NIC: one frame a datagram, from local to peer; repeat for more\n"
+	"  --disk FILE          a disk that is only read; repeat for more\n"
+	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
+	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
+	"                       resume, stop, carrier, console\n"
+	"  --paused             waits for the command start\n"
+	"  --help\n"
+	"\n"
+	"Exit status: 0 when the guest switched itself off, was reset or stopped; 3 when it said that it\n"
+	"crashed; 1 when the machine could not start or go on.\n"
+	"\n"
+	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
+
+enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK, RINGS, CONTROL,
+       PAUSED, HELP };
+
+static const struct option options[] = {
+	{ "name", required_argument, NULL, NAME },
+	{ "kernel", required_argument, NULL, KERNEL },
+	{ "initrd", required_argument, NULL, INITRD },
+	{ "cmdline", required_argument, NULL, CMDLINE },
+	{ "memory", required_argument, NULL, MEMORY },
+	{ "cpus", required_argument, NULL, CPUS },
+	{ "console", required_argument, NULL, CONSOLE },
+	{ "console-log", required_argument, NULL, CONSOLE_LOG },
+	{ "agent", required_argument, NULL, AGENT },
+	{ "net", required_argument, NULL, NET },
+	{ "disk", required_argument, NULL, DISK },
+	{ "rings", required_argument, NULL, RINGS },
+	{ "control", required_argument, NULL, CONTROL },
+	{ "paused", no_argument, NULL, PAUSED },
+	{ "help", no_argument, NULL, HELP },
+	{ 0 },
+};
+
+/* A whole number up to max. */
+static int number(const char *text, unsigned long max, unsigned long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoul(text, &end, 10);
+	return errno || *end || !*text || *text == '-' || *out > max ? -EINVAL : 0;
+}
+
+static int parse_mac(const char *text, uint8_t mac[6])
+{
+	char rest;
+
+	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2], &mac[3],
+		      &mac[4], &mac[5], &rest) == 6 ? 0 : -EINVAL;
+}
+
+int options_nic(char *text, struct vmm_nic *out, struct err *err)
+{
+	enum { MAC, LOCAL, PEER, MTU, CARRIER };
+	static char *const keys[] = { "mac", "local", "peer", "mtu", "carrier", NULL };
+	bool mac = false;
+	char *value;
+
+	*out = (struct vmm_nic){ .mtu = 1500, .carrier = true };
+	while (*text) {
+		const char *word = text;
+		int key = getsubopt(&text, keys, &value);
+		unsigned long n;
+
+		if (key < 0 || !value)
+			return err_set(err, -EINVAL, "--net: \"%s\"; there are mac, local, peer, mtu and carrier",
+				       key < 0 ? value : word);
+		if (key == MAC && parse_mac(value, out->mac) == 0)
+			mac = true;
+		else if (key == LOCAL)
+			out->local = value;
+		else if (key == PEER)
+			out->peer = value;
+		else if (key == MTU && number(value, 65535, &n) == 0 && n >= 68)
+			out->mtu = (uint16_t)n;
+		else if (key == CARRIER && (!strcmp(value, "on") || !strcmp(value, "off")))
+			out->carrier = value[1] == 'n';
+		else
+			return err_set(err, -EINVAL, "--net: %s=%s does not work", keys[key], value);
+	}
+	if (!mac || !out->local || !out->peer)
+		return err_set(err, -EINVAL, "--net needs mac, local and peer");
+	return 0;
+}
+
+static int add_nic(struct vmm_conf *c, char *text, struct err *err)
+{
+	if (c->nic_count == VMM_NICS_MAX)
+		return err_set(err, -EINVAL, "--net: more than %d NICs", VMM_NICS_MAX);
+	return options_nic(text, &c->nic[c->nic_count++], err);
+}
+
+static int take(struct options *o, int option, char *value, struct err *err)
+{
+	struct vmm_conf *c = &o->vmm;
+	unsigned long n = 0;
+	int code = 0;
+
+	switch (option) {
+	case NAME:
+		c->name = value;
+		break;
+	case KERNEL:
+		c->kernel = value;
+		break;
+	case INITRD:
+		c->initrd = value;
+		break;
+	case CMDLINE:
+		c->cmdline = value;
+		break;
+	case MEMORY:
+		code = number(value, VMM_MEMORY_MAX_MIB, &n);
+		c->memory_mib = (unsigned)n;
+		break;
+	case CPUS:
+		code = number(value, VMM_CPUS_MAX, &n);
+		c->cpus = (unsigned)n;
+		break;
+	case CONSOLE:
+		c->console = value;
+		break;
+	case CONSOLE_LOG:
+		c->console_log = value;
+		break;
+	case AGENT:
+		c->agent = value;
+		break;
+	case NET:
+		return add_nic(c, value, err);
+	case DISK:
+		if (c->disk_count == VMM_DISKS_MAX)
+			return err_set(err, -EINVAL, "--disk: more than %d disks", VMM_DISKS_MAX);
+		c->disk[c->disk_count++] = value;
+		break;
+	case RINGS:
+		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)
+			return err_set(err, -EINVAL, "--rings: split or packed, not \"%s\"", value);
+		c->split_rings = value[0] == 's';
+		break;
+	case CONTROL:
+		o->control = value;
+		break;
+	default:
+		o->paused = true;
+		break;
+	}
+	return code ? err_set(err, code, "\"%s\" is not a number that works", value) : 0;
+}
+
+static int usage(const char *why)
+{
+	if (*why)
+		fprintf(stderr, "weft-vmm: %s\n", why);
+	fprintf(stderr, "Try \"weft-vmm --help\".\n");
+	return 2;
+}
+
+int options_parse(int argc, char **argv, struct options *out)
+{
+	struct err err = { "" };
+	int option;
+
+	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1 } };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == HELP)
+			return fputs(help, stdout) < 0;
+		if (option == '?')
+			return usage("");
+		if (take(out, option, optarg, &err) < 0)
+			return usage(err.text);
+	}
+	if (optind < argc)
+		return usage("arguments have names");
+	if (!out->vmm.kernel)
+		return usage("--kernel is missing");
+	return OPTIONS_OK;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HV_VMM_VMM_PRIV_H
+#define HV_VMM_VMM_PRIV_H
+
+#include "hv/vmm/console_priv.h"
+#include "hv/vmm/memory_priv.h"
+#include "hv/vmm/pci_host_priv.h"
+#include "hv/vmm/rtc_priv.h"
+#include "hv/vmm/vcpu_priv.h"
+#include "hv/vmm/vmm.h"
+#include "virtio/devices.h"
+
+struct event;
+
+struct vmm {
+	struct event_base *base;
+	vmm_ended_cb ended_cb;
+	void *arg;
+	char name[64];
+	unsigned memory_mib, cpus;
+	bool split_rings;
+	/* Of all that devices hold. A CPU's thread has it while it does what the guest asked for, the
+	 * loop in each callback. Never while waiting for a CPU. */
+	pthread_mutex_t lock;
+	struct kvm kvm;
+	struct memory memory;
+	struct vcpus *vcpus;
+	bool started, running;
+	uint64_t clock; /* the guest's, at which it stands while it is paused */
+	/* Why it ends; said on the loop. */
+	struct event *end_event;
+	enum vmm_end end;
+	char why[256];
+	/* devices */
+	struct console console;
+	struct rtc rtc;
+	uint16_t pm_enable, pm_control;
+	struct pci_host pci;
+	struct stream *agent_stream;
+	struct virtio_device *agent;
+	unsigned nic_count;
+	struct virtio_device *nic[VMM_NICS_MAX];
+};
+
+/* vmm.c: the first reason counts. Any thread, with the lock held. */
+void vmm_end(struct vmm *m, enum vmm_end end, const char *why);
+
+/* ports.c: what the guest does at a port, with the lock held. */
+void ports_access(struct vmm *m, uint16_t port, bool write, void *bytes, unsigned len);
+
+/* devices.c: the table of all devices. */
+int devices_create(struct vmm *m, const struct vmm_conf *conf, struct err *err);
+void devices_destroy(struct vmm *m);
+
+#endif

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The payload bed: hand-written guests on whatever /dev/kvm there is, one for each kind of exit and
+path of a device. No processor with virtualisation is needed; KVM-PVM will do."""
+import os
+import socket
+import time
+
+import pytest
+import vmm
+
+pytestmark = pytest.mark.skipif(bool(vmm.why_not()), reason=vmm.why_not())
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def run(payload, *args, **kw):
+        running.append(vmm.Vmm(tmp_path, payload, *args, **kw))
+        return running[-1]
+    yield run
+    for machine in running:
+        machine.close()
+    assert not [f for f in os.listdir(tmp_path) if f.endswith(".sock")] or running[-1].process.returncode < 0
+
+
+def completes(machine, how="shutdown", status=0):
+    assert machine.end() == (status, how), machine.said()
+    assert "FAILED" not in machine.said()
+    return machine.said()
+
+
+@pytest.mark.parametrize("image", ["hello", "hello.pvh"])
+def test_ports(start, proved, image):
+    said = completes(start(image))
+    assert said.startswith("hello\n") and said.endswith("bye\n") and said.count("ok ") == 9
+    entry = "PVH (ELF)" if "pvh" in image else "64-bit (bzImage)"
+    proved(f"boot by the {entry} entry, port and memory exits, serial output, ACPI power-off")
+
+
+@pytest.mark.parametrize("image, how, status",
+                         [("reset", "reset", 0), ("triple", "reset", 0), ("panic", "crashed", 3)])
+def test_ends(start, proved, image, how, status):
+    assert completes(start(image), how, status) == ("triple\n" if image == "triple" else f"{image}\n")
+    proved(f"{image} is seen as \"{how}\"")
+
+
+def test_virtio(start, proved):
+    assert completes(start("rng")).count("ok ") == 4
+    proved("virtio-pci found by a guest's driver, kicks by ioeventfd, MSI-X by irqfd")
+
+
+def test_hostile(start, tmp_path, proved):
+    wire = f"mac=02:00:00:00:00:01,local={tmp_path}/a,peer={tmp_path}/b"
+    completes(start("hostile", "--agent", f"{tmp_path}/agent.sock", "--net", wire,
+                    "--disk", vmm.PAYLOADS / "hostile"))
+    proved("7000 hostile accesses to ports, configuration spaces and registers of all devices")
+
+
+def test_rings(start, proved):
+    completes(start("rings"))
+    proved("30 rounds of random rings and notifications, after each of which a reset revives the device")
+
+
+def test_second_cpu(start, proved):
+    completes(start("smp", cpus=2))
+    proved("a second CPU starts by INIT and SIPI")
+
+
+def test_control(start, proved):
+    """Start, pause, resume and stop, seen by what the guest does; and what is no command."""
+    machine = start("loop", "--paused")
+    control, other = machine.control(), machine.control()
+    assert control.ask("status")["result"]["state"] == "created"
+    assert machine.said() == ""
+    assert control.ask("start") == {"result": {}}
+    assert "already" in control.ask("start")["error"]
+    machine.until(lambda: machine.said() == "loop\n", "greeting")
+    assert control.ask("pause") == {"result": {}}
+    status = control.ask("status")["result"]
+    assert status["state"] == "paused" and status["memory_mib"] == 16
+    time.sleep(0.05)  # in which a guest that runs makes thousands of exits
+    assert control.ask("status")["result"]["exits"] == status["exits"]
+    assert control.ask("resume") == {"result": {}}
+    machine.until(lambda: control.ask("status")["result"]["exits"] > status["exits"], "more exits")
+    assert "no such command" in control.ask("dance")["error"]
+    assert "no NIC" in control.ask("carrier", nic=0, up=True)["error"]
+    assert control.ask("stop") == {"result": {}}
+    for line in control, other:
+        assert line.read() == {"event": "ended", "reason": "stopped", "why": ""}
+    assert machine.end() == (0, "stopped")
+    proved("start, pause, resume, status and stop by the control socket")
+
+
+def echoes(sock, text):
+    sock.sendall(text)
+    got = b""
+    while len(got) < len(text):
+        got += sock.recv(4096)
+    assert got == text
+
+
+def test_console(start, tmp_path, proved):
+    machine = start("loop")
+    machine.until(lambda: machine.said() == "loop\n", "greeting")
+    with socket.socket(socket.AF_UNIX) as first:
+        first.settimeout(10)
+        first.connect(f"{tmp_path}/console.sock")
+        echoes(first, bytes(range(1, 200)))
+    control = machine.control()  # the same through the control socket
+    assert control.ask("console") == {"result": {}}
+    assert control.rx == b""
+    echoes(control.sock, b"through the control socket")
+    machine.control().ask("stop")
+    machine.end()
+    proved("the console's both ways, by its own socket and by the control socket")
+
+
+def test_refusals(tmp_path):
+    for args, why in [(["--memory", "1"], "1 MiB of memory; 2 to"), (["--cpus", "0"], "0 CPUs"),
+                      (["--net", "mac=1"], "mac=1 does not work"), (["--kernel", "/dev/null"], "/dev/null"),
+                      (["--console", "/" + "x" * 200], "longer than")]:
+        machine = vmm.Vmm(tmp_path, "hello", *args)
+        _, errors = machine.process.communicate(timeout=10)
+        assert machine.process.returncode in (1, 2) and why in errors, errors
+
+
+def test_clock_stands_still(start, tmp_path, proved):
+    """A paused guest's clock does not go on; how far it goes otherwise is the guest's affair."""
+    machine = start("clock")
+    machine.until(lambda: machine.said() == "clock\n", "greeting")
+    control = machine.control()
+    with socket.socket(socket.AF_UNIX) as console:
+        console.settimeout(10)
+        console.connect(f"{tmp_path}/console.sock")
+
+        def clock():
+            console.sendall(b"?")
+            said = b""
+            while not said.endswith(b"\n"):
+                said += console.recv(100)
+            return int(said, 16) / 1e9
+        control.ask("pause")
+        control.ask("resume")
+        began, before = time.monotonic(), clock()
+        control.ask("pause")
+        time.sleep(2)  # long, against what a busy machine adds
+        control.ask("resume")
+        after, took = clock(), time.monotonic() - began
+    assert before < after < before + took - 1.9, (before, after, took)
+    control.ask("stop")
+    machine.end()
+    proved("KVM's clock stands still while the machine is paused")

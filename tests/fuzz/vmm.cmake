@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+weft_fuzz(boot_image SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/virtio/driver.c DEPS vmm)
+weft_fuzz(vmm_control DEPS vmm)

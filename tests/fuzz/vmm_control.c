@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines of the control socket, against a machine that is none. */
+#include "hv/vmm/control_priv.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+const char *vmm_end_name(enum vmm_end end)
+{
+	return "";
+}
+
+void vmm_run(struct vmm *m)
+{
+}
+
+void vmm_pause(struct vmm *m)
+{
+}
+
+void vmm_stop(struct vmm *m)
+{
+}
+
+int vmm_carrier(struct vmm *m, unsigned nic, bool up)
+{
+	return nic ? -ENOENT : 0;
+}
+
+void vmm_status(struct vmm *m, struct vmm_status *out)
+{
+	*out = (struct vmm_status){ .name = "fuzz", .nic_count = 1 };
+}
+
+bool vmm_nic_counter(struct vmm *m, unsigned nic, unsigned i, const char **name, uint64_t *value)
+{
+	*name = "frames";
+	*value = 1;
+	return i == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct evbuffer *out = evbuffer_new();
+	const uint8_t *end;
+
+	for (; size; data = end + 1) {
+		end = memchr(data, '\n', size);
+		if (!end || control_line(NULL, (const char *)data, (size_t)(end - data), out) != CONTROL_GO_ON)
+			break;
+		size -= (size_t)(end - data) + 1;
+	}
+	evbuffer_free(out);
+	return 0;
+}

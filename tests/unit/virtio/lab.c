@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/virtio/lab.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int kick_add(void *arg, uint64_t gpa, int fd)
+{
+	struct lab *l = arg;
+	unsigned i = 0;
+
+	if (l->refuse_kicks)
+		return -EEXIST;
+	while (l->kick_at[i])
+		i++;
+	l->kick_at[i] = gpa;
+	l->kicks++;
+	return 0;
+}
+
+static void kick_del(void *arg, uint64_t gpa, int fd)
+{
+	struct lab *l = arg;
+	unsigned i = 0;
+
+	while (l->kick_at[i] != gpa)
+		i++;
+	l->kick_at[i] = 0;
+	l->kicks--;
+}
+
+static int msi_add(void *arg, int fd, unsigned *id)
+{
+	struct lab *l = arg;
+
+	for (*id = 0; *id < LAB_MSIS && l->msi[*id] >= 0;)
+		++*id;
+	if (*id == LAB_MSIS)
+		return -ENOSPC;
+	l->msi[*id] = fd;
+	return 0;
+}
+
+static int msi_set(void *arg, unsigned id, uint64_t address, uint32_t data)
+{
+	struct lab *l = arg;
+
+	l->msi_data[id] = data;
+	return 0;
+}
+
+static void msi_del(void *arg, int fd, unsigned id)
+{
+	struct lab *l = arg;
+
+	l->msi[id] = -1;
+}
+
+static size_t port_write(void *arg, const struct iovec *iov, unsigned count)
+{
+	struct lab *l = arg;
+	size_t n = iov_read(iov, count, 0, l->sent + l->sent_len, l->room);
+
+	l->sent_len += n;
+	l->room -= n;
+	return n;
+}
+
+static void port_ready(void *arg)
+{
+	struct lab *l = arg;
+
+	l->port_ready++;
+}
+
+void lab_init(struct lab *l)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	memset(l, 0, sizeof(*l));
+	l->base = event_base_new();
+	pthread_mutex_init(&l->lock, NULL);
+	ram_init(&l->ram);
+	memset(l->msi, -1, sizeof(l->msi));
+	strcpy(l->dir, "/tmp/weft-virtio-XXXXXX");
+	if (!mkdtemp(l->dir))
+		abort();
+	snprintf(l->local, sizeof(l->local), "%s/local", l->dir);
+	snprintf(l->peer, sizeof(l->peer), "%s/peer", l->dir);
+	l->peer_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	strcpy(sun.sun_path, l->peer);
+	if (bind(l->peer_fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		abort();
+}
+
+void lab_fini(struct lab *l)
+{
+	lab_unmake(l);
+	close(l->peer_fd);
+	unlink(l->peer);
+	rmdir(l->dir);
+	ram_fini(&l->ram);
+	event_base_free(l->base);
+	pthread_mutex_destroy(&l->lock);
+}
+
+/* A disk of 64 sectors, each full of its number. */
+static void make_block(struct lab *l)
+{
+	uint8_t sector[512];
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/disk", l->dir);
+	f = fopen(path, "w");
+	for (int i = 0; f && i < 64; i++) {
+		memset(sector, i, sizeof(sector));
+		fwrite(sector, 1, sizeof(sector), f);
+	}
+	if (!f || fclose(f) || virtio_block_create(path, "lab", &l->dev, NULL))
+		abort();
+	unlink(path);
+}
+
+void lab_make(struct lab *l, enum lab_device which)
+{
+	const struct virtio_pci_host host = { l->base, &l->lock, &l->ram.mem, false, kick_add, kick_del,
+					      msi_add, msi_set, msi_del, l };
+	const struct virtio_port_ops port = { port_write, port_ready, l };
+	const struct virtio_net_conf net = { { 2, 0, 0, 0, 0, 1 }, 1500, true, l->local, l->peer };
+	int code = 0;
+
+	if (which == LAB_RNG)
+		code = virtio_rng_create(&l->dev, NULL);
+	else if (which == LAB_CONSOLE)
+		code = virtio_console_create("lab.port", &port, &l->dev, NULL);
+	else if (which == LAB_BLOCK)
+		make_block(l);
+	else
+		code = virtio_net_create(&net, l->base, &l->dev, NULL);
+	if (code || virtio_pci_create(&host, l->dev, &l->pci, NULL))
+		abort();
+	l->room = sizeof(l->sent);
+	l->sent_len = 0;
+	virtio_pci_place(l->pci, LAB_BAR);
+}
+
+void lab_unmake(struct lab *l)
+{
+	virtio_pci_destroy(l->pci);
+	l->pci = NULL;
+}
+
+uint32_t lab_read(struct lab *l, uint32_t at, uint32_t len)
+{
+	uint32_t value = 0;
+
+	pthread_mutex_lock(&l->lock);
+	virtio_pci_read(l->pci, at, &value, len);
+	pthread_mutex_unlock(&l->lock);
+	return value;
+}
+
+void lab_write(struct lab *l, uint32_t at, uint32_t len, uint32_t value)
+{
+	pthread_mutex_lock(&l->lock);
+	virtio_pci_write(l->pci, at, &value, len);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void set_msix(struct lab *l, unsigned vectors)
+{
+	unsigned at = virtio_pci_config_read(l->pci, PCI_CAPABILITY_LIST, 1);
+
+	while (virtio_pci_config_read(l->pci, at, 1) != PCI_CAP_ID_MSIX)
+		at = virtio_pci_config_read(l->pci, at + 1, 1);
+	virtio_pci_config_write(l->pci, at + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+	for (unsigned i = 0; i < vectors; i++) {
+		lab_write(l, 0x4000 + 16 * i, 4, 0xfee00000);
+		lab_write(l, 0x4000 + 16 * i + 8, 4, LAB_MESSAGE(i));
+		lab_write(l, 0x4000 + 16 * i + 12, 4, 0);
+	}
+}
+
+static void set_queue(struct lab *l, unsigned i, uint16_t size, uint64_t features)
+{
+	struct vq_conf *c = &l->queue[i].conf;
+
+	driver_init(&l->queue[i], &l->ram, i, size, features);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_SELECT, 2, i);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_SIZE, 2, size);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_MSIX, 2, i);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_DESCLO, 4, (uint32_t)c->desc);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_AVAILLO, 4, (uint32_t)c->driver);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_USEDLO, 4, (uint32_t)c->device);
+	lab_write(l, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+}
+
+void lab_start(struct lab *l, uint64_t features, uint16_t size)
+{
+	unsigned queues = lab_read(l, VIRTIO_PCI_COMMON_NUMQ, 2);
+	uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+
+	lab_write(l, VIRTIO_PCI_COMMON_STATUS, 1, 0);
+	set_msix(l, queues + 1);
+	lab_write(l, VIRTIO_PCI_COMMON_STATUS, 1, status);
+	for (unsigned half = 0; half < 2; half++) {
+		lab_write(l, VIRTIO_PCI_COMMON_GFSELECT, 4, half);
+		lab_write(l, VIRTIO_PCI_COMMON_GF, 4, (uint32_t)(features >> 32 * half));
+	}
+	lab_write(l, VIRTIO_PCI_COMMON_STATUS, 1, status |= VIRTIO_CONFIG_S_FEATURES_OK);
+	lab_write(l, VIRTIO_PCI_COMMON_MSIX, 2, queues);
+	for (unsigned i = 0; i < queues; i++)
+		set_queue(l, i, size, features);
+	lab_write(l, VIRTIO_PCI_COMMON_STATUS, 1, status | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+void lab_loop(struct lab *l)
+{
+	event_base_loop(l->base, EVLOOP_NONBLOCK);
+}
+
+void lab_kick(struct lab *l, unsigned queue)
+{
+	lab_write(l, 0x3000 + 4 * queue, 2, queue);
+	lab_loop(l);
+}
+
+unsigned lab_interrupts(struct lab *l, unsigned queue)
+{
+	unsigned vector = queue == LAB_CONFIG ? l->dev->queue_count : queue, sum = 0;
+	eventfd_t n;
+
+	for (unsigned i = 0; i < LAB_MSIS; i++)
+		if (l->msi[i] >= 0 && l->msi_data[i] == LAB_MESSAGE(vector) &&
+		    eventfd_read(l->msi[i], &n) == 0)
+			sum += (unsigned)n;
+	return sum;
+}

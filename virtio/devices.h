@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VIRTIO_DEVICES_H
+#define VIRTIO_DEVICES_H
+
+/*
+ * The devices. Each is made here, given to a transport (which then owns it), and driven by what the
+ * machine calls below under the machine's lock.
+ */
+
+#include "base/err.h"
+#include "virtio/device.h"
+
+/* Random numbers from the host's generator (virtio 1.2, 5.4). */
+int virtio_rng_create(struct virtio_device **out, struct err *err);
+
+/*
+ * A console device with one named port (virtio 1.2, 5.3, VIRTIO_CONSOLE_F_MULTIPORT), as the agent
+ * uses it. Port 0, which the standard reserves for a console, is not there.
+ */
+struct virtio_port_ops {
+	/* Bytes from the guest. Returns how many were taken; after less than all,
+	 * virtio_console_drained() says when to go on. */
+	size_t (*write)(void *arg, const struct iovec *iov, unsigned count);
+	/* The guest can take bytes again, or (guest_open false) does not listen any more. */
+	void (*ready)(void *arg);
+	void *arg;
+};
+
+int virtio_console_create(const char *port, const struct virtio_port_ops *ops,
+			  struct virtio_device **out, struct err *err);
+/* The host's end is open: the guest sees it. */
+void virtio_console_open(struct virtio_device *dev, bool open);
+/* Bytes to the guest; returns how many it has buffers for. */
+size_t virtio_console_put(struct virtio_device *dev, const void *bytes, size_t len);
+void virtio_console_drained(struct virtio_device *dev);
+
+/* A disk that cannot be written: a raw file, of whole sectors of 512 bytes (virtio 1.2, 5.2). id: what
+ * the guest sees as its serial number, up to 20 bytes. Reads on the loop. */
+int virtio_block_create(const char *path, const char *id, struct virtio_device **out, struct err *err);
+
+/*
+ * A NIC attached to a relay: an AF_UNIX datagram socket, bound to `local`, one frame a datagram,
+ * sent to whoever is bound to `peer` (virtio 1.2, 5.1). Frames are whole, without offloads.
+ */
+struct virtio_net_conf {
+	uint8_t mac[6];
+	uint16_t mtu;
+	bool carrier;
+	const char *local, *peer; /* paths; local is replaced if it exists, and removed at the end */
+};
+
+#define VIRTIO_NET_STATS(X)                                                                        \
+	X(rx_frames)                                                                               \
+	X(tx_frames)                                                                               \
+	X(rx_no_carrier)     /* dropped: the NIC has no carrier */                                  \
+	X(tx_no_carrier)                                                                           \
+	X(rx_too_long)	     /* dropped: the driver's buffer is smaller */                          \
+	X(tx_malformed)	     /* dropped: shorter than an Ethernet header, or longer than 64 KiB */   \
+	X(tx_peer_full)	     /* dropped: the peer does not keep up */                               \
+	X(tx_peer_gone)	     /* dropped: nobody is bound to its path */
+
+struct virtio_net_stats {
+#define X(name) uint64_t name;
+	VIRTIO_NET_STATS(X)
+#undef X
+};
+
+int virtio_net_create(const struct virtio_net_conf *conf, struct event_base *base,
+		      struct virtio_device **out, struct err *err);
+void virtio_net_carrier(struct virtio_device *dev, bool up);
+struct virtio_net_stats virtio_net_stats(const struct virtio_device *dev);
+
+#endif

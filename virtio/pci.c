@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "virtio/pci_priv.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void interrupt(void *transport, unsigned queue)
+{
+	struct virtio_pci *p = transport;
+
+	p->isr |= 1;
+	msix_raise(&p->msix, p->queue[queue].vector);
+}
+
+static void config_changed(void *transport)
+{
+	struct virtio_pci *p = transport;
+
+	p->generation++;
+	p->isr |= VIRTIO_PCI_ISR_CONFIG;
+	if (p->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		msix_raise(&p->msix, p->config_vector);
+}
+
+static void broken(void *transport)
+{
+	struct virtio_pci *p = transport;
+
+	p->dev->running = false;
+	p->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	config_changed(p);
+}
+
+/* A kick: on the loop, however it came. */
+static void kicked(evutil_socket_t fd, short what, void *arg)
+{
+	struct pci_queue *q = arg;
+	struct virtio_device *dev = q->pci->dev;
+	eventfd_t count;
+
+	eventfd_read(fd, &count);
+	virtio_lock(dev);
+	if (virtio_live(dev, q->index) && dev->type->kick(dev, q->index))
+		eventfd_write(fd, 1); /* others first */
+	virtio_unlock(dev);
+}
+
+static void kick_unmap(struct virtio_pci *p, struct pci_queue *q)
+{
+	if (q->kick_at)
+		p->host.kick_del(p->host.arg, q->kick_at, q->kick_fd);
+	q->kick_at = 0;
+}
+
+void pci_map(struct virtio_pci *p)
+{
+	uint64_t gpa;
+	bool mapped = virtio_pci_where(p, &gpa);
+
+	for (unsigned i = 0; i < p->dev->queue_count; i++) {
+		struct pci_queue *q = &p->queue[i];
+		uint64_t at = mapped ? gpa + BAR_NOTIFY + i * NOTIFY_STEP : 0;
+
+		if (at == q->kick_at)
+			continue;
+		kick_unmap(p, q);
+		if (at && p->host.kick_add(p->host.arg, at, q->kick_fd) == 0)
+			q->kick_at = at;
+	}
+}
+
+void virtio_pci_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len)
+{
+	uint32_t page = at & ~(BAR_PAGE - 1u), in = at & (BAR_PAGE - 1u), value = 0;
+	uint64_t pending;
+
+	memset(to, 0, len);
+	switch (page) {
+	case BAR_COMMON:
+		common_read(p, in, to, len);
+		break;
+	case BAR_ISR:
+		if (in == 0 && len) {
+			memcpy(to, &p->isr, 1);
+			p->isr = 0;
+		}
+		break;
+	case BAR_DEVICE:
+		p->dev->type->config(p->dev, in, to, len);
+		break;
+	case BAR_MSIX:
+		for (uint32_t i = 0; i + 4 <= len && in % 4 == 0; i += 4) {
+			value = msix_read(&p->msix, in + i);
+			memcpy((uint8_t *)to + i, &value, 4);
+		}
+		break;
+	case BAR_PBA:
+		pending = msix_pending(&p->msix);
+		virtio_config_copy(&pending, sizeof(pending), in, to, len);
+		break;
+	default:
+		break;
+	}
+}
+
+void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint32_t len)
+{
+	uint32_t page = at & ~(BAR_PAGE - 1u), in = at & (BAR_PAGE - 1u), value = 0;
+
+	switch (page) {
+	case BAR_COMMON:
+		if (len > 4)
+			break;
+		memcpy(&value, from, len);
+		common_write(p, in, value, len);
+		break;
+	case BAR_NOTIFY: /* where no ioeventfd could be registered */
+		if (in / NOTIFY_STEP < p->dev->queue_count)
+			eventfd_write(p->queue[in / NOTIFY_STEP].kick_fd, 1);
+		break;
+	case BAR_MSIX:
+		for (uint32_t i = 0; i + 4 <= len && in % 4 == 0; i += 4) {
+			memcpy(&value, (const uint8_t *)from + i, 4);
+			msix_write(&p->msix, in + i, value);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static int add_queue(struct virtio_pci *p, unsigned i)
+{
+	struct pci_queue *q = &p->queue[i];
+
+	q->pci = p;
+	q->index = i;
+	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (q->kick_fd < 0)
+		return -errno;
+	q->kick = event_new(p->host.base, q->kick_fd, EV_READ | EV_PERSIST, kicked, q);
+	return q->kick && event_add(q->kick, NULL) == 0 ? 0 : -ENOMEM;
+}
+
+int virtio_pci_create(const struct virtio_pci_host *host, struct virtio_device *dev,
+		      struct virtio_pci **out, struct err *err)
+{
+	struct virtio_pci *p = calloc(1, sizeof(*p));
+	int code = 0;
+
+	if (!p)
+		return err_sys(err, -ENOMEM, "%s", dev->type->name);
+	p->host = *host;
+	p->dev = dev;
+	msix_init(&p->msix, &p->host, dev->queue_count + 1);
+	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
+		p->queue[i].kick_fd = -1;
+	for (unsigned i = 0; i < dev->queue_count && !code; i++)
+		code = add_queue(p, i);
+	if (code) {
+		p->dev = NULL; /* stays the caller's */
+		virtio_pci_destroy(p);
+		return err_sys(err, code, "%s", dev->type->name);
+	}
+	dev->base = host->base;
+	dev->lock = host->lock;
+	dev->transport = p;
+	dev->interrupt = interrupt;
+	dev->config_changed = config_changed;
+	dev->broken = broken;
+	common_init(p);
+	config_init(p);
+	*out = p;
+	return 0;
+}
+
+void virtio_pci_destroy(struct virtio_pci *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
+		if (p->queue[i].kick)
+			event_free(p->queue[i].kick);
+		kick_unmap(p, &p->queue[i]);
+		if (p->queue[i].kick_fd >= 0)
+			close(p->queue[i].kick_fd);
+	}
+	msix_fini(&p->msix);
+	if (p->dev)
+		p->dev->type->destroy(p->dev);
+	free(p);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VIRTIO_PCI_H
+#define VIRTIO_PCI_H
+
+/*
+ * The virtio-pci transport (virtio 1.2, 4.1), modern only: one 32-bit memory BAR with the common,
+ * ISR, device, notification and MSI-X structures; kicks come by ioeventfd, interrupts leave by
+ * irqfd. Legacy interrupts are not there: Linux and everything else that knows virtio 1 has MSI-X.
+ *
+ * Accesses of the guest come under the machine's lock, from any thread.
+ */
+
+#include "base/err.h"
+#include "virtio/device.h"
+
+#define VIRTIO_PCI_BAR_SIZE 0x8000u
+
+/* What the machine does for it. */
+struct virtio_pci_host {
+	struct event_base *base;
+	pthread_mutex_t *lock;
+	const struct guest_mem *mem;
+	bool split; /* offers split rings alone */
+	/* A write of any size at gpa becomes one to fd, until undone. It may fail (another device is
+	 * there): then writes come as accesses to the BAR. */
+	int (*kick_add)(void *arg, uint64_t gpa, int fd);
+	void (*kick_del)(void *arg, uint64_t gpa, int fd);
+	/* A write to fd becomes an MSI; *id names it. The message is set before the first. */
+	int (*msi_add)(void *arg, int fd, unsigned *id);
+	int (*msi_set)(void *arg, unsigned id, uint64_t address, uint32_t data);
+	void (*msi_del)(void *arg, int fd, unsigned id);
+	void *arg;
+};
+
+struct virtio_pci;
+
+/* Takes dev on success. host is copied, and what it points to outlives this. Loop thread. */
+int virtio_pci_create(const struct virtio_pci_host *host, struct virtio_device *dev,
+		      struct virtio_pci **out, struct err *err);
+void virtio_pci_destroy(struct virtio_pci *p); /* NULL allowed */
+
+/* Configuration space, 256 bytes. len is 1, 2 or 4, and at + len <= 256. */
+uint32_t virtio_pci_config_read(struct virtio_pci *p, unsigned at, unsigned len);
+void virtio_pci_config_write(struct virtio_pci *p, unsigned at, unsigned len, uint32_t value);
+
+/* Where the BAR is mapped; false: it is not. */
+bool virtio_pci_where(const struct virtio_pci *p, uint64_t *gpa);
+void virtio_pci_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len);
+void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint32_t len);
+
+/* As firmware does before the guest starts: the BAR's address, decoding on. */
+void virtio_pci_place(struct virtio_pci *p, uint32_t gpa);
+/* The function is one of several of its slot. */
+void virtio_pci_multifunction(struct virtio_pci *p);
+
+#endif
