@@ -25,6 +25,7 @@ static const char help[] =
 	"                       a NIC: one frame a datagram, from local to peer; repeat for more\n"
 	"  --disk FILE          a disk that is only read; repeat for more\n"
 	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
+	"  --gdb PATH           listens for gdb's \"target remote PATH\", which stops the guest\n"
 	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
 	"                       resume, stop, carrier, console\n"
 	"  --paused             waits for the command start\n"
@@ -35,7 +36,7 @@ static const char help[] =
 	"\n"
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
-enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK, RINGS, CONTROL,
+enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK, RINGS, GDB, CONTROL,
        PAUSED, HELP };
 
 static const struct option options[] = {
@@ -51,6 +52,7 @@ static const struct option options[] = {
 	{ "net", required_argument, NULL, NET },
 	{ "disk", required_argument, NULL, DISK },
 	{ "rings", required_argument, NULL, RINGS },
+	{ "gdb", required_argument, NULL, GDB },
 	{ "control", required_argument, NULL, CONTROL },
 	{ "paused", no_argument, NULL, PAUSED },
 	{ "help", no_argument, NULL, HELP },
@@ -163,6 +165,9 @@ static int take(struct options *o, int option, char *value, struct err *err)
 		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)
 			return err_set(err, -EINVAL, "--rings: split or packed, not \"%s\"", value);
 		c->split_rings = value[0] == 's';
+		break;
+	case GDB:
+		c->gdb = value;
 		break;
 	case CONTROL:
 		o->control = value;

@@ -32,6 +32,7 @@ struct vcpus {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool run, quit;
+	int only; /* >= 0: no other CPU runs */
 	unsigned count, parked;
 	struct vcpu cpu[VCPUS_MAX];
 };
@@ -42,6 +43,12 @@ static void on_kick(int signal)
 {
 }
 
+/* With the lock held. */
+static bool runs(const struct vcpu *c)
+{
+	return c->all->run && (c->all->only < 0 || c->all->only == (int)c->index);
+}
+
 /* Waits until it may run; false: it is to end. */
 static bool may_run(struct vcpu *c)
 {
@@ -49,10 +56,10 @@ static bool may_run(struct vcpu *c)
 	bool quit;
 
 	pthread_mutex_lock(&v->lock);
-	if (!v->run && !v->quit) {
+	if (!runs(c) && !v->quit) {
 		v->parked++;
 		pthread_cond_broadcast(&v->changed);
-		while (!v->run && !v->quit)
+		while (!runs(c) && !v->quit)
 			pthread_cond_wait(&v->changed, &v->lock);
 		v->parked--;
 	}
@@ -80,6 +87,29 @@ static void fail(struct vcpu *c, const char *what, uint64_t detail)
 	c->all->ops.failed(c->all->ops.arg, why);
 }
 
+static void fetch(struct vcpus *v)
+{
+	for (unsigned i = 0; i < v->count; i++) {
+		if (!v->cpu[i].started)
+			continue;
+		__atomic_store_n(&v->cpu[i].run->immediate_exit, 1, __ATOMIC_RELAXED);
+		pthread_kill(v->cpu[i].thread, KICK);
+	}
+}
+
+/* It does not go on before it is told to: not one instruction more. */
+static void debug_exit(struct vcpu *c)
+{
+	const struct vcpu_ops *ops = &c->all->ops;
+	const struct kvm_debug_exit_arch *d = &c->run->debug.arch;
+
+	pthread_mutex_lock(&c->all->lock);
+	c->all->run = false;
+	fetch(c->all);
+	pthread_mutex_unlock(&c->all->lock);
+	ops->debug(ops->arg, c->index, d->exception, d->pc);
+}
+
 static void handle(struct vcpu *c)
 {
 	const struct vcpu_ops *ops = &c->all->ops;
@@ -92,6 +122,9 @@ static void handle(struct vcpu *c)
 		break;
 	case KVM_EXIT_MMIO:
 		ops->memory(ops->arg, r->mmio.phys_addr, r->mmio.is_write, r->mmio.data, r->mmio.len);
+		break;
+	case KVM_EXIT_DEBUG:
+		debug_exit(c);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -164,7 +197,7 @@ int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "CPUs");
-	*v = (struct vcpus){ .kvm = kvm, .ops = *ops, .count = count };
+	*v = (struct vcpus){ .kvm = kvm, .ops = *ops, .count = count, .only = -1 };
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->changed, NULL);
 	sigaction(KICK, &kick, NULL);
@@ -179,25 +212,26 @@ int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry
 	return code;
 }
 
-static void fetch(struct vcpus *v)
-{
-	for (unsigned i = 0; i < v->count; i++) {
-		if (!v->cpu[i].started)
-			continue;
-		__atomic_store_n(&v->cpu[i].run->immediate_exit, 1, __ATOMIC_RELAXED);
-		pthread_kill(v->cpu[i].thread, KICK);
-	}
-}
-
-void vcpus_run(struct vcpus *v)
+static void let_go(struct vcpus *v, int only)
 {
 	/* Its watchdogs forgive a guest with kvmclock the time it stood still; others refuse. */
 	for (unsigned i = 0; i < v->count; i++)
 		kvm_ioctl(v->cpu[i].fd, KVM_KVMCLOCK_CTRL, NULL);
 	pthread_mutex_lock(&v->lock);
 	v->run = true;
+	v->only = only;
 	pthread_cond_broadcast(&v->changed);
 	pthread_mutex_unlock(&v->lock);
+}
+
+void vcpus_run(struct vcpus *v)
+{
+	let_go(v, -1);
+}
+
+void vcpus_run_one(struct vcpus *v, unsigned cpu)
+{
+	let_go(v, (int)cpu);
 }
 
 void vcpus_park(struct vcpus *v)
@@ -232,6 +266,11 @@ void vcpus_destroy(struct vcpus *v)
 	pthread_cond_destroy(&v->changed);
 	pthread_mutex_destroy(&v->lock);
 	free(v);
+}
+
+int vcpus_fd(const struct vcpus *v, unsigned cpu)
+{
+	return v->cpu[cpu].fd;
 }
 
 uint64_t vcpus_exits(const struct vcpus *v)

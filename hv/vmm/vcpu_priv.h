@@ -21,6 +21,9 @@ struct vcpu_ops {
 	/* A CPU cannot go on: a triple fault, or an error in a sentence. */
 	void (*reset)(void *arg);
 	void (*failed)(void *arg, const char *why);
+	/* A point or a step of the debugger's ended at pc, by exception 1 or 3. All CPUs are being
+	 * parked. */
+	void (*debug)(void *arg, unsigned cpu, unsigned exception, uint64_t pc);
 	void *arg;
 };
 
@@ -29,11 +32,15 @@ int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry
 		 const struct vcpu_ops *ops, struct vcpus **out, struct err *err);
 /* Not from a CPU's thread. Both return when it is so; the caller holds no lock that ops take. */
 void vcpus_run(struct vcpus *v);
+void vcpus_run_one(struct vcpus *v, unsigned cpu); /* the others stay where they are */
 void vcpus_park(struct vcpus *v);
 /* Parks and ends them. NULL allowed. */
 void vcpus_destroy(struct vcpus *v);
 /* Exits to this process since the start. */
 uint64_t vcpus_exits(const struct vcpus *v);
+
+/* A CPU's descriptor; only for while all are parked. */
+int vcpus_fd(const struct vcpus *v, unsigned cpu);
 
 /* cpuid.c: what CPU `index` of count says it is. */
 int cpuid_set(struct kvm *kvm, int vcpu_fd, unsigned index, unsigned count, struct err *err);

@@ -2,6 +2,7 @@
 #include "hv/vmm/vmm_priv.h"
 
 #include "hv/vmm/acpi_priv.h"
+#include "hv/vmm/debugger_priv.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -72,6 +73,15 @@ static void triple_fault(void *arg)
 static void failed(void *arg, const char *why)
 {
 	end_locked(arg, VMM_FAILED, why);
+}
+
+static void debug(void *arg, unsigned cpu, unsigned exception, uint64_t pc)
+{
+	struct vmm *m = arg;
+
+	pthread_mutex_lock(&m->lock);
+	debugger_hit(m->debugger, cpu, exception, pc);
+	pthread_mutex_unlock(&m->lock);
 }
 
 struct file {
@@ -161,8 +171,7 @@ static int check(const struct vmm_conf *conf, struct err *err)
 int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_cb cb, void *arg,
 	       struct vmm **out, struct err *err)
 {
-	const struct vcpu_ops ops = { port, device_memory, triple_fault, failed, NULL };
-	struct vcpu_ops mine = ops;
+	struct vcpu_ops ops = { port, device_memory, triple_fault, failed, debug, NULL };
 	struct load_entry entry;
 	struct vmm *m;
 	int code = check(conf, err);
@@ -176,7 +185,7 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 			   .cpus = conf->cpus, .split_rings = conf->split_rings, .kvm = { .sys = -1, .vm = -1 }, .memory.fd = -1, .console.log = -1 };
 	snprintf(m->name, sizeof(m->name), "%s", conf->name ? conf->name : "");
 	pthread_mutex_init(&m->lock, NULL);
-	mine.arg = m;
+	ops.arg = m;
 	m->end_event = event_new(base, -1, 0, on_end, m);
 	code = m->end_event ? kvm_open(&m->kvm, err) : err_sys(err, -ENOMEM, "machine");
 	if (!code)
@@ -186,7 +195,9 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 	if (!code)
 		code = devices_create(m, conf, err);
 	if (!code)
-		code = vcpus_create(&m->kvm, m->cpus, &entry, &mine, &m->vcpus, err);
+		code = vcpus_create(&m->kvm, m->cpus, &entry, &ops, &m->vcpus, err);
+	if (!code && conf->gdb)
+		code = debugger_create(m, conf->gdb, &m->debugger, err);
 	if (code)
 		vmm_destroy(m);
 	else
@@ -198,6 +209,8 @@ void vmm_destroy(struct vmm *m)
 {
 	if (!m)
 		return;
+	vmm_pause(m);
+	debugger_destroy(m->debugger);
 	vcpus_destroy(m->vcpus);
 	devices_destroy(m);
 	if (m->end_event)
@@ -208,7 +221,7 @@ void vmm_destroy(struct vmm *m)
 	free(m);
 }
 
-void vmm_run(struct vmm *m)
+void vmm_go(struct vmm *m, int step)
 {
 	bool over;
 
@@ -219,8 +232,16 @@ void vmm_run(struct vmm *m)
 		return;
 	if (m->started)
 		kvm_clock_set(&m->kvm, m->clock);
-	vcpus_run(m->vcpus);
+	if (step < 0)
+		vcpus_run(m->vcpus);
+	else
+		vcpus_run_one(m->vcpus, (unsigned)step);
 	m->started = m->running = true;
+}
+
+void vmm_run(struct vmm *m)
+{
+	vmm_go(m, -1);
 }
 
 void vmm_pause(struct vmm *m)

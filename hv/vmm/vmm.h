@@ -33,6 +33,7 @@ struct vmm_conf {
 	const char *console;	 /* stream socket; "-": standard input and output */
 	const char *console_log; /* file, of at most 16 MiB */
 	const char *agent;	 /* stream socket of the port that the guest's agent opens */
+	const char *gdb;	 /* stream socket for gdb's "target remote"; a client stops the guest */
 	unsigned nic_count;
 	struct vmm_nic nic[VMM_NICS_MAX];
 	unsigned disk_count;

@@ -25,6 +25,7 @@ struct vmm {
 	struct kvm kvm;
 	struct memory memory;
 	struct vcpus *vcpus;
+	struct debugger *debugger; /* NULL: none */
 	bool started, running;
 	uint64_t clock; /* the guest's, at which it stands while it is paused */
 	/* Why it ends; said on the loop. */
@@ -44,6 +45,9 @@ struct vmm {
 
 /* vmm.c: the first reason counts. Any thread, with the lock held. */
 void vmm_end(struct vmm *m, enum vmm_end end, const char *why);
+
+/* vmm.c: as vmm_run(), but step >= 0: that CPU alone. */
+void vmm_go(struct vmm *m, int step);
 
 /* ports.c: what the guest does at a port, with the lock held. */
 void ports_access(struct vmm *m, uint16_t port, bool write, void *bytes, unsigned len);

@@ -151,3 +151,23 @@ def test_clock_stands_still(start, tmp_path, proved):
     control.ask("stop")
     machine.end()
     proved("KVM's clock stands still while the machine is paused")
+
+
+def test_gdb(start, tmp_path, proved):
+    """gdb stops a guest, looks, steps, waits at a point for it; what it leaves behind runs."""
+    path = f"{tmp_path}/gdb.sock"
+    machine = start("loop", "--gdb", path)
+    machine.until(lambda: machine.said() == "loop\n", "greeting")
+    said = vmm.gdb(path, "p (long)turns > 0", "set $t = (long)turns", "set $at = $pc",
+                   "stepi", "p $pc != $at",
+                   "hbreak *$pc", "continue", "p (long)turns > $t", "set var *(long *)&turns = 7",
+                   "p (long)turns", "detach", program=vmm.PAYLOADS / "loop.bzimage.elf")
+    assert "Breakpoint 1, " in said, said
+    for value in "$1 = 1", "$2 = 1", "$3 = 1", "$4 = 7":
+        assert value in said, said
+    control = machine.control()
+    exits = control.ask("status")["result"]["exits"]
+    machine.until(lambda: control.ask("status")["result"]["exits"] > exits, "more exits")
+    control.ask("stop")
+    assert machine.end() == (0, "stopped")
+    proved("gdb: a stop, variables by name, a step, a breakpoint by debug registers; the guest goes on")

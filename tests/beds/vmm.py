@@ -22,6 +22,15 @@ def why_not():
     return ""
 
 
+def gdb(path, *commands, program=None):
+    """What Debian's gdb says, with these commands at a machine's socket."""
+    argv = ["gdb", "-nx", "-q", "-batch", *([program] if program else []), "-ex", f"target remote {path}"]
+    run = subprocess.run([*map(str, argv), *(arg for c in commands for arg in ("-ex", c))],
+                         capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return run.stdout + run.stderr
+
+
 class Line:
     """A connection that speaks in lines of JSON."""
 
