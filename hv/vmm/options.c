@@ -36,8 +36,8 @@ static const char help[] =
 	"\n"
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
-enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK, RINGS, GDB, CONTROL,
-       PAUSED, HELP };
+enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
+       RINGS, GDB, CONTROL, PAUSED, HELP };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },

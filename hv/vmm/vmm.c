@@ -182,7 +182,8 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 	if (!m)
 		return err_sys(err, -ENOMEM, "machine");
 	*m = (struct vmm){ .base = base, .ended_cb = cb, .arg = arg, .memory_mib = conf->memory_mib,
-			   .cpus = conf->cpus, .split_rings = conf->split_rings, .kvm = { .sys = -1, .vm = -1 }, .memory.fd = -1, .console.log = -1 };
+			   .cpus = conf->cpus, .split_rings = conf->split_rings,
+			   .kvm = { .sys = -1, .vm = -1 }, .memory.fd = -1, .console.log = -1 };
 	snprintf(m->name, sizeof(m->name), "%s", conf->name ? conf->name : "");
 	pthread_mutex_init(&m->lock, NULL);
 	ops.arg = m;

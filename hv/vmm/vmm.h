@@ -15,7 +15,8 @@
 struct event_base;
 struct vmm;
 
-enum { VMM_NICS_MAX = 64, VMM_DISKS_MAX = 8, VMM_CPUS_MAX = 8, VMM_MEMORY_MIN_MIB = 2, VMM_MEMORY_MAX_MIB = 1 << 20 };
+enum { VMM_NICS_MAX = 64, VMM_DISKS_MAX = 8, VMM_CPUS_MAX = 8 };
+enum { VMM_MEMORY_MIN_MIB = 2, VMM_MEMORY_MAX_MIB = 1 << 20 };
 
 struct vmm_nic {
 	uint8_t mac[6];
