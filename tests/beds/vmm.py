@@ -24,9 +24,13 @@ def why_not():
 
 def gdb(path, *commands, program=None):
     """What Debian's gdb says, with these commands at a machine's socket."""
-    argv = ["gdb", "-nx", "-q", "-batch", *([program] if program else []), "-ex", f"target remote {path}"]
-    run = subprocess.run([*map(str, argv), *(arg for c in commands for arg in ("-ex", c))],
-                         capture_output=True, text=True, timeout=60)
+    argv = ["gdb", "-nx", "-q", "-batch", *([program] if program else []), "-ex",
+            f"target remote {path}"]
+    try:
+        run = subprocess.run([*map(str, argv), *(arg for c in commands for arg in ("-ex", c))],
+                             capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired as e:
+        raise AssertionError(f"gdb got no further than {e.stdout} {e.stderr}") from None
     assert run.returncode == 0, run.stderr
     return run.stdout + run.stderr
 
