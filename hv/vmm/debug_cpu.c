@@ -23,73 +23,81 @@ static void general(struct kvm_regs *k, __u64 *at[16])
 	memcpy(at, order, sizeof(order));
 }
 
-static int get_all(int fd, struct kvm_regs *regs, struct kvm_sregs *sregs, struct kvm_fpu *fpu)
+struct state {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_fpu fpu;
+};
+
+static int get(int fd, struct state *s)
 {
-	int code = kvm_ioctl(fd, KVM_GET_REGS, regs);
+	int code = kvm_ioctl(fd, KVM_GET_REGS, &s->regs);
 
 	if (code >= 0)
-		code = kvm_ioctl(fd, KVM_GET_SREGS, sregs);
+		code = kvm_ioctl(fd, KVM_GET_SREGS, &s->sregs);
 	if (code >= 0)
-		code = kvm_ioctl(fd, KVM_GET_FPU, fpu);
+		code = kvm_ioctl(fd, KVM_GET_FPU, &s->fpu);
 	return code < 0 ? code : 0;
+}
+
+static struct gdb_registers shown(struct state *s)
+{
+	const struct kvm_sregs *k = &s->sregs;
+	const struct kvm_fpu *f = &s->fpu;
+	struct gdb_registers out = {
+		.rip = s->regs.rip,
+		.eflags = (uint32_t)s->regs.rflags,
+		.segment = { k->cs.selector, k->ss.selector, k->ds.selector, k->es.selector,
+			     k->fs.selector, k->gs.selector },
+		.x87 = { f->fcw, f->fsw, f->ftwx, 0, (uint32_t)f->last_ip, 0, (uint32_t)f->last_dp,
+			 f->last_opcode },
+		.fs_base = k->fs.base,
+		.gs_base = k->gs.base,
+	};
+	__u64 *at[16];
+
+	general(&s->regs, at);
+	for (unsigned i = 0; i < 16; i++)
+		out.general[i] = *at[i];
+	for (unsigned i = 0; i < 8; i++)
+		memcpy(out.st[i], f->fpr[i], sizeof(out.st[i]));
+	return out;
 }
 
 int debug_registers(int fd, struct gdb_registers *out)
 {
-	struct kvm_sregs s;
-	struct kvm_regs r;
-	struct kvm_fpu f;
-	__u64 *at[16];
-	int code = get_all(fd, &r, &s, &f);
+	struct state s;
+	int code = get(fd, &s);
 
-	if (code)
-		return code;
-	general(&r, at);
-	for (unsigned i = 0; i < 16; i++)
-		out->general[i] = *at[i];
-	out->rip = r.rip;
-	out->eflags = (uint32_t)r.rflags;
-	out->segment[0] = s.cs.selector;
-	out->segment[1] = s.ss.selector;
-	out->segment[2] = s.ds.selector;
-	out->segment[3] = s.es.selector;
-	out->segment[4] = s.fs.selector;
-	out->segment[5] = s.gs.selector;
-	out->fs_base = s.fs.base;
-	out->gs_base = s.gs.base;
-	for (unsigned i = 0; i < 8; i++)
-		memcpy(out->st[i], f.fpr[i], sizeof(out->st[i]));
-	out->x87[0] = f.fcw;
-	out->x87[1] = f.fsw;
-	out->x87[2] = f.ftwx;
-	out->x87[4] = (uint32_t)f.last_ip;
-	out->x87[6] = (uint32_t)f.last_dp;
-	out->x87[7] = f.last_opcode;
-	return 0;
+	if (!code)
+		*out = shown(&s);
+	return code;
 }
 
-/* General registers, rip, flags and the two bases: what a debugger changes. */
 int debug_set_registers(int fd, const struct gdb_registers *regs)
 {
-	struct kvm_sregs s;
-	struct kvm_regs r;
-	struct kvm_fpu f;
+	struct gdb_registers now;
 	__u64 *at[16];
-	int code = get_all(fd, &r, &s, &f);
+	struct state s;
+	int code = get(fd, &s);
 
 	if (code)
 		return code;
-	general(&r, at);
+	now = shown(&s);
+	if (memcmp(now.segment, regs->segment, sizeof(now.segment)) ||
+	    memcmp(now.st, regs->st, sizeof(now.st)) || memcmp(now.x87, regs->x87, sizeof(now.x87)))
+		return -ENOTSUP;
+	general(&s.regs, at);
 	for (unsigned i = 0; i < 16; i++)
 		*at[i] = regs->general[i];
-	r.rip = regs->rip;
-	r.rflags = regs->eflags;
-	code = kvm_ioctl(fd, KVM_SET_REGS, &r);
-	if (code < 0 || (s.fs.base == regs->fs_base && s.gs.base == regs->gs_base))
+	s.regs.rip = regs->rip;
+	s.regs.rflags = regs->eflags;
+	code = kvm_ioctl(fd, KVM_SET_REGS, &s.regs);
+	if (code < 0 || (now.fs_base == regs->fs_base && now.gs_base == regs->gs_base))
 		return code < 0 ? code : 0;
-	s.fs.base = regs->fs_base;
-	s.gs.base = regs->gs_base;
-	code = kvm_ioctl(fd, KVM_SET_SREGS, &s);
+	s.sregs.fs.base = regs->fs_base;
+	s.sregs.gs.base = regs->gs_base;
+	code = kvm_ioctl(fd, KVM_SET_SREGS, &s.sregs);
 	return code < 0 ? code : 0;
 }
 

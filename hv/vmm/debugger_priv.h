@@ -26,6 +26,7 @@ struct debug_point {
 };
 
 int debug_registers(int fd, struct gdb_registers *out);
+/* General registers, rip, flags and the two bases; -ENOTSUP where another one is to change. */
 int debug_set_registers(int fd, const struct gdb_registers *regs);
 /* Where the byte at a virtual address is in the guest's memory; NULL: nowhere. *room: bytes from
  * there on that are on the same page. */

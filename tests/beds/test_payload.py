@@ -161,8 +161,8 @@ def test_gdb(start, tmp_path, proved):
     said = vmm.gdb(path, "p (long)turns > 0", "set $t = (long)turns", "set $at = $pc",
                    "stepi", "p $pc != $at",
                    "hbreak *$pc", "continue", "p (long)turns > $t", "set var *(long *)&turns = 7",
-                   "p (long)turns", "detach", program=vmm.PAYLOADS / "loop.bzimage.elf")
-    assert "Breakpoint 1, " in said, said
+                   "p (long)turns", "set $ds = 1", "detach", program=vmm.PAYLOADS / "loop.bzimage.elf")
+    assert "Breakpoint 1, " in said and "Could not write register \"ds\"" in said, said
     for value in "$1 = 1", "$2 = 1", "$3 = 1", "$4 = 7":
         assert value in said, said
     control = machine.control()
