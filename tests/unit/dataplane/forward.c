@@ -7,19 +7,6 @@
 
 static uint8_t frame[9300], got[9300];
 
-static int setup(void **state)
-{
-	*state = lab_engine();
-	lab_build(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	objects_clear(*state);
-	return 0;
-}
-
 /* The one frame that came out went to port and is as long. */
 static void expect(struct engine *e, uint32_t port, size_t len)
 {
@@ -221,15 +208,15 @@ static void isolation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(ttl_and_checksum, setup, teardown),
-		cmocka_unit_test_setup_teardown(ip4_headers, setup, teardown),
-		cmocka_unit_test_setup_teardown(ip6_headers, setup, teardown),
-		cmocka_unit_test_setup_teardown(next_hops, setup, teardown),
-		cmocka_unit_test_setup_teardown(ecmp, setup, teardown),
-		cmocka_unit_test_setup_teardown(ecmp_differs_downstream, setup, teardown),
-		cmocka_unit_test_setup_teardown(policed, setup, teardown),
+		cmocka_unit_test_setup_teardown(ttl_and_checksum, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(ip4_headers, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(ip6_headers, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(next_hops, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(ecmp, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(ecmp_differs_downstream, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(policed, lab_setup, lab_teardown),
 #ifdef WEFT_CHECKS
-		cmocka_unit_test_setup_teardown(isolation, setup, teardown),
+		cmocka_unit_test_setup_teardown(isolation, lab_setup, lab_teardown),
 #endif
 	};
 

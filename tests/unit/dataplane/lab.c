@@ -316,3 +316,16 @@ size_t lab_any(uint8_t *frame)
 	}
 	return random() % 500 ? len : 14 + (size_t)random() % 30;
 }
+
+int lab_setup(void **state)
+{
+	*state = lab_engine();
+	lab_build(*state);
+	return 0;
+}
+
+int lab_teardown(void **state)
+{
+	objects_clear(*state);
+	return 0;
+}

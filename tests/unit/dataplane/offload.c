@@ -25,19 +25,6 @@ struct super {
 static struct super super;
 static uint8_t got[FRAME_MAX];
 
-static int setup(void **state)
-{
-	*state = lab_engine();
-	lab_build(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	objects_clear(*state);
-	return 0;
-}
-
 static void put16(uint8_t *to, uint32_t v)
 {
 	to[0] = (uint8_t)(v >> 8);
@@ -372,12 +359,12 @@ static void lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(whole, setup, teardown),
-		cmocka_unit_test_setup_teardown(punted, setup, teardown),
-		cmocka_unit_test_setup_teardown(bridged, setup, teardown),
-		cmocka_unit_test_setup_teardown(checksums, setup, teardown),
-		cmocka_unit_test_setup_teardown(lies, setup, teardown),
+		cmocka_unit_test_setup_teardown(frames, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(whole, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(punted, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(bridged, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(checksums, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(lies, lab_setup, lab_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

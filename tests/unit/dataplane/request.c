@@ -54,19 +54,6 @@ static int one(uint16_t op, void *record, size_t len)
 	return one_fds(op, record, len, NULL, 0);
 }
 
-static int setup(void **state)
-{
-	*state = lab_engine();
-	lab_build(*state);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	objects_clear(*state);
-	return 0;
-}
-
 /* Every cut of a good request, and every wrong length of each operation, is refused. */
 static void bad_lengths(void **state)
 {
@@ -284,14 +271,14 @@ static void descriptors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(bad_lengths, setup, teardown),
-		cmocka_unit_test_setup_teardown(in_a_row, setup, teardown),
-		cmocka_unit_test_setup_teardown(weights, setup, teardown),
-		cmocka_unit_test_setup_teardown(bad_ports, setup, teardown),
-		cmocka_unit_test_setup_teardown(foreign_vnets, setup, teardown),
-		cmocka_unit_test_setup_teardown(next_hops_and_routes, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_results, setup, teardown),
-		cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_lengths, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(in_a_row, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(weights, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(bad_ports, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(foreign_vnets, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(next_hops_and_routes, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(many_results, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(descriptors, lab_setup, lab_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
