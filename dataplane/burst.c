@@ -5,16 +5,32 @@
 
 #include <rte_cycles.h>
 
-enum { WORK_CYCLES = 256, BURST_US = 20 }; /* at most, and what a burst takes besides */
+enum {
+	WORK_CYCLES = 256, /* at most */
+	TIMES = 2,	   /* what packets cost of late, at most */
+	BURST_US = 5,	   /* what a burst takes besides */
+};
 
-/* Cycles since the last bill. More than so much work can have taken went to somebody who took our
- * core away, and is nobody's. */
-static uint64_t burst_cycles(struct worker *w, uint64_t work)
+/* Cycles since the last bill. More than `most` and a bit went to somebody who took our core away, and
+ * is nobody's. */
+static uint64_t burst_cycles(struct worker *w, uint64_t most)
 {
 	uint64_t now = rte_rdtsc(), cycles = now - w->billed_until;
 
 	w->billed_until = now;
-	return RTE_MIN(cycles, work * WORK_CYCLES + w->hz / 1000000 * BURST_US);
+	return RTE_MIN(cycles, most + w->hz / 1000000 * BURST_US);
+}
+
+/* The most that a vnet's packets of a burst may cost. While vnets are limited, being billed for what
+ * others took would cost them packets: what theirs cost of late is known then, and a vnet whose
+ * packets have become dearer has a mean that follows within some epochs. */
+static uint64_t burst_most(const struct worker *w, const struct vnet *vnet)
+{
+	const struct vnet_local *local = &vnet->local[w->index];
+	uint32_t mean = share_mean(w->share, vnet->slot);
+
+	return mean && local->packets ? (uint64_t)TIMES * mean * local->packets
+				      : (uint64_t)local->work * WORK_CYCLES;
 }
 
 static void burst_charge(struct worker *w, struct vnet *vnet, uint64_t cycles, uint32_t packets)
@@ -26,13 +42,15 @@ static void burst_charge(struct worker *w, struct vnet *vnet, uint64_t cycles, u
 /* By work. */
 static void burst_bill(struct worker *w)
 {
-	uint64_t cycles, all = 0, each;
+	uint64_t cycles, all = 0, most = 0, each;
 
 	if (!w->billed_count) /* they are for who comes next */
 		return;
 	for (unsigned i = 0; i < w->billed_count; i++)
 		all += w->billed[i]->local[w->index].work;
-	cycles = burst_cycles(w, all);
+	for (unsigned i = 0; w->share->limiting && i < w->billed_count; i++)
+		most += burst_most(w, w->billed[i]);
+	cycles = burst_cycles(w, w->share->limiting ? most : all * WORK_CYCLES);
 	each = w->billed_count > 1 ? (cycles << 8) / all : 0;
 	for (unsigned i = 0; i < w->billed_count; i++) {
 		struct vnet_local *local = &w->billed[i]->local[w->index];
@@ -53,7 +71,7 @@ void worker_admit(struct worker *w, unsigned at, bool one)
 
 	if (at == n)
 		return;
-	each = burst_cycles(w, n - at) / (n - at);
+	each = burst_cycles(w, (n - at) * WORK_CYCLES) / (n - at);
 	rx->count = at;
 	for (unsigned i = at; i < n; i++) {
 		struct port *port = rx->from[one ? 0 : i];

@@ -106,6 +106,12 @@ static inline void share_charge(struct share *s, uint32_t vnet, uint64_t cycles,
 		v->promised = 0;
 }
 
+/* Ticks that a packet of a vnet cost of late, as it was when vnets were limited; 0: not known. */
+static inline uint32_t share_mean(const struct share *s, uint32_t vnet)
+{
+	return s->vnets[vnet].mean;
+}
+
 /* Before each poll. overloaded: so far in this epoch; it is over when this returns true. */
 static inline bool share_epoch(struct share *s, uint64_t now, bool overloaded)
 {

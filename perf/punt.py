@@ -107,8 +107,8 @@ class Bed(noisy.Bed):
         self.guest.start()
 
     def program(self):
-        def wire(port, device, ring):
-            return [dp.port(10 + port, OUTSIDE, dp.DEV, vlan=port, dev=self.device(device, ring)),
+        def wire(port, device):
+            return [dp.port(10 + port, OUTSIDE, dp.DEV, vlan=port, dev=self.device(device)),
                     dp.link(port, port, 10 + port)]
 
         self.client.do(dp.vnet(VNET), dp.node(HERE, VNET, dp.ROUTER),
@@ -117,9 +117,9 @@ class Bed(noisy.Bed):
                          for p in (FLOODED, OTHER)),
                        dp.port(OUT, HERE, fib=1, mac_=own_mac(OUT)),
                        dp.nh(HERE, 1, dp.ADJ, OUT, mac(0x30, VNET, 1)),
-                       dp.route(1, 1, "10.1.0.0/16"), *wire(OUT, 1, noisy.SINK_RING),
+                       dp.route(1, 1, "10.1.0.0/16"), *wire(OUT, 1),
                        fds=[self.guest.fd(p) for p in (FLOODED, OTHER)])
-        self.client.do(*wire(FLOODED, 0, noisy.RING), *wire(OTHER, 0, noisy.RING))
+        self.client.do(*wire(FLOODED, 0), *wire(OTHER, 0))
 
     def drops(self):
         return self.client.vnets()[VNET]["drops"]

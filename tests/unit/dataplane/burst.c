@@ -20,7 +20,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	objects_clear(*state);
+	struct engine *e = *state;
+
+	e->workers[0]->share->limiting = false;
+	objects_clear(e);
 	return 0;
 }
 
@@ -75,6 +78,28 @@ static void away(void **state)
 	e->workers[0]->billed_until = rte_rdtsc() - e->workers[0]->hz;
 	assert_int_equal(sent(e, 1, 1), 1);
 	assert_true(cpu_ns(e, 1) < 1000000);
+}
+
+/* While vnets are limited, nobody pays more than twice what its packets cost of late, and 5 us. */
+static void away_while_limited(void **state)
+{
+	enum { MEAN = 1000 };
+	struct engine *e = *state;
+	struct worker *w = e->workers[0];
+	struct share_vnet *v = share_of(e, 1);
+	uint64_t before;
+
+	w->share->limiting = true;
+	v->mean = MEAN;
+	v->left = INT64_MAX / 2;
+	fast_receive(&w->fast.rx, lab_mbuf(e, frame, 114), lab_port(e, 101));
+	worker_admit(w, 0, true);
+	before = v->cycles;
+	w->billed_until = rte_rdtsc() - w->hz;
+	worker_forward(w, true);
+	worker_flush_relay(w);
+	assert_true(lab_take(e, frame + 114, 0, NULL) > 0);
+	assert_in_range(v->cycles - before, 1, 2 * MEAN + w->hz / 1000000 * 5);
 }
 
 /* Who crosses more wires pays for more, in the graph as well. */
@@ -162,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_pays_for_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(away, setup, teardown),
+		cmocka_unit_test_setup_teardown(away_while_limited, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_wire, setup, teardown),
 		cmocka_unit_test_setup_teardown(over_its_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(rounds, setup, teardown),
