@@ -15,6 +15,7 @@ enum {
 	CAPACITY_ONE = 1 << 16,
 	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 16,
 	SLACK = 64,   /* part of the time that is to stay idle, or queues would not become empty */
+	IDLE_MAX = 16, /* slacks: more is given to vnets at once, less taken from them slowly */
 	QUANTUMS = 6, /* an epoch */
 	BACKLOG = 8,  /* epochs without idle time: waiting has not helped, nobody gets more than its share */
 };
@@ -207,7 +208,7 @@ static void limit_begin(struct share *s, uint64_t time)
  * idle, or too much. */
 static void adjust_capacity(struct share *s, uint64_t time)
 {
-	int64_t slack = (int64_t)time / SLACK, idle = RTE_MIN((int64_t)s->idle, 2 * slack);
+	int64_t slack = (int64_t)time / SLACK, idle = RTE_MIN((int64_t)s->idle, IDLE_MAX * slack);
 	int64_t capacity = s->capacity + (idle - slack) * CAPACITY_ONE / (4 * (int64_t)time);
 
 	s->capacity = (uint32_t)RTE_MIN(RTE_MAX(capacity, CAPACITY_ONE / 2), CAPACITY_MAX);

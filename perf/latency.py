@@ -17,9 +17,9 @@ def run(accel, wanted):
         for case in chosen:
             rate = LOADS[case] * capacity if LOADS[case] else SLOW
             seen = bed.send([rate], WINDOWS)
-            lost = noisy.total(seen, "sent") - noisy.total(seen, "came")
             found += [row(case, "offered", "Mpps", noisy.rate(seen, "sent") / 1e6),
-                      row(case, "lost", "packets", lost),
+                      *(row(case, f"lost{where}", "packets", n)
+                        for where, n in zip(noisy.WHERE, noisy.lost(seen, slice(None)))),
                       *(row(case, f"delay, {name}", "us", noisy.worst(seen, part))
                         for part, name in enumerate(("p50", "p99", "p99.9")))]
     return found

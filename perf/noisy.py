@@ -163,9 +163,11 @@ def measure(one):
     return hog_alone, victims_alone, quiet, noisy
 
 
+WHERE = "", ", refused, the worker being away", ", refused else", ", dropped"
+
+
 def lost(found, senders):
-    """What did not come: all; refused while the worker was away; refused otherwise; dropped by the
-    engine."""
+    """What did not come, in all and by WHERE."""
     refused, stalled = total(found, "refused", senders), total(found, "stalled", senders)
     all_ = total(found, "sent", senders) - total(found, "came", senders)
     return all_, stalled, refused - stalled, all_ - refused
@@ -176,14 +178,13 @@ def noisy(one):
     hog, others = slice(1), slice(1, None)
     now, before = lost(loud, others), lost(quiet, others)
     work = rate(loud, senders=hog) / hog_alone + rate(loud, senders=others) / victims_alone
-    where = "", "refused, the worker being away", "refused else", "dropped"
     return [
         row(CASE, "the hog alone", "packets/s", hog_alone),
         row(CASE, "the others alone", "packets/s", victims_alone),
         row(CASE, "offered by the hog", "of a core", rate(loud, "sent", hog) / hog_alone),
         row(CASE, "lost by the others", "packets", now[0] - now[1], target="weft <= 0"),
-        *(row(CASE, f"of theirs, {name}", "packets", n, "without the hog", was)
-          for name, n, was in list(zip(where, now, before))[1:]),
+        *(row(CASE, f"of theirs{where}", "packets", n, "without the hog", was)
+          for where, n, was in list(zip(WHERE, now, before))[1:]),
         row(CASE, "their p50 delay", "us", worst(loud, 0, others), "without the hog",
             worst(quiet, 0, others)),
         row(CASE, "their p99 delay", "us", worst(loud, 1, others), "without the hog",
