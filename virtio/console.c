@@ -39,7 +39,7 @@ static bool send_control(struct console *c, uint16_t event, uint16_t value, cons
 	struct vq_chain chain;
 	size_t n;
 
-	if (!virtio_pop(&c->dev, QUEUE_CONTROL_RX, &chain))
+	if (!virtio_pop_or_kick(&c->dev, QUEUE_CONTROL_RX, &chain))
 		return false;
 	n = iov_write(chain.iov + chain.out_count, chain.in_count, 0, &m, sizeof(m));
 	n += iov_write(chain.iov + chain.out_count, chain.in_count, n, text, strlen(text));
@@ -130,7 +130,7 @@ size_t virtio_console_put(struct virtio_device *dev, const void *bytes, size_t l
 	struct vq_chain chain;
 	size_t done = 0;
 
-	while (done < len && c->guest_open && virtio_pop(dev, QUEUE_RX, &chain)) {
+	while (done < len && c->guest_open && virtio_pop_or_kick(dev, QUEUE_RX, &chain)) {
 		size_t n = iov_write(chain.iov + chain.out_count, chain.in_count, 0,
 				     (const uint8_t *)bytes + done, len - done);
 

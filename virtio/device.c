@@ -13,6 +13,14 @@ bool virtio_pop(struct virtio_device *dev, unsigned queue, struct vq_chain *chai
 	return n > 0;
 }
 
+bool virtio_pop_or_kick(struct virtio_device *dev, unsigned queue, struct vq_chain *chain)
+{
+	if (virtio_pop(dev, queue, chain))
+		return true;
+	return virtio_live(dev, queue) && vq_kicks_on(&dev->queue[queue]) &&
+	       virtio_pop(dev, queue, chain);
+}
+
 void virtio_push(struct virtio_device *dev, unsigned queue, const struct vq_chain *chain,
 		 uint32_t written)
 {

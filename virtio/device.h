@@ -80,6 +80,8 @@ static inline bool virtio_live(const struct virtio_device *dev, unsigned queue)
 
 /* As vq_pop(). A broken ring stops the device until it is reset, and looks empty. */
 bool virtio_pop(struct virtio_device *dev, unsigned queue, struct vq_chain *chain);
+/* As virtio_pop(); when there is none, the driver's next one brings a kick. */
+bool virtio_pop_or_kick(struct virtio_device *dev, unsigned queue, struct vq_chain *chain);
 void virtio_push(struct virtio_device *dev, unsigned queue, const struct vq_chain *chain,
 		 uint32_t written);
 /* Interrupts the driver if it wants that; after one or more pushes. */

@@ -195,6 +195,32 @@ static void console(void **state)
 	lab_fini(&l);
 }
 
+/* What came when there was no buffer goes on when there is one: the driver's kick says so, also the
+ * one of a driver that kicks only where it is asked to. */
+static void console_wants_buffers(void **state)
+{
+	start(LAB_CONSOLE, 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
+	open_port();
+	for (unsigned round = 1; round < 20; round++) {
+		unsigned ready = l.port_ready;
+
+		assert_int_equal(virtio_console_put(l.dev, "x", 1), 0);
+		offer(PORT_RX, BUFFERS + 0x200, 16, true);
+		assert_true(driver_kick_due(&l.queue[PORT_RX]));
+		lab_kick(&l, PORT_RX);
+		assert_int_equal(l.port_ready, ready + 1);
+		assert_int_equal(virtio_console_put(l.dev, "x", 1), 1);
+		assert_int_equal(done(PORT_RX), 1);
+
+		virtio_console_open(l.dev, round % 2);
+		offer(CONTROL_RX, BUFFERS + 0x100, 0x100, true);
+		assert_true(driver_kick_due(&l.queue[CONTROL_RX]));
+		lab_kick(&l, CONTROL_RX);
+		expect(VIRTIO_CONSOLE_PORT_OPEN, round % 2, "");
+	}
+	lab_fini(&l);
+}
+
 enum { HEADER = sizeof(struct virtio_net_hdr_v1) };
 
 static void to_guest(size_t len)
@@ -274,6 +300,12 @@ static int split(void **state)
 	return 0;
 }
 
+static int split_events(void **state)
+{
+	ring = 1ull << VIRTIO_RING_F_EVENT_IDX;
+	return 0;
+}
+
 static int packed(void **state)
 {
 	ring = PACKED | 1ull << VIRTIO_RING_F_EVENT_IDX;
@@ -285,8 +317,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rng),	       cmocka_unit_test(block),	       cmocka_unit_test(console),
 		cmocka_unit_test(net_receive), cmocka_unit_test(net_transmit),
+		cmocka_unit_test(console_wants_buffers),
 	};
 	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);
 
+	failed += cmocka_run_group_tests_name("split, event_idx", tests, split_events, NULL);
 	return failed + cmocka_run_group_tests_name("packed", tests, packed, NULL);
 }
