@@ -117,6 +117,24 @@ uint8_t serial_read(struct serial *s, unsigned reg)
 	return value;
 }
 
+static void control_fifo(struct serial *s, uint8_t value)
+{
+	s->fcr = value & UART_FCR_ENABLE_FIFO;
+	if (!(value & UART_FCR_CLEAR_RCVR) || !s->count)
+		return;
+	s->count = 0;
+	s->ops.ready(s->ops.arg);
+}
+
+static void control_modem(struct serial *s, uint8_t value)
+{
+	bool loop_ends = (s->mcr & UART_MCR_LOOP) && !(value & UART_MCR_LOOP);
+
+	s->mcr = value & 0x1f;
+	if (loop_ends)
+		s->ops.ready(s->ops.arg);
+}
+
 void serial_write(struct serial *s, unsigned reg, uint8_t value)
 {
 	bool latch = s->lcr & UART_LCR_DLAB;
@@ -138,15 +156,13 @@ void serial_write(struct serial *s, unsigned reg, uint8_t value)
 		s->ier = value & 0x0f;
 		break;
 	case UART_FCR:
-		s->fcr = value & UART_FCR_ENABLE_FIFO;
-		if (value & UART_FCR_CLEAR_RCVR)
-			s->count = 0;
+		control_fifo(s, value);
 		break;
 	case UART_LCR:
 		s->lcr = value;
 		break;
 	case UART_MCR:
-		s->mcr = value & 0x1f;
+		control_modem(s, value);
 		break;
 	case UART_SCR:
 		s->scr = value;

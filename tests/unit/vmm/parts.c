@@ -75,6 +75,18 @@ static void serial_hears(void **state)
 	serial_write(&serial, UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
 	assert_false(level);
 	assert_int_equal(serial_read(&serial, UART_IIR) & 0xc0, 0xc0);
+	assert_int_equal(ready_count, 2); /* there is room again, though nothing was read */
+}
+
+/* In a loop nothing is heard; what comes meanwhile waits for its end. */
+static void serial_is_deaf_in_a_loop(void **state)
+{
+	serial_write(&serial, UART_MCR, UART_MCR_LOOP);
+	assert_int_equal(serial_input(&serial, "x", 1), 0);
+	assert_int_equal(ready_count, 0);
+	serial_write(&serial, UART_MCR, UART_MCR_RTS);
+	assert_int_equal(ready_count, 1);
+	assert_int_equal(serial_input(&serial, "x", 1), 1);
 }
 
 /* What a driver's probe looks for: the divisor, the scratch register, the loop. */
@@ -162,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(serial_says, set_up), cmocka_unit_test_setup(serial_hears, set_up),
+		cmocka_unit_test_setup(serial_is_deaf_in_a_loop, set_up),
 		cmocka_unit_test_setup(serial_is_found, set_up), cmocka_unit_test(rtc_tells_the_time),
 		cmocka_unit_test(nics),
 	};
