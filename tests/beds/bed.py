@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An outer machine without hardware virtualisation of the host's: it has KVM of its own, and in it
 weft-vmm runs real guests, whose agents the test speaks to."""
+import json
 import os
 import pathlib
 import shlex
@@ -15,6 +16,7 @@ SRC, BIN = pathlib.Path(os.environ["WEFT_SRC"]), os.environ["WEFT_BIN"]
 STORE = f"{os.environ['WEFT_STATE']}/images"
 sys.path.insert(0, str(SRC / "tests/e2e"))
 import guest  # noqa: E402  (the agent's protocol)
+import vmm  # noqa: E402
 
 
 class Nested(guest.Guest):
@@ -23,7 +25,7 @@ class Nested(guest.Guest):
     def __init__(self, bed, channel):
         self.nonce, self.ids, self.queue, self.rx = 0, 0, [], b""
         self.agent, self.console, self.process = None, bed.serial, bed.process
-        self.sock = channel
+        self.sock, self.now = channel, bed.now
 
     def run(self, *argv, timeout=90):
         return self.finish(self.start(*argv), timeout)
@@ -31,6 +33,56 @@ class Nested(guest.Guest):
     def close(self):
         if self.sock:
             self.disconnect()
+
+
+class Shell:
+    """A shell in the outer machine, at a channel of the bed (shell())."""
+
+    def __init__(self, bed, channel):
+        self.bed, self.sock, self.asked = bed, channel, 0
+
+    def run(self, command, timeout=60):
+        """(status, what it said). The command goes by a channel that loses nothing."""
+        self.asked += 1
+        mark, rx, end = f"end {self.asked} ", b"", self.bed.now() + timeout
+        self.sock.sendall(f"({command}) </dev/null 2>&1; echo \"{mark}$?\"\n".encode())
+        self.sock.settimeout(1)
+        while not rx.endswith(b"\n") or mark.encode() not in rx:
+            assert self.bed.now() < end, f"{command}: it goes on; so far:\n{rx.decode()}"
+            try:
+                got = self.sock.recv(65536)
+            except socket.timeout:
+                continue
+            assert got, self.bed.said()
+            rx += got
+        out, _, status = rx.decode().replace("\r", "").rpartition(mark)
+        return int(status), out
+
+    def ask(self, name, command, **args):
+        """What a machine's control socket answers."""
+        line = json.dumps({"id": 7, "command": command, **args})
+        status, out = self.run(f"echo '{line}' | socat -t 60 - UNIX-CONNECT:/run/{name}.control")
+        assert status == 0, out
+        return json.loads(out)
+
+
+def gdb(outer, name, channel, path, *commands):
+    """What Debian's gdb says, here, with these commands at the gdb socket of a machine in the bed: by a
+    channel of its own, and a socket at path here."""
+    device = outer.run(port(outer.bed.channels.index(channel)))[1].strip()
+    outer.run(f"socat /dev/{device} UNIX-CONNECT:/run/{name}.gdb >/dev/null 2>&1 &")
+    end = outer.bed.now() + 60
+    while outer.ask(name, "status")["result"]["state"] != "paused":  # now nothing of gdb's is lost
+        assert outer.bed.now() < end, f"{name} was not stopped"
+    with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "socat", f"UNIX-LISTEN:{path}",
+                           f"FD:{channel.fileno()}"], pass_fds=[channel.fileno()]) as relay:
+        try:
+            while not os.path.exists(path):
+                assert relay.poll() is None
+                time.sleep(0.01)
+            return vmm.gdb(path, *commands, timeout=300)
+        finally:
+            relay.kill()
 
 
 def guest_initrd(tmp, name, nics, files):
@@ -84,7 +136,12 @@ def outer_initrd(tmp, base, files, script):
 
 
 class Bed:
-    """An outer machine: a process, what it said on its serial line, and channels to guests in it."""
+    """An outer machine: a process, what it said on its serial line, and channels to guests in it. It dies
+    with the process that started it. All timeouts count its own time: how fast it gets on is no matter."""
+
+    def now(self):
+        """Seconds that the outer machine has worked; where it stands still, a fifth of the time."""
+        return max(self.cpu_s(), self.seconds() / 5)
 
     def said(self):
         try:
@@ -94,20 +151,24 @@ class Bed:
 
     def wait_for(self, text, timeout):
         """Until the outer machine has said text; returns all it said."""
-        end = time.monotonic() + timeout
+        end = self.now() + timeout
         while text not in self.said():
             assert self.process.poll() is None, f"the bed ended:\n{self.said()}"
-            assert time.monotonic() < end, f"no \"{text}\":\n{self.said()}"
+            assert self.now() < end, f"no \"{text}\":\n{self.said()}"
             time.sleep(0.05)
         return self.said()
 
     def wait_end(self, timeout):
-        self.process.wait(timeout)
+        end = self.now() + timeout
+        while self.process.poll() is None:
+            assert self.now() < end, f"it goes on:\n{self.said()}"
+            time.sleep(0.05)
         return self.said()
 
     def start(self, cmd, **kw):
         self.began = time.monotonic()
-        self.process = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, **kw)
+        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *cmd],
+                                        stdin=subprocess.DEVNULL, **kw)
 
     def seconds(self):
         return time.monotonic() - self.began
@@ -200,7 +261,7 @@ class VtxBed(Bed):
             self.channels = [server.accept()[0]]
 
 
-def vmm(name, *args):
+def machine(name, *args):
     """The line that runs a guest of /bed/vmlinuz in the bed."""
     cmdline = guest.tool("cmdline", STORE, "frr")[0]
     return " ".join(map(shlex.quote, [
@@ -209,8 +270,19 @@ def vmm(name, *args):
         "--control", f"/run/{name}.control", *args]))
 
 
+def port(channel):
+    """The shell words that say which port of the outer machine a channel is."""
+    return f"grep -lx bed{channel} /sys/class/virtio-ports/*/name | cut -d/ -f5"
+
+
 def bridge(name, channel):
     """The lines that join a guest's agent to a channel of the bed, once both are there."""
     return (f"(port=; until [ -n \"$port\" ] && [ -S /run/{name}.sock ]; do usleep 20000\n"
-            f"port=$(grep -lx bed{channel} /sys/class/virtio-ports/*/name | cut -d/ -f5); done\n"
+            f"port=$({port(channel)}); done\n"
             f"exec socat /dev/$port UNIX-CONNECT:/run/{name}.sock) &")
+
+
+def shell(channel):
+    """The lines that start a shell at a channel of the bed."""
+    return (f"(port=; until [ -n \"$port\" ]; do usleep 20000; port=$({port(channel)}); done\n"
+            f"exec socat /dev/$port EXEC:/bin/sh) &")

@@ -24,7 +24,7 @@ def one(tmp_path_factory):
     tmp = str(tmp_path_factory.mktemp("vtx"))
     initrd = bed.guest_initrd(tmp, "r1", [(MAC, "eth1")], {
         "/etc/frr/frr.conf": "interface eth1\n ip address 10.0.0.1/24\n"})
-    run = bed.vmm("r1", "--net", f"mac={MAC},local=/run/eth1,peer=/run/eth1")
+    run = bed.machine("r1", "--net", f"mac={MAC},local=/run/eth1,peer=/run/eth1")
     script = [f"{run} &", "guest=$!", "until [ -S /run/r1.sock ]; do usleep 20000; done",
               "echo bed: bridged", "socat /dev/ttyS1,rawer UNIX-CONNECT:/run/r1.sock &",
               "wait $guest; echo \"bed: r1 exits $?\"", "sleep 1  # Bochs loses what was said last"]

@@ -22,13 +22,13 @@ def why_not():
     return ""
 
 
-def gdb(path, *commands, program=None):
+def gdb(path, *commands, program=None, timeout=60):
     """What Debian's gdb says, with these commands at a machine's socket."""
     argv = ["gdb", "-nx", "-q", "-batch", *([program] if program else []), "-ex",
-            f"target remote {path}"]
+            f"set remotetimeout {timeout}", "-ex", f"target remote {path}"]
     try:
         run = subprocess.run([*map(str, argv), *(arg for c in commands for arg in ("-ex", c))],
-                             capture_output=True, text=True, timeout=60)
+                             capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired as e:
         raise AssertionError(f"gdb got no further than {e.stdout} {e.stderr}") from None
     assert run.returncode == 0, run.stderr
