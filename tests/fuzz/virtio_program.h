@@ -8,9 +8,6 @@
 #include "base/rd.h"
 #include "tests/unit/virtio/lab.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 enum { STEPS_MAX = 400 };
 
 enum step { STEP_START, STEP_MEMORY, STEP_OFFER, STEP_BAR, STEP_CONFIG, STEP_KICK, STEP_HOST, STEP_COUNT };
@@ -42,14 +39,12 @@ static inline void program_offer(struct lab *l, struct rd *r)
 
 static inline void program_host(struct lab *l, struct rd *r, enum lab_device which)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	static uint8_t bytes[2048];
 	size_t n = rd_u16(r) % sizeof(bytes);
 
-	if (which == LAB_NET) {
-		__builtin_strcpy(sun.sun_path, l->local);
-		sendto(l->peer_fd, bytes, n, MSG_DONTWAIT, (struct sockaddr *)&sun, sizeof(sun));
-		while (recv(l->peer_fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
+	if (which >= LAB_NET) {
+		lab_send(l, which, bytes, n);
+		while (lab_recv(l, bytes, sizeof(bytes)) >= 0)
 			;
 		virtio_net_carrier(l->dev, rd_u8(r) & 1);
 	} else if (which == LAB_CONSOLE) {
