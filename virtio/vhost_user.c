@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FIRST_DELAY_MS = 20, DELAY_MAX_MS = 500, ANSWER_MS = 5000 };
+enum { FIRST_DELAY_MS = 20, DELAY_MAX_MS = 200, ANSWER_MS = 5000 };
 
 #define BIT(n)	 (1ull << (n))
 #define RINGS                                                                                      \

@@ -10,6 +10,7 @@
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 enum { CONTROL = 2 * LAB_PAIRS };
 
@@ -71,6 +72,8 @@ static void several_pairs(void **state)
 /* Whatever it was about to do when it died, nothing is stuck: what it had taken is taken again. */
 static void back_end_dies(void **state)
 {
+	eventfd_t kicks;
+
 	start();
 	for (unsigned i = 0; i < 100; i++) {
 		echoes(0, (uint8_t)i);
@@ -87,10 +90,15 @@ static void back_end_dies(void **state)
 			send_frame(0, 7); /* waits for the next */
 		b.leaves_taken = false;
 		lab_interrupts(&l, LAB_CONFIG);
+		lab_interrupts(&l, 1);
+		eventfd_read(l.dev->kick_fd[1], &kicks);
+		b.quiet = true;
 		backend_listen(&b);
 		assert_true(until(linked));
 		assert_int_equal(lab_interrupts(&l, LAB_CONFIG), 1);
-		assert_true(lab_interrupts(&l, 1) > 0); /* the driver looks, in case it was not told */
+		assert_int_equal(lab_interrupts(&l, 1), 1); /* both look, in case they were not told */
+		assert_int_equal(eventfd_read(l.dev->kick_fd[1], &kicks), 0);
+		b.quiet = false;
 		assert_true(until(came));
 		assert_true(until(went));
 	}
