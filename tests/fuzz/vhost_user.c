@@ -13,6 +13,7 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -136,6 +137,11 @@ static void step(struct rd *r)
 	}
 }
 
+static void end(void)
+{
+	lab_fini(&l);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rd r = rd_of(data, size);
@@ -145,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!l.base) {
 		log_init("fuzz", LOG_LEVEL_ERROR);
 		lab_init(&l);
+		atexit(end); /* its directory */
 	}
 	memset(l.ram.host, 0, RAM);
 	memset(l.queue, 0, sizeof(l.queue));

@@ -8,6 +8,8 @@
 #include "base/rd.h"
 #include "tests/unit/virtio/lab.h"
 
+#include <stdlib.h>
+
 enum { STEPS_MAX = 400 };
 
 enum step { STEP_START, STEP_MEMORY, STEP_OFFER, STEP_BAR, STEP_CONFIG, STEP_KICK, STEP_HOST, STEP_COUNT };
@@ -94,19 +96,28 @@ static inline void program_step(struct lab *l, struct rd *r, enum lab_device whi
 	}
 }
 
+static struct lab program_lab;
+
+static inline void program_end(void)
+{
+	lab_fini(&program_lab);
+}
+
 static inline void program_run(enum lab_device which, const uint8_t *data, size_t size)
 {
-	static struct lab l;
+	struct lab *l = &program_lab;
 	struct rd r = rd_of(data, size);
 
-	if (!l.base)
-		lab_init(&l);
-	__builtin_memset(l.ram.host, 0, RAM);
-	__builtin_memset(l.queue, 0, sizeof(l.queue));
-	lab_make(&l, which);
+	if (!l->base) {
+		lab_init(l);
+		atexit(program_end); /* its directory */
+	}
+	__builtin_memset(l->ram.host, 0, RAM);
+	__builtin_memset(l->queue, 0, sizeof(l->queue));
+	lab_make(l, which);
 	for (unsigned i = 0; i < STEPS_MAX && r.left && !r.bad; i++)
-		program_step(&l, &r, which);
-	lab_unmake(&l);
+		program_step(l, &r, which);
+	lab_unmake(l);
 }
 
 #endif
