@@ -38,8 +38,13 @@ void net_attached(struct net *n, bool attached)
 
 void virtio_net_carrier(struct virtio_device *dev, bool up)
 {
-	of(dev)->carrier = up;
-	update_link(of(dev));
+	struct net *n = of(dev);
+
+	if (up == n->carrier)
+		return;
+	n->carrier = up;
+	n->backend->linked(n);
+	update_link(n);
 }
 
 /* One command: class, command, and what it says, to read; a byte of answer to write. */

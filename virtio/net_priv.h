@@ -25,7 +25,7 @@ struct net_backend {
 	void (*stop)(struct net *n);
 	bool (*kick)(struct net *n, unsigned queue);
 	void (*paired)(struct net *n);	/* n->pairs was set by the driver; also before start */
-	void (*linked)(struct net *n);	/* the link went up or down */
+	void (*linked)(struct net *n);	/* the link, or the carrier, went up or down */
 	void (*destroy)(struct net *n); /* also of what was made in part */
 };
 

@@ -22,23 +22,21 @@ static void start(struct net *n)
 	vhost_user_start(n->vhost);
 }
 
+/* Without carrier the back end passes nothing on, whatever it thinks of the link. */
+static void enable(struct net *n)
+{
+	vhost_user_enable(n->vhost, n->carrier ? 2u * n->pairs : 0);
+}
+
 static void stop(struct net *n)
 {
 	vhost_user_stop(n->vhost);
+	enable(n);
 }
 
 static bool kick(struct net *n, unsigned queue)
 {
 	return false; /* a queue beyond those of the back end, that the driver did not negotiate */
-}
-
-static void paired(struct net *n)
-{
-	vhost_user_enable(n->vhost, 2u * n->pairs);
-}
-
-static void linked(struct net *n)
-{
 }
 
 static void destroy(struct net *n)
@@ -60,8 +58,8 @@ int net_vhost_init(struct net *n, const struct virtio_net_conf *conf, struct eve
 		   struct err *err)
 {
 	static const struct net_backend backend = {
-		.name = "vhost-user", .start = start, .stop = stop, .kick = kick, .paired = paired,
-		.linked = linked, .destroy = destroy,
+		.name = "vhost-user", .start = start, .stop = stop, .kick = kick, .paired = enable,
+		.linked = enable, .destroy = destroy,
 	};
 	const struct vhost_user_conf vhost = {
 		.dev = &n->dev, .path = conf->vhost_user, .mem = conf->mem, .mem_fd = conf->mem_fd,

@@ -297,7 +297,6 @@ void vhost_user_start(struct vhost_user *v)
 void vhost_user_stop(struct vhost_user *v)
 {
 	v->wanted = false;
-	v->enabled = 2;
 	for (unsigned i = 0; i < v->conf.rings; i++)
 		v->ring[i].touched = false;
 	switch (v->phase) {
@@ -331,7 +330,7 @@ int vhost_user_create(const struct vhost_user_conf *conf, struct event_base *bas
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "%s", conf->path);
-	*v = (struct vhost_user){ .conf = *conf, .base = base, .fd = -1, .area.fd = -1, .enabled = 2,
+	*v = (struct vhost_user){ .conf = *conf, .base = base, .fd = -1, .area.fd = -1,
 				  .path.sun_family = AF_UNIX, .delay_ms = FIRST_DELAY_MS,
 				  .offered = conf->dev->offered };
 	vu_reader_init(&v->in);

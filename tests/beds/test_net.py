@@ -80,6 +80,7 @@ class Lab:
         self.engine = None
         self.machine = vmm.Vmm(tmp, "net", "--net", f"mac={GUEST},{way.option},mtu=9000")
         self.control = self.machine.control()
+        self.nic()  # which is there when it answers
 
     def close(self):
         self.machine.close()
@@ -166,6 +167,12 @@ def test_engine_restarts(lab, proved):
         lab.ready()
         lab.echoes()
     took = time.monotonic() - began
+    lab.control.ask("carrier", nic=0, up=False)
+    lab.link_is(False)
+    lab.flood()
+    lab.control.ask("carrier", nic=0, up=True)
+    lab.ready()
+    lab.echoes()
     said = lab.machine.said()
     assert said.count("NIC found") == 1 and "FAILED" not in said
     assert said.count("link up\n") >= ROUNDS + 1

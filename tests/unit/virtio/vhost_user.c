@@ -107,6 +107,16 @@ static void back_end_dies(void **state)
 	assert_int_equal(lab_read(&l, VIRTIO_PCI_COMMON_STATUS, 1), 15);
 }
 
+static bool none_on(void)
+{
+	return !b.ring[0].on && !b.ring[1].on;
+}
+
+static bool told(void)
+{
+	return b.ring[1].started && b.seen[VU_GET_FEATURES] == 2;
+}
+
 static void carrier(void **state)
 {
 	assert_false(linked()); /* nobody listens */
@@ -116,8 +126,11 @@ static void carrier(void **state)
 	assert_false(linked());
 	assert_int_equal(lab_interrupts(&l, LAB_CONFIG), 1);
 	assert_int_equal(lab_read(&l, 0x2006, 2), 0);
+	assert_true(until(none_on));
 	backend_die(&b);
 	backend_listen(&b);
+	assert_true(until(told));
+	assert_false(b.ring[0].on); /* nor has the next one leave to serve it */
 	virtio_net_carrier(l.dev, true);
 	assert_true(until(served));
 	echoes(0, 1);
