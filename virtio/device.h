@@ -20,7 +20,7 @@
 struct event_base;
 struct virtio_device;
 
-#define VIRTIO_QUEUES_MAX 8
+#define VIRTIO_QUEUES_MAX 17
 /* Chains that a device serves for one kick before others have their turn. */
 #define VIRTIO_BURST 256
 
@@ -33,7 +33,8 @@ struct virtio_type {
 	void (*config)(struct virtio_device *dev, uint32_t at, void *to, uint32_t len);
 	/* The driver is ready: the queues it wants are active. */
 	void (*start)(struct virtio_device *dev);
-	/* The driver is not ready any more; queues are inactive already. Also when it never was. */
+	/* The driver is not ready any more; queues are inactive already. Also when it never was. A
+	 * device that needs time for it sets `stopping` until it has stopped. */
 	void (*stop)(struct virtio_device *dev);
 	/* There may be something in an active queue. Returns true to be called again. */
 	bool (*kick)(struct virtio_device *dev, unsigned queue);
@@ -44,13 +45,20 @@ struct virtio_type {
 struct virtio_device {
 	const struct virtio_type *type;
 	uint64_t offered; /* features: the device's own; the transport adds the rings' */
+	uint64_t withheld; /* of the rings' features: those it does not offer */
 	unsigned queue_count;
+	/* The first so many queues are served by another process: by the descriptors below, of which
+	 * writing to call_fd interrupts the driver. kick() is not called for them. */
+	unsigned direct_count;
+	/* The driver has reset it, but it is not over yet: the driver waits (virtio 1.2, 2.4.1). */
+	bool stopping;
 	/* the transport's, for the device to read */
 	struct event_base *base;
 	pthread_mutex_t *lock;
 	uint64_t features; /* negotiated */
 	bool running;
 	struct vq queue[VIRTIO_QUEUES_MAX];
+	int kick_fd[VIRTIO_QUEUES_MAX], call_fd[VIRTIO_QUEUES_MAX]; /* eventfds; of direct queues */
 	/* to the transport */
 	void (*interrupt)(void *transport, unsigned queue);
 	void (*config_changed)(void *transport);

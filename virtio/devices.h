@@ -39,14 +39,27 @@ void virtio_console_drained(struct virtio_device *dev);
 int virtio_block_create(const char *path, const char *id, struct virtio_device **out, struct err *err);
 
 /*
- * A NIC attached to a relay: an AF_UNIX datagram socket, bound to `local`, one frame a datagram,
- * sent to whoever is bound to `peer` (virtio 1.2, 5.1). Frames are whole, without offloads.
+ * A NIC (virtio 1.2, 5.1), attached in one of three ways:
+ *  - to a relay: an AF_UNIX datagram socket, bound to `local`, one frame a datagram, sent to whoever is
+ *    bound to `peer`. Frames are whole, without offloads;
+ *  - to a tap(4) of the host's, with offloads: by its name, or by descriptors that were opened with
+ *    IFF_TAP, IFF_NO_PI and IFF_VNET_HDR, one a pair;
+ *  - by vhost-user to another process, which maps the guest's memory and serves its queues. The guest
+ *    has a link while that process is there.
  */
+enum { VIRTIO_NET_PAIRS_MAX = 8 };
+
 struct virtio_net_conf {
 	uint8_t mac[6];
 	uint16_t mtu;
 	bool carrier;
+	unsigned pairs; /* of queues */
 	const char *local, *peer; /* paths; local is replaced if it exists, and removed at the end */
+	const char *tap;
+	const int *tap_fds; /* as many as pairs; taken */
+	const char *vhost_user;	     /* the path that its process listens on */
+	const struct guest_mem *mem; /* for vhost_user: the guest's memory, and the memfd that it maps in */
+	int mem_fd;		     /* one piece */
 };
 
 #define VIRTIO_NET_STATS(X)                                                                        \
@@ -57,7 +70,10 @@ struct virtio_net_conf {
 	X(rx_too_long)	     /* dropped: the driver's buffer is smaller */                          \
 	X(tx_malformed)	     /* dropped: shorter than an Ethernet header, or longer than 64 KiB */   \
 	X(tx_peer_full)	     /* dropped: the peer does not keep up */                               \
-	X(tx_peer_gone)	     /* dropped: nobody is bound to its path */
+	X(tx_peer_gone)	     /* dropped: nobody is bound to its path, or the tap is down */         \
+	X(peer_attached)     /* times that the other end came, where that is seen */                \
+	X(peer_lost)	     /* and went */                                                        \
+	X(peer_refused)	     /* of these: for what it said or did not say */
 
 struct virtio_net_stats {
 #define X(name) uint64_t name;
@@ -68,6 +84,15 @@ struct virtio_net_stats {
 int virtio_net_create(const struct virtio_net_conf *conf, struct event_base *base,
 		      struct virtio_device **out, struct err *err);
 void virtio_net_carrier(struct virtio_device *dev, bool up);
+/* Frames that the machine moved: of vhost-user none. */
 struct virtio_net_stats virtio_net_stats(const struct virtio_device *dev);
+
+struct virtio_net_status {
+	const char *backend; /* "relay", "tap", "vhost-user" */
+	bool link;	     /* as the guest sees it */
+	unsigned pairs;	     /* that the driver uses */
+};
+
+struct virtio_net_status virtio_net_status(const struct virtio_device *dev);
 
 #endif

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -75,6 +76,30 @@ void pci_map(struct virtio_pci *p)
 	}
 }
 
+void pci_connect(struct virtio_pci *p)
+{
+	for (unsigned i = 0; i < p->dev->direct_count; i++) {
+		struct pci_queue *q = &p->queue[i];
+
+		msix_connect(&p->msix, q->vector, q->call_fd, &q->call_id);
+	}
+}
+
+/* Vectors that are pending, also by calls that wait until theirs is open. */
+static uint64_t pending_vectors(const struct virtio_pci *p)
+{
+	uint64_t bits = msix_pending(&p->msix);
+
+	for (unsigned i = 0; i < p->dev->direct_count; i++) {
+		const struct pci_queue *q = &p->queue[i];
+		struct pollfd poll_fd = { .fd = q->call_fd, .events = POLLIN };
+
+		if (q->call_id < 0 && q->vector < p->msix.count && poll(&poll_fd, 1, 0) > 0)
+			bits |= 1ull << q->vector;
+	}
+	return bits;
+}
+
 void virtio_pci_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len)
 {
 	uint32_t page = at & ~(BAR_PAGE - 1u), in = at & (BAR_PAGE - 1u), value = 0;
@@ -101,7 +126,7 @@ void virtio_pci_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len)
 		}
 		break;
 	case BAR_PBA:
-		pending = msix_pending(&p->msix);
+		pending = pending_vectors(p);
 		virtio_config_copy(&pending, sizeof(pending), in, to, len);
 		break;
 	default:
@@ -129,6 +154,7 @@ void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint3
 			memcpy(&value, (const uint8_t *)from + i, 4);
 			msix_write(&p->msix, in + i, value);
 		}
+		pci_connect(p);
 		break;
 	default:
 		break;
@@ -144,6 +170,12 @@ static int add_queue(struct virtio_pci *p, unsigned i)
 	q->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->kick_fd < 0)
 		return -errno;
+	if (i < p->dev->direct_count) {
+		q->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		p->dev->kick_fd[i] = q->kick_fd;
+		p->dev->call_fd[i] = q->call_fd;
+		return q->call_fd < 0 ? -errno : 0;
+	}
 	q->kick = event_new(p->host.base, q->kick_fd, EV_READ | EV_PERSIST, kicked, q);
 	return q->kick && event_add(q->kick, NULL) == 0 ? 0 : -ENOMEM;
 }
@@ -160,7 +192,7 @@ int virtio_pci_create(const struct virtio_pci_host *host, struct virtio_device *
 	p->dev = dev;
 	msix_init(&p->msix, &p->host, dev->queue_count + 1);
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
-		p->queue[i].kick_fd = -1;
+		p->queue[i].kick_fd = p->queue[i].call_fd = p->queue[i].call_id = -1;
 	for (unsigned i = 0; i < dev->queue_count && !code; i++)
 		code = add_queue(p, i);
 	if (code) {
@@ -188,8 +220,11 @@ void virtio_pci_destroy(struct virtio_pci *p)
 		if (p->queue[i].kick)
 			event_free(p->queue[i].kick);
 		kick_unmap(p, &p->queue[i]);
+		msix_connect(&p->msix, VECTORS_MAX, p->queue[i].call_fd, &p->queue[i].call_id);
 		if (p->queue[i].kick_fd >= 0)
 			close(p->queue[i].kick_fd);
+		if (p->queue[i].call_fd >= 0)
+			close(p->queue[i].call_fd);
 	}
 	msix_fini(&p->msix);
 	if (p->dev)

@@ -29,6 +29,10 @@ struct virtio_pci_host {
 	int (*msi_add)(void *arg, int fd, unsigned *id);
 	int (*msi_set)(void *arg, unsigned id, uint64_t address, uint32_t data);
 	void (*msi_del)(void *arg, int fd, unsigned id);
+	/* Another descriptor for the same message, which is called back first. What was written to it
+	 * before counts. */
+	int (*msi_attach)(void *arg, int fd, unsigned id);
+	void (*msi_detach)(void *arg, int fd, unsigned id);
 	void *arg;
 };
 

@@ -13,7 +13,9 @@
 
 uint64_t common_features(const struct virtio_pci *p)
 {
-	return p->dev->offered | RING_FEATURES | (p->host.split ? 0 : 1ull << VIRTIO_F_RING_PACKED);
+	uint64_t rings = RING_FEATURES | (p->host.split ? 0 : 1ull << VIRTIO_F_RING_PACKED);
+
+	return p->dev->offered | (rings & ~p->dev->withheld);
 }
 
 static void stop_device(struct virtio_pci *p)
@@ -39,6 +41,7 @@ void common_init(struct virtio_pci *p)
 		p->queue[i].enabled = false;
 		p->queue[i].vector = VIRTIO_MSI_NO_VECTOR;
 	}
+	pci_connect(p);
 }
 
 /* The one that queue_select names, or NULL. */
@@ -55,7 +58,7 @@ void common_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len)
 		.guest_feature_select = p->driver_feature_select,
 		.msix_config = p->config_vector,
 		.num_queues = (uint16_t)p->dev->queue_count,
-		.device_status = p->status,
+		.device_status = p->dev->stopping ? VIRTIO_CONFIG_S_ACKNOWLEDGE : p->status,
 		.config_generation = p->generation,
 		.queue_select = p->queue_select,
 	};
@@ -128,8 +131,10 @@ static uint16_t vector_of(const struct virtio_pci *p, uint32_t value)
 
 static void queue_write(struct virtio_pci *p, struct pci_queue *q, uint32_t at, uint32_t value)
 {
-	if (at == VIRTIO_PCI_COMMON_Q_MSIX)
+	if (at == VIRTIO_PCI_COMMON_Q_MSIX) {
 		q->vector = vector_of(p, value);
+		pci_connect(p);
+	}
 	if (q->enabled) /* its rings stay where they are */
 		return;
 	switch (at) {
@@ -168,6 +173,8 @@ static uint32_t width_of(uint32_t at)
 void common_write(struct virtio_pci *p, uint32_t at, uint32_t value, uint32_t len)
 {
 	if (len != width_of(at) || at % len)
+		return;
+	if (p->dev->stopping) /* a driver that does not wait for its reset is not heard */
 		return;
 	switch (at) {
 	case VIRTIO_PCI_COMMON_DFSELECT:

@@ -131,6 +131,7 @@ static void changed(struct virtio_pci *p, unsigned word)
 	if (word == p->msix_cap) {
 		flags = get32(p, word) >> 16;
 		msix_control(&p->msix, flags & PCI_MSIX_FLAGS_ENABLE, flags & PCI_MSIX_FLAGS_MASKALL);
+		pci_connect(p);
 	}
 	if (word == data && window(p, &at, &len))
 		virtio_pci_write(p, at, p->config + data, len);

@@ -3,6 +3,7 @@
  * a vector that is not used costs nothing. */
 #include "virtio/pci_priv.h"
 
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -103,6 +104,18 @@ void msix_write(struct msix *m, uint32_t at, uint32_t value)
 	v->changed |= word != WORD_CONTROL && v->word[word] != value;
 	v->word[word] = word == WORD_CONTROL ? value & VECTOR_MASKED : value;
 	unmasked(m, v);
+}
+
+void msix_connect(struct msix *m, unsigned vector, int fd, int *id)
+{
+	struct msix_vector *v = vector < m->count ? &m->vector[vector] : NULL;
+	int want = v && open_to(m, v) && message_set(m, v) ? (int)v->id : -1;
+
+	if (want == *id)
+		return;
+	if (*id >= 0)
+		m->host->msi_detach(m->host->arg, fd, (unsigned)*id);
+	*id = want >= 0 && m->host->msi_attach(m->host->arg, fd, (unsigned)want) == 0 ? want : -1;
 }
 
 uint64_t msix_pending(const struct msix *m)

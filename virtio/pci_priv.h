@@ -43,12 +43,16 @@ void msix_raise(struct msix *m, unsigned vector); /* others than count: nothing 
 uint32_t msix_read(const struct msix *m, uint32_t at); /* a word of the table */
 void msix_write(struct msix *m, uint32_t at, uint32_t value);
 uint64_t msix_pending(const struct msix *m);
+/* Lets fd raise this vector (others than count: none) while it is open. *id: where fd is attached, or
+ * -1; to be called again when anything of it may have changed. */
+void msix_connect(struct msix *m, unsigned vector, int fd, int *id);
 
 struct pci_queue {
 	struct vq_conf conf;
 	bool enabled;
 	uint16_t vector;
-	int kick_fd;
+	int kick_fd, call_fd; /* call_fd: of a direct queue, else -1 */
+	int call_id;	      /* where call_fd is attached; -1: nowhere, it counts */
 	uint64_t kick_at; /* where it is registered; 0: nowhere */
 	struct event *kick;
 	struct virtio_pci *pci;
@@ -80,5 +84,7 @@ void common_write(struct virtio_pci *p, uint32_t at, uint32_t value, uint32_t le
 
 /* pci.c: registers kicks where the BAR is now. */
 void pci_map(struct virtio_pci *p);
+/* pci.c: after anything that decides where direct queues' calls go. */
+void pci_connect(struct virtio_pci *p);
 
 #endif

@@ -70,6 +70,11 @@ bool vq_interrupt_due(struct vq *q);
 void vq_kicks_off(struct vq *q);
 bool vq_kicks_on(struct vq *q);
 
+/* For a queue that somebody else serves, where it is. Split: its used index. Packed: whether the
+ * descriptor at an index is available in the round with that wrap counter. */
+uint16_t vq_split_used(const struct vq *q);
+bool vq_packed_available(const struct vq *q, uint16_t index, bool wrap);
+
 /* Bytes of an iovec array as one stream. */
 size_t iov_read(const struct iovec *iov, unsigned count, size_t at, void *to, size_t len);
 size_t iov_write(const struct iovec *iov, unsigned count, size_t at, const void *from, size_t len);

@@ -26,9 +26,19 @@ int packed_activate(struct vq *q, const struct vq_conf *conf)
 	return q->desc && q->driver && q->device ? 0 : -EINVAL;
 }
 
+static bool is_available_in(uint16_t flags, bool wrap)
+{
+	return !!(flags & AVAIL) == wrap && !!(flags & USED) != wrap;
+}
+
 static bool is_available(const struct vq *q, uint16_t flags)
 {
-	return !!(flags & AVAIL) == q->avail_wrap && !!(flags & USED) != q->avail_wrap;
+	return is_available_in(flags, q->avail_wrap);
+}
+
+bool vq_packed_available(const struct vq *q, uint16_t index, bool wrap)
+{
+	return index < q->size && is_available_in(GUEST_LOAD_ACQ(&slot(q, index)->flags), wrap);
 }
 
 bool packed_more(const struct vq *q)

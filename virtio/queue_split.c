@@ -137,3 +137,8 @@ void split_kicks(struct vq *q, bool on)
 	else if (on) /* and until then the driver waits for an index that has passed */
 		GUEST_STORE(avail_event(q), q->next_avail);
 }
+
+uint16_t vq_split_used(const struct vq *q)
+{
+	return GUEST_LOAD_ACQ(used_idx(q));
+}

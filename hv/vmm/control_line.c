@@ -13,10 +13,13 @@ typedef json_t *(*command)(struct vmm *m, const json_t *args, struct err *err);
 
 static json_t *nic_status(struct vmm *m, unsigned nic)
 {
-	json_t *o = json_object();
+	struct vmm_nic_status s = { 0 };
 	const char *name;
 	uint64_t value;
+	json_t *o;
 
+	vmm_nic_status(m, nic, &s);
+	o = json_pack("{s:s, s:b, s:i}", "backend", s.backend, "link", s.link, "queues", (int)s.pairs);
 	for (unsigned i = 0; vmm_nic_counter(m, nic, i, &name, &value); i++)
 		json_object_set_new(o, name, json_integer((json_int_t)value));
 	return o;

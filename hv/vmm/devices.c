@@ -16,7 +16,8 @@ static int add(struct vmm *m, unsigned slot, unsigned function, struct virtio_de
 		.base = m->base, .lock = &m->lock, .mem = &m->memory.ranges,
 		.split = m->split_rings, .kick_add = kvm_kick_add,
 		.kick_del = kvm_kick_del, .msi_add = kvm_msi_add, .msi_set = kvm_msi_set,
-		.msi_del = kvm_msi_del, .arg = &m->kvm,
+		.msi_del = kvm_msi_del, .msi_attach = kvm_msi_attach,
+		.msi_detach = kvm_msi_detach, .arg = &m->kvm,
 	};
 	struct virtio_pci *p;
 	int code = virtio_pci_create(&host, dev, &p, err);
@@ -85,8 +86,11 @@ static int add_agent(struct vmm *m, const char *path, struct err *err)
 
 static int add_nic(struct vmm *m, unsigned i, const struct vmm_nic *nic, struct err *err)
 {
-	struct virtio_net_conf conf = { .mtu = nic->mtu, .carrier = nic->carrier, .local = nic->local,
-					.peer = nic->peer };
+	struct virtio_net_conf conf = {
+		.mtu = nic->mtu, .carrier = nic->carrier, .pairs = nic->pairs, .local = nic->local,
+		.peer = nic->peer, .tap = nic->tap, .tap_fds = nic->tap_fd_count ? nic->tap_fds : NULL,
+		.vhost_user = nic->vhost_user, .mem = &m->memory.ranges, .mem_fd = m->memory.fd,
+	};
 	struct virtio_device *dev;
 	int code;
 

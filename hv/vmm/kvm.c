@@ -230,3 +230,14 @@ void kvm_msi_del(void *kvm, int fd, unsigned id)
 	k->msi[id].used = false;
 	pthread_mutex_unlock(&k->lock);
 }
+
+/* The kernel looks whether fd was written to before: such a write interrupts now. */
+int kvm_msi_attach(void *kvm, int fd, unsigned id)
+{
+	return irqfd(kvm, fd, id, 0);
+}
+
+void kvm_msi_detach(void *kvm, int fd, unsigned id)
+{
+	irqfd(kvm, fd, id, KVM_IRQFD_FLAG_DEASSIGN);
+}

@@ -48,5 +48,7 @@ void kvm_kick_del(void *kvm, uint64_t gpa, int fd);
 int kvm_msi_add(void *kvm, int fd, unsigned *id);
 int kvm_msi_set(void *kvm, unsigned id, uint64_t address, uint32_t data);
 void kvm_msi_del(void *kvm, int fd, unsigned id);
+int kvm_msi_attach(void *kvm, int fd, unsigned id);
+void kvm_msi_detach(void *kvm, int fd, unsigned id);
 
 #endif

@@ -21,8 +21,12 @@ static const char help[] =
 	"  --console PATH       listens for a client of the serial console; - is the terminal\n"
 	"  --console-log FILE   gets all that the guest says there, up to 16 MiB\n"
 	"  --agent PATH         listens for a client of the port org.weft.agent\n"
-	"  --net mac=MAC,local=PATH,peer=PATH[,mtu=N][,carrier=off]\n"
-	"                       a NIC: one frame a datagram, from local to peer; repeat for more\n"
+	"  --net mac=MAC,WHERE[,mtu=N][,queues=N][,carrier=off]\n"
+	"                       a NIC, with 1 to 8 pairs of queues; repeat for more. WHERE is one of\n"
+	"                         local=PATH,peer=PATH  one frame a datagram, from local to peer\n"
+	"                         tap=NAME              a tap interface of the host's\n"
+	"                         tap-fds=N[:N]...      the same, opened already: one a pair\n"
+	"                         vhost-user=PATH       the process that listens there\n"
 	"  --disk FILE          a disk that is only read; repeat for more\n"
 	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
 	"  --gdb PATH           listens for gdb's \"target remote PATH\", which stops the guest\n"
@@ -77,22 +81,52 @@ static int parse_mac(const char *text, uint8_t mac[6])
 		      &mac[4], &mac[5], &rest) == 6 ? 0 : -EINVAL;
 }
 
+/* "5:6:7" */
+static int parse_fds(const char *text, struct vmm_nic *nic)
+{
+	int used, fd;
+
+	for (nic->tap_fd_count = 0; nic->tap_fd_count < VMM_NIC_PAIRS_MAX; text++) {
+		if (sscanf(text, "%d%n", &fd, &used) != 1 || fd < 0)
+			return -EINVAL;
+		nic->tap_fds[nic->tap_fd_count++] = fd;
+		text += used;
+		if (*text != ':')
+			return *text ? -EINVAL : 0;
+	}
+	return -EINVAL;
+}
+
+/* Where its frames go: one way, and whole. */
+static int check_nic(struct vmm_nic *nic, bool mac, struct err *err)
+{
+	unsigned ways = (nic->local || nic->peer) + !!nic->tap + !!nic->tap_fd_count + !!nic->vhost_user;
+
+	if (!mac || ways != 1 || !nic->local != !nic->peer)
+		return err_set(err, -EINVAL, "--net needs mac, and one of local and peer, tap, tap-fds, "
+			       "vhost-user");
+	if (nic->tap_fd_count && nic->tap_fd_count != nic->pairs)
+		return err_set(err, -EINVAL, "--net: queues=%u needs as many tap-fds", nic->pairs);
+	return 0;
+}
+
 int options_nic(char *text, struct vmm_nic *out, struct err *err)
 {
-	enum { MAC, LOCAL, PEER, MTU, CARRIER };
-	static char *const keys[] = { "mac", "local", "peer", "mtu", "carrier", NULL };
+	enum { MAC, LOCAL, PEER, MTU, CARRIER, QUEUES, TAP, TAP_FDS, VHOST_USER };
+	static char *const keys[] = { "mac", "local", "peer", "mtu", "carrier", "queues", "tap", "tap-fds",
+				      "vhost-user", NULL };
 	bool mac = false;
 	char *value;
 
-	*out = (struct vmm_nic){ .mtu = 1500, .carrier = true };
+	*out = (struct vmm_nic){ .mtu = 1500, .carrier = true, .pairs = 1 };
 	while (*text) {
 		const char *word = text;
 		int key = getsubopt(&text, keys, &value);
 		unsigned long n;
 
 		if (key < 0 || !value)
-			return err_set(err, -EINVAL, "--net: \"%s\"; there are mac, local, peer, mtu and carrier",
-				       key < 0 ? value : word);
+			return err_set(err, -EINVAL, "--net: \"%s\"; there are mac, local, peer, mtu, carrier, "
+				       "queues, tap, tap-fds and vhost-user", key < 0 ? value : word);
 		if (key == MAC && parse_mac(value, out->mac) == 0)
 			mac = true;
 		else if (key == LOCAL)
@@ -101,14 +135,20 @@ int options_nic(char *text, struct vmm_nic *out, struct err *err)
 			out->peer = value;
 		else if (key == MTU && number(value, 65535, &n) == 0 && n >= 68)
 			out->mtu = (uint16_t)n;
+		else if (key == QUEUES && number(value, VMM_NIC_PAIRS_MAX, &n) == 0 && n)
+			out->pairs = (unsigned)n;
+		else if (key == TAP)
+			out->tap = value;
+		else if (key == TAP_FDS && parse_fds(value, out) == 0)
+			continue;
+		else if (key == VHOST_USER)
+			out->vhost_user = value;
 		else if (key == CARRIER && (!strcmp(value, "on") || !strcmp(value, "off")))
 			out->carrier = value[1] == 'n';
 		else
 			return err_set(err, -EINVAL, "--net: %s=%s does not work", keys[key], value);
 	}
-	if (!mac || !out->local || !out->peer)
-		return err_set(err, -EINVAL, "--net needs mac, local and peer");
-	return 0;
+	return check_nic(out, mac, err);
 }
 
 static int add_nic(struct vmm_conf *c, char *text, struct err *err)

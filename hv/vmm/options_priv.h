@@ -17,7 +17,7 @@ enum { OPTIONS_OK = -1 };
 /* OPTIONS_OK, or the status to exit with: something was printed. Strings point into argv, which is
  * written to. */
 int options_parse(int argc, char **argv, struct options *out);
-/* "mac=..,local=..,peer=..": a sentence, or 0. text is written to. */
+/* What --net says: a sentence, or 0. text is written to. */
 int options_nic(char *text, struct vmm_nic *out, struct err *err);
 
 #endif

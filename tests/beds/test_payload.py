@@ -50,8 +50,9 @@ def test_virtio(start, proved):
     proved("virtio-pci found by a guest's driver, kicks by ioeventfd, MSI-X by irqfd")
 
 
-def test_hostile(start, tmp_path, proved):
-    wire = f"mac=02:00:00:00:00:01,local={tmp_path}/a,peer={tmp_path}/b"
+@pytest.mark.parametrize("wire", ["local=@/a,peer=@/b,queues=4", "vhost-user=@/nobody,queues=4"])
+def test_hostile(start, tmp_path, proved, wire):
+    wire = "mac=02:00:00:00:00:01," + wire.replace("@", str(tmp_path))
     completes(start("hostile", "--agent", f"{tmp_path}/agent.sock", "--net", wire,
                     "--disk", vmm.PAYLOADS / "hostile"))
     proved("7000 hostile accesses to ports, configuration spaces and registers of all devices")

@@ -8,8 +8,7 @@
 #include "base/rd.h"
 #include "tests/unit/virtio/lab.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <stdlib.h>
 
 enum { STEPS_MAX = 400 };
 
@@ -42,14 +41,12 @@ static inline void program_offer(struct lab *l, struct rd *r)
 
 static inline void program_host(struct lab *l, struct rd *r, enum lab_device which)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	static uint8_t bytes[2048];
 	size_t n = rd_u16(r) % sizeof(bytes);
 
-	if (which == LAB_NET) {
-		__builtin_strcpy(sun.sun_path, l->local);
-		sendto(l->peer_fd, bytes, n, MSG_DONTWAIT, (struct sockaddr *)&sun, sizeof(sun));
-		while (recv(l->peer_fd, bytes, sizeof(bytes), MSG_DONTWAIT) >= 0)
+	if (which >= LAB_NET) {
+		lab_send(l, which, bytes, n);
+		while (lab_recv(l, bytes, sizeof(bytes)) >= 0)
 			;
 		virtio_net_carrier(l->dev, rd_u8(r) & 1);
 	} else if (which == LAB_CONSOLE) {
@@ -99,19 +96,28 @@ static inline void program_step(struct lab *l, struct rd *r, enum lab_device whi
 	}
 }
 
+static struct lab program_lab;
+
+static inline void program_end(void)
+{
+	lab_fini(&program_lab);
+}
+
 static inline void program_run(enum lab_device which, const uint8_t *data, size_t size)
 {
-	static struct lab l;
+	struct lab *l = &program_lab;
 	struct rd r = rd_of(data, size);
 
-	if (!l.base)
-		lab_init(&l);
-	__builtin_memset(l.ram.host, 0, RAM);
-	__builtin_memset(l.queue, 0, sizeof(l.queue));
-	lab_make(&l, which);
+	if (!l->base) {
+		lab_init(l);
+		atexit(program_end); /* its directory */
+	}
+	__builtin_memset(l->ram.host, 0, RAM);
+	__builtin_memset(l->queue, 0, sizeof(l->queue));
+	lab_make(l, which);
 	for (unsigned i = 0; i < STEPS_MAX && r.left && !r.bad; i++)
-		program_step(&l, &r, which);
-	lab_unmake(&l);
+		program_step(l, &r, which);
+	lab_unmake(l);
 }
 
 #endif

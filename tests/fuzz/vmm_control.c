@@ -35,6 +35,12 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 	*out = (struct vmm_status){ .name = "fuzz", .nic_count = 1 };
 }
 
+bool vmm_nic_status(struct vmm *m, unsigned nic, struct vmm_nic_status *out)
+{
+	*out = (struct vmm_nic_status){ "relay", true, 1 };
+	return true;
+}
+
 bool vmm_nic_counter(struct vmm *m, unsigned nic, unsigned i, const char **name, uint64_t *value)
 {
 	*name = "frames";

@@ -70,16 +70,22 @@ static void set64(uint32_t at, const volatile void *p)
 	REG32(at + 4) = 0;
 }
 
-void virtio_start(struct virtio *v, unsigned vector)
+void virtio_vector(struct virtio *v, unsigned entry, unsigned vector)
 {
 	unsigned msix = msix_capability(v);
 	uint32_t table = (pci_read(v->function, 0x10) & ~15u) + (pci_read(v->function, msix + 4) & ~7u);
 
+	table += 16 * entry;
 	REG32(table) = 0xfee00000;
 	REG32(table + 4) = 0;
 	REG32(table + 8) = vector;
 	REG32(table + 12) = 0;
 	pci_write(v->function, msix, pci_read(v->function, msix) | 1u << 31);
+}
+
+void virtio_start(struct virtio *v, unsigned vector)
+{
+	virtio_vector(v, 0, vector);
 	REG8(v->common + STATUS) = 0;
 	for (unsigned i = 0; i < sizeof(ring); i++)
 		((volatile uint8_t *)&ring)[i] = 0;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each device as its driver uses it, on split and on packed rings. */
+/* Each device but the NIC as its driver uses it, on split and on packed rings. */
 #include "tests/unit/test.h"
 #include "tests/unit/virtio/lab.h"
 
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_console.h>
-#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #define V1     (1ull << VIRTIO_F_VERSION_1)
 #define PACKED (1ull << VIRTIO_F_RING_PACKED)
@@ -221,79 +218,6 @@ static void console_wants_buffers(void **state)
 	lab_fini(&l);
 }
 
-enum { HEADER = sizeof(struct virtio_net_hdr_v1) };
-
-static void to_guest(size_t len)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	uint8_t frame[2000];
-
-	memset(frame, 0x5a, sizeof(frame));
-	strcpy(sun.sun_path, l.local);
-	assert_int_equal(sendto(l.peer_fd, frame, len, 0, (struct sockaddr *)&sun, sizeof(sun)), len);
-	lab_loop(&l);
-}
-
-static void net_receive(void **state)
-{
-	start(LAB_NET, 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS);
-	assert_int_equal(lab_read(&l, 0x2000, 4), 2);
-	to_guest(60); /* waits in the socket */
-	assert_true(idle(0));
-	offer(0, BUFFERS, 1600, true);
-	lab_kick(&l, 0);
-	lab_loop(&l);
-	assert_int_equal(done(0), HEADER + 60);
-	assert_int_equal(*memory(BUFFERS + HEADER), 0x5a);
-	assert_int_equal(*memory(BUFFERS + 10), 1); /* num_buffers */
-	offer(0, BUFFERS, 100, true);
-	lab_kick(&l, 0);
-	to_guest(1500); /* too long: the buffer stays for the next */
-	to_guest(88);
-	assert_int_equal(done(0), 100);
-	assert_int_equal(virtio_net_stats(l.dev).rx_too_long, 1);
-	offer(0, BUFFERS, 100, true);
-	lab_kick(&l, 0);
-	virtio_net_carrier(l.dev, false);
-	assert_int_equal(lab_interrupts(&l, LAB_CONFIG), 1);
-	assert_int_equal(lab_read(&l, 0x2006, 2), 0);
-	to_guest(60);
-	assert_true(idle(0));
-	assert_int_equal(virtio_net_stats(l.dev).rx_no_carrier, 1);
-	virtio_net_carrier(l.dev, true);
-	to_guest(61);
-	assert_int_equal(done(0), HEADER + 61);
-	lab_fini(&l);
-}
-
-static void from_guest(uint32_t len)
-{
-	offer(1, BUFFERS, len, false);
-	lab_kick(&l, 1);
-	done(1);
-}
-
-static void net_transmit(void **state)
-{
-	uint8_t frame[2000];
-
-	start(LAB_NET, 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS);
-	memset(memory(BUFFERS), 0xa5, 2000);
-	from_guest(HEADER + 60);
-	assert_int_equal(recv(l.peer_fd, frame, sizeof(frame), 0), 60);
-	assert_int_equal(frame[0], 0xa5);
-	from_guest(HEADER + 13);
-	from_guest(4);
-	assert_int_equal(virtio_net_stats(l.dev).tx_malformed, 2);
-	for (unsigned i = 0; i < 5000 && !virtio_net_stats(l.dev).tx_peer_full; i++)
-		from_guest(HEADER + 1500);
-	assert_int_equal(virtio_net_stats(l.dev).tx_peer_full, 1);
-	virtio_net_carrier(l.dev, false);
-	from_guest(HEADER + 60);
-	assert_int_equal(virtio_net_stats(l.dev).tx_no_carrier, 1);
-	lab_fini(&l);
-}
-
 static int split(void **state)
 {
 	ring = 0;
@@ -315,8 +239,7 @@ static int packed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rng),	       cmocka_unit_test(block),	       cmocka_unit_test(console),
-		cmocka_unit_test(net_receive), cmocka_unit_test(net_transmit),
+		cmocka_unit_test(rng), cmocka_unit_test(block), cmocka_unit_test(console),
 		cmocka_unit_test(console_wants_buffers),
 	};
 	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);

@@ -3,14 +3,19 @@
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 void ram_init_size(struct ram *r, size_t size)
 {
 	uint8_t *at = mmap(NULL, size + 2 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	mprotect(at + 4096, size, PROT_READ | PROT_WRITE);
+	r->fd = memfd_create("guest", MFD_CLOEXEC);
+	if (ftruncate(r->fd, (off_t)size) < 0 ||
+	    mmap(at + 4096, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, r->fd, 0) == MAP_FAILED)
+		abort();
 	r->host = at + 4096;
 	r->mem = (struct guest_mem){ .count = 1, .range = { { 0, size, r->host } } };
 }
@@ -23,6 +28,7 @@ void ram_init(struct ram *r)
 void ram_fini(struct ram *r)
 {
 	munmap(r->host - 4096, r->mem.range[0].len + 2 * 4096);
+	close(r->fd);
 }
 
 static void *at(const struct driver *d, uint64_t gpa)

@@ -15,6 +15,7 @@ enum { RAM = 1 << 20, QUEUE_AREA = 0x4000, BUFFERS = 0x80000 };
 
 struct ram {
 	uint8_t *host;
+	int fd; /* the memfd that it is */
 	struct guest_mem mem; /* at 0 */
 };
 

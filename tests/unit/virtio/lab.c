@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/virtio/lab.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
+#include <net/ethernet.h>
+#include <net/if.h>
 #include <stdio.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -67,6 +74,28 @@ static void msi_del(void *arg, int fd, unsigned id)
 	l->msi[id] = -1;
 }
 
+static int msi_attach(void *arg, int fd, unsigned id)
+{
+	struct lab *l = arg;
+	unsigned i = 0;
+
+	while (l->attached[i] >= 0)
+		i++;
+	l->attached[i] = fd;
+	l->attached_to[i] = (int)id;
+	return 0;
+}
+
+static void msi_detach(void *arg, int fd, unsigned id)
+{
+	struct lab *l = arg;
+	unsigned i = 0;
+
+	while (l->attached[i] != fd || l->attached_to[i] != (int)id)
+		i++;
+	l->attached[i] = -1;
+}
+
 static size_t port_write(void *arg, const struct iovec *iov, unsigned count)
 {
 	struct lab *l = arg;
@@ -93,11 +122,13 @@ void lab_init(struct lab *l)
 	pthread_mutex_init(&l->lock, NULL);
 	ram_init(&l->ram);
 	memset(l->msi, -1, sizeof(l->msi));
+	memset(l->attached, -1, sizeof(l->attached));
 	strcpy(l->dir, "/tmp/weft-virtio-XXXXXX");
 	if (!mkdtemp(l->dir))
 		abort();
 	snprintf(l->local, sizeof(l->local), "%s/local", l->dir);
 	snprintf(l->peer, sizeof(l->peer), "%s/peer", l->dir);
+	snprintf(l->vhost, sizeof(l->vhost), "%s/vhost", l->dir);
 	l->peer_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	strcpy(sun.sun_path, l->peer);
 	if (bind(l->peer_fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
@@ -113,6 +144,47 @@ void lab_fini(struct lab *l)
 	ram_fini(&l->ram);
 	event_base_free(l->base);
 	pthread_mutex_destroy(&l->lock);
+}
+
+/* A tap that is there to stay, and up. */
+static bool make_tap(void)
+{
+	struct ifreq r = { .ifr_name = LAB_TAP_NAME,
+			   .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
+	int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC), s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool made = tap >= 0 && s >= 0 && ioctl(tap, TUNSETIFF, &r) == 0 && ioctl(tap, TUNSETPERSIST, 1) == 0 &&
+		    ioctl(s, SIOCGIFFLAGS, &r) == 0;
+
+	r.ifr_flags |= IFF_UP;
+	made = made && ioctl(s, SIOCSIFFLAGS, &r) == 0;
+	close(tap);
+	close(s);
+	return made;
+}
+
+bool lab_alone(void)
+{
+	int fd;
+	bool quiet;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return false;
+	fd = open("/proc/sys/net/ipv6/conf/all/disable_ipv6", O_WRONLY | O_CLOEXEC);
+	quiet = fd >= 0 && write(fd, "1", 1) == 1; /* the kernel says nothing itself */
+	close(fd);
+	return quiet && make_tap();
+}
+
+/* What the tap says is heard by a packet socket. */
+static void hear_tap(struct lab *l)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex(LAB_TAP_NAME) };
+
+	close(l->peer_fd);
+	l->peer_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	if (bind(l->peer_fd, (struct sockaddr *)&ll, sizeof(ll)) < 0)
+		abort();
 }
 
 /* A disk of 64 sectors, each full of its number. */
@@ -133,12 +205,34 @@ static void make_block(struct lab *l)
 	unlink(path);
 }
 
+static void make_net(struct lab *l, enum lab_device which)
+{
+	struct virtio_net_conf net = {
+		.mac = { 2, 0, 0, 0, 0, 1 }, .mtu = 1500, .carrier = true,
+		.pairs = which == LAB_NET ? 1 : LAB_PAIRS,
+	};
+
+	if (which == LAB_TAP) {
+		net.tap = LAB_TAP_NAME;
+	} else if (which == LAB_VHOST) {
+		net.vhost_user = l->vhost;
+		net.mem = &l->ram.mem;
+		net.mem_fd = l->ram.fd;
+	} else {
+		net.local = l->local;
+		net.peer = l->peer;
+	}
+	if (virtio_net_create(&net, l->base, &l->dev, NULL))
+		abort();
+	if (which == LAB_TAP)
+		hear_tap(l);
+}
+
 void lab_make(struct lab *l, enum lab_device which)
 {
 	const struct virtio_pci_host host = { l->base, &l->lock, &l->ram.mem, false, kick_add, kick_del,
-					      msi_add, msi_set, msi_del, l };
+					      msi_add, msi_set, msi_del, msi_attach, msi_detach, l };
 	const struct virtio_port_ops port = { port_write, port_ready, l };
-	const struct virtio_net_conf net = { { 2, 0, 0, 0, 0, 1 }, 1500, true, l->local, l->peer };
 	int code = 0;
 
 	if (which == LAB_RNG)
@@ -148,7 +242,7 @@ void lab_make(struct lab *l, enum lab_device which)
 	else if (which == LAB_BLOCK)
 		make_block(l);
 	else
-		code = virtio_net_create(&net, l->base, &l->dev, NULL);
+		make_net(l, which);
 	if (code || virtio_pci_create(&host, l->dev, &l->pci, NULL))
 		abort();
 	l->room = sizeof(l->sent);
@@ -213,6 +307,8 @@ void lab_start(struct lab *l, uint64_t features, uint16_t size)
 	uint8_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
 
 	lab_write(l, VIRTIO_PCI_COMMON_STATUS, 1, 0);
+	for (unsigned i = 0; i < 1000 && lab_read(l, VIRTIO_PCI_COMMON_STATUS, 1); i++)
+		lab_loop(l);
 	set_msix(l, queues + 1);
 	lab_write(l, VIRTIO_PCI_COMMON_STATUS, 1, status);
 	for (unsigned half = 0; half < 2; half++) {
@@ -237,6 +333,22 @@ void lab_kick(struct lab *l, unsigned queue)
 	lab_loop(l);
 }
 
+void lab_send(struct lab *l, enum lab_device which, const void *frame, size_t len)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	strcpy(sun.sun_path, l->local);
+	if (which == LAB_TAP)
+		send(l->peer_fd, frame, len, MSG_DONTWAIT);
+	else
+		sendto(l->peer_fd, frame, len, MSG_DONTWAIT, (struct sockaddr *)&sun, sizeof(sun));
+}
+
+ssize_t lab_recv(struct lab *l, void *frame, size_t len)
+{
+	return recv(l->peer_fd, frame, len, MSG_DONTWAIT);
+}
+
 unsigned lab_interrupts(struct lab *l, unsigned queue)
 {
 	unsigned vector = queue == LAB_CONFIG ? l->dev->queue_count : queue, sum = 0;
@@ -245,6 +357,10 @@ unsigned lab_interrupts(struct lab *l, unsigned queue)
 	for (unsigned i = 0; i < LAB_MSIS; i++)
 		if (l->msi[i] >= 0 && l->msi_data[i] == LAB_MESSAGE(vector) &&
 		    eventfd_read(l->msi[i], &n) == 0)
+			sum += (unsigned)n;
+	for (unsigned i = 0; i < LAB_MSIS; i++)
+		if (l->attached[i] >= 0 && l->msi_data[l->attached_to[i]] == LAB_MESSAGE(vector) &&
+		    eventfd_read(l->attached[i], &n) == 0)
 			sum += (unsigned)n;
 	return sum;
 }

@@ -9,7 +9,7 @@
 #include "virtio/devices.h"
 #include "virtio/pci.h"
 
-enum { LAB_MSIS = 16, LAB_SENT_MAX = 65536 };
+enum { LAB_MSIS = VIRTIO_QUEUES_MAX + 1, LAB_SENT_MAX = 65536 };
 
 struct lab {
 	struct event_base *base;
@@ -24,18 +24,27 @@ struct lab {
 	unsigned kicks;
 	int msi[LAB_MSIS]; /* descriptors; -1: free */
 	uint32_t msi_data[LAB_MSIS];
+	int attached[LAB_MSIS], attached_to[LAB_MSIS]; /* more descriptors; -1: free */
 	/* what stands behind the devices */
-	char dir[64], local[96], peer[96];
-	int peer_fd;
+	char dir[64], local[96], peer[96], vhost[96];
+	int peer_fd; /* of the relay's peer, or a packet socket on the tap */
 	uint8_t sent[LAB_SENT_MAX]; /* by the guest, over the console's port */
 	size_t sent_len, room;
 	unsigned port_ready;
 };
 
+/* Leaves the host's network, so that there can be a tap; false: that is not allowed here. Once, before
+ * anything else. */
+bool lab_alone(void);
+#define LAB_TAP_NAME "lab0"
+enum { LAB_PAIRS = 4 };
+
 void lab_init(struct lab *l);
 void lab_fini(struct lab *l);
 
-enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_DEVICES };
+/* NICs with four pairs of queues but for LAB_NET. The tap is in a network namespace of its own; nobody
+ * listens on the path of vhost-user yet. */
+enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_RELAY, LAB_TAP, LAB_VHOST, LAB_DEVICES };
 
 /* Makes the device and places it at LAB_BAR. */
 void lab_make(struct lab *l, enum lab_device which);
@@ -48,6 +57,9 @@ void lab_write(struct lab *l, uint32_t at, uint32_t len, uint32_t value);
 void lab_start(struct lab *l, uint64_t features, uint16_t size);
 void lab_kick(struct lab *l, unsigned queue); /* and lets the loop run */
 void lab_loop(struct lab *l);
+/* A frame from outside, and one from the guest: its length, or -1: there is none. */
+void lab_send(struct lab *l, enum lab_device which, const void *frame, size_t len);
+ssize_t lab_recv(struct lab *l, void *frame, size_t len);
 /* Interrupts of a queue, or LAB_CONFIG, since the last call. */
 unsigned lab_interrupts(struct lab *l, unsigned queue);
 enum { LAB_CONFIG = VIRTIO_QUEUES_MAX };

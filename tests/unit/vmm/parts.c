@@ -168,6 +168,21 @@ static void nics(void **state)
 	assert_true(nic("mac=02:00:00:00:00:0a,local=/a,peer=/b,mtu=67", &n) < 0);
 	assert_true(nic("mac=02:00:00:00:00:0a,local=/a,peer=/b,colour=red", &n) < 0);
 	assert_true(nic("mac=02:00:00:00:00:0a,local=/a,peer=/b,carrier=maybe", &n) < 0);
+	assert_int_equal(nic("mac=02:00:00:00:00:0a,vhost-user=/v,queues=4", &n), 0);
+	assert_string_equal(n.vhost_user, "/v");
+	assert_int_equal(n.pairs, 4);
+	assert_int_equal(nic("mac=02:00:00:00:00:0a,tap=t0", &n), 0);
+	assert_string_equal(n.tap, "t0");
+	assert_int_equal(n.pairs, 1);
+	assert_int_equal(nic("queues=3,tap-fds=5:60:7,mac=02:00:00:00:00:0a", &n), 0);
+	assert_int_equal(n.tap_fd_count, 3);
+	assert_int_equal(n.tap_fds[1], 60);
+	assert_true(nic("mac=02:00:00:00:00:0a,tap-fds=5:6", &n) < 0);
+	assert_true(nic("mac=02:00:00:00:00:0a,tap-fds=5:", &n) < 0);
+	assert_true(nic("mac=02:00:00:00:00:0a,tap-fds=-1", &n) < 0);
+	assert_true(nic("mac=02:00:00:00:00:0a,queues=9,tap-fds=1:2:3:4:5:6:7:8:9", &n) < 0);
+	assert_true(nic("mac=02:00:00:00:00:0a,tap=t0,vhost-user=/v", &n) < 0);
+	assert_true(nic("mac=02:00:00:00:00:0a,tap=t0,queues=0", &n) < 0);
 }
 
 int main(void)
