@@ -5,20 +5,30 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+int sock_address(struct sockaddr_un *out, const char *path, struct err *err)
+{
+	static_assert(sizeof(out->sun_path) == SOCK_PATH_MAX, "SOCK_PATH_MAX");
+	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= SOCK_PATH_MAX)
+		return err_set(err, -ENAMETOOLONG, "%s is longer than the %d bytes of a socket's path", path,
+			       SOCK_PATH_MAX - 1);
+	strcpy(out->sun_path, path);
+	return 0;
+}
 
 int sock_connect_unix(const char *path, uid_t uid)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun;
+	struct err err;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	int fd, code;
 
-	static_assert(sizeof(sun.sun_path) == SOCK_PATH_MAX, "SOCK_PATH_MAX");
-	if (strlen(path) >= sizeof(sun.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(sun.sun_path, path);
+	code = sock_address(&sun, path, &err);
+	if (code)
+		return code;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;

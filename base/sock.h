@@ -2,10 +2,16 @@
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
 
+#include "base/err.h"
+
 #include <sys/types.h>
+#include <sys/un.h>
 
 /* Longest path a Unix socket can have, with the 0. */
 #define SOCK_PATH_MAX 108
+
+/* The address that path is. -ENAMETOOLONG and a sentence. */
+int sock_address(struct sockaddr_un *out, const char *path, struct err *err);
 
 /*
  * Connects to a listening Unix stream socket and makes sure that its listener runs as uid: a path

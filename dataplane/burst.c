@@ -6,8 +6,8 @@
 #include <rte_cycles.h>
 
 enum {
-	WORK_CYCLES = 256, /* at most */
-	TIMES = 2,	   /* what packets cost of late, at most */
+	WORK_CYCLES = 256, /* a unit of work, at most */
+	TIMES = 2,	   /* at most so often what packets cost of late */
 	BURST_US = 5,	   /* what a burst takes besides */
 };
 
@@ -21,13 +21,13 @@ static uint64_t burst_cycles(struct worker *w, uint64_t most)
 	return RTE_MIN(cycles, most + w->hz / 1000000 * BURST_US);
 }
 
-/* The most that a vnet's packets of a burst may cost. While vnets are limited, being billed for what
+/* The most that a vnet's work of a burst may cost. While vnets are limited, being billed for what
  * others took would cost them packets: what theirs cost of late is known then, and a vnet whose
  * packets have become dearer has a mean that follows within some epochs. */
-static uint64_t burst_most(const struct worker *w, const struct vnet *vnet)
+static inline uint64_t burst_most(const struct worker *w, const struct vnet *vnet)
 {
 	const struct vnet_local *local = &vnet->local[w->index];
-	uint32_t mean = share_mean(w->share, vnet->slot);
+	uint32_t mean = unlikely(w->share->limiting) ? share_mean(w->share, vnet->slot) : 0;
 
 	return mean && local->packets ? (uint64_t)TIMES * mean * local->packets
 				      : (uint64_t)local->work * WORK_CYCLES;
@@ -46,11 +46,11 @@ static void burst_bill(struct worker *w)
 
 	if (!w->billed_count) /* they are for who comes next */
 		return;
-	for (unsigned i = 0; i < w->billed_count; i++)
+	for (unsigned i = 0; i < w->billed_count; i++) {
 		all += w->billed[i]->local[w->index].work;
-	for (unsigned i = 0; w->share->limiting && i < w->billed_count; i++)
 		most += burst_most(w, w->billed[i]);
-	cycles = burst_cycles(w, w->share->limiting ? most : all * WORK_CYCLES);
+	}
+	cycles = burst_cycles(w, most);
 	each = w->billed_count > 1 ? (cycles << 8) / all : 0;
 	for (unsigned i = 0; i < w->billed_count; i++) {
 		struct vnet_local *local = &w->billed[i]->local[w->index];

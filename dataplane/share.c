@@ -15,7 +15,7 @@ enum {
 	CAPACITY_ONE = 1 << 16,
 	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 16,
 	SLACK = 64,   /* part of the time that is to stay idle, or queues would not become empty */
-	IDLE_MAX = 16, /* slacks: more is given to vnets at once, less taken from them slowly */
+	IDLE_MAX = 16, /* slacks of idle time that count in an epoch */
 	QUANTUMS = 6, /* an epoch */
 	BACKLOG = 8,  /* epochs without idle time: waiting has not helped, nobody gets more than its share */
 };
@@ -205,7 +205,8 @@ static void limit_begin(struct share *s, uint64_t time)
 }
 
 /* What the worker does besides, and errors of all estimates, come out as too little time that is
- * idle, or too much. */
+ * idle, or too much. A quarter of the difference is made up for in each epoch: there cannot be less
+ * than none, so that vnets are given more faster than it is taken from them. */
 static void adjust_capacity(struct share *s, uint64_t time)
 {
 	int64_t slack = (int64_t)time / SLACK, idle = RTE_MIN((int64_t)s->idle, IDLE_MAX * slack);

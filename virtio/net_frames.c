@@ -46,18 +46,11 @@ static void discard(struct net *n, const struct net_source *s)
 /* A chain of the pair's to receive into, in n->rx. False: it has none, and will kick when it does. */
 static bool have_chain(struct net *n, unsigned pair)
 {
-	struct virtio_device *dev = &n->dev;
-	struct vq *q = &dev->queue[net_rx(pair)];
+	struct virtio_held *h = &n->rx[pair];
 
-	while (!n->rx[pair].is) {
-		n->rx[pair].is = virtio_pop(dev, net_rx(pair), &n->rx[pair].chain);
-		if (n->rx[pair].is)
-			break;
-		if (!virtio_live(dev, net_rx(pair)) || !vq_kicks_on(q))
-			return false;
-		vq_kicks_off(q);
-	}
-	return true;
+	if (!h->is)
+		h->is = virtio_pop_or_kick(&n->dev, net_rx(pair), &h->chain);
+	return h->is;
 }
 
 /* One frame into the driver's buffers; false: no more now. */

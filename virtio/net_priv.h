@@ -13,6 +13,13 @@
 #include <linux/virtio_net.h>
 #include <sys/un.h>
 
+/* Of checksums and TCP segments, to the host and to the guest. */
+#define NET_OFFLOADS                                                                               \
+	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 |                              \
+	 1ull << VIRTIO_NET_F_HOST_TSO6 | 1ull << VIRTIO_NET_F_HOST_ECN |                          \
+	 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_GUEST_TSO4 |                       \
+	 1ull << VIRTIO_NET_F_GUEST_TSO6 | 1ull << VIRTIO_NET_F_GUEST_ECN)
+
 enum { NET_HEADER = sizeof(struct virtio_net_hdr_v1), NET_FLOWS = 256 };
 
 struct event;

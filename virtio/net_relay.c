@@ -3,6 +3,8 @@
  * on that by which the driver last sent it (virtio 1.2, 5.1.6.5.5). */
 #include "virtio/net_priv.h"
 
+#include "base/sock.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -69,16 +71,6 @@ static void destroy(struct net *n)
 	net_frames_destroy(n);
 }
 
-static int set_path(struct sockaddr_un *sun, const char *path, struct err *err)
-{
-	*sun = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(sun->sun_path))
-		return err_set(err, -ENAMETOOLONG, "net: %s is longer than the %zu bytes of a socket's path",
-			       path, sizeof(sun->sun_path) - 1);
-	strcpy(sun->sun_path, path);
-	return 0;
-}
-
 static int open_socket(struct net *n, int *out, struct err *err)
 {
 	int size = 1 << 20, fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -104,13 +96,13 @@ int net_relay_init(struct net *n, const struct virtio_net_conf *conf, struct eve
 		.kick = net_frames_kick, .paired = paired, .linked = net_frames_listen, .destroy = destroy,
 	};
 	static const struct net_wire wire = { transmit, receive, steer };
-	int fd = -1, code = set_path(&n->local, conf->local, err);
+	int fd = -1, code = sock_address(&n->local, conf->local, err);
 
 	n->backend = &backend;
 	n->wire = &wire;
 	n->attached = true; /* who is at the other end is not seen */
 	if (!code)
-		code = set_path(&n->peer, conf->peer, err);
+		code = sock_address(&n->peer, conf->peer, err);
 	if (!code)
 		code = open_socket(n, &fd, err);
 	if (code)

@@ -14,13 +14,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define BIT(feature) (1ull << (feature))
-/* To the host and to the guest. */
-#define OFFLOADS                                                                                   \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |      \
-	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                               \
-	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN))
-
 /* The kernel fetches the header from the guest's memory once, as it does the frame. */
 static void transmit(struct net *n, unsigned pair, const struct vq_chain *c)
 {
@@ -142,7 +135,7 @@ int net_tap_init(struct net *n, const struct virtio_net_conf *conf, struct event
 	n->backend = &backend;
 	n->wire = &wire;
 	n->attached = true;
-	n->dev.offered |= OFFLOADS;
+	n->dev.offered |= NET_OFFLOADS;
 	for (unsigned i = 0; i < conf->pairs && !code; i++) {
 		fd = conf->tap ? -1 : conf->tap_fds[i];
 		if (conf->tap)

@@ -8,11 +8,7 @@
 #include <linux/virtio_ring.h>
 
 #define BIT(feature) (1ull << (feature))
-#define OPTIONAL                                                                                   \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |      \
-	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_GUEST_CSUM) |                               \
-	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |                             \
-	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_MRG_RXBUF))
+#define OPTIONAL (NET_OFFLOADS | BIT(VIRTIO_NET_F_MRG_RXBUF))
 #define PASSED                                                                                     \
 	(OPTIONAL | BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_RING_PACKED) |   \
 	 BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX))

@@ -7,13 +7,13 @@
 #include "virtio/vhost_user_priv.h"
 
 #include "base/log.h"
+#include "base/sock.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +29,13 @@ static void arm(struct vhost_user *v, unsigned ms)
 	const struct timeval t = { ms / 1000, ms % 1000 * 1000 };
 
 	event_add(v->timer, &t);
+}
+
+/* Each time later. */
+static void try_again(struct vhost_user *v)
+{
+	arm(v, v->delay_ms);
+	v->delay_ms = v->delay_ms * 2 < DELAY_MAX_MS ? v->delay_ms * 2 : DELAY_MAX_MS;
 }
 
 void vu_fail(struct vhost_user *v, const char *what)
@@ -227,8 +234,7 @@ static void leave(struct vhost_user *v)
 	if (!v->wanted)
 		let_go(v);
 	v->conf.attached(v->conf.arg, false);
-	arm(v, v->delay_ms);
-	v->delay_ms = v->delay_ms * 2 < DELAY_MAX_MS ? v->delay_ms * 2 : DELAY_MAX_MS;
+	try_again(v);
 }
 
 static void readable(evutil_socket_t fd, short what, void *arg)
@@ -281,8 +287,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		v->phase = VU_HELLO;
 		vu_ask(v, VU_GET_FEATURES, NULL, 0, NULL, 0);
 	} else if (v->phase == VU_DOWN) {
-		arm(v, v->delay_ms);
-		v->delay_ms = v->delay_ms * 2 < DELAY_MAX_MS ? v->delay_ms * 2 : DELAY_MAX_MS;
+		try_again(v);
 	}
 	virtio_unlock(v->conf.dev);
 }
@@ -327,19 +332,18 @@ int vhost_user_create(const struct vhost_user_conf *conf, struct event_base *bas
 		      struct vhost_user **out, struct err *err)
 {
 	struct vhost_user *v = calloc(1, sizeof(*v));
+	int code;
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "%s", conf->path);
 	*v = (struct vhost_user){ .conf = *conf, .base = base, .fd = -1, .area.fd = -1,
-				  .path.sun_family = AF_UNIX, .delay_ms = FIRST_DELAY_MS,
-				  .offered = conf->dev->offered };
+				  .delay_ms = FIRST_DELAY_MS, .offered = conf->dev->offered };
 	vu_reader_init(&v->in);
-	if (strlen(conf->path) >= sizeof(v->path.sun_path)) {
+	code = sock_address(&v->path, conf->path, err);
+	if (code) {
 		free(v);
-		return err_set(err, -ENAMETOOLONG, "net: %s is longer than the %zu bytes of a socket's path",
-			       conf->path, sizeof(v->path.sun_path) - 1);
+		return code;
 	}
-	strcpy(v->path.sun_path, conf->path);
 	v->timer = evtimer_new(base, on_timer, v);
 	if (!v->timer) {
 		free(v);

@@ -118,13 +118,11 @@ int control_create(struct event_base *base, const char *path, struct control **o
 		return err_sys(err, -ENOMEM, "%s", path);
 	c->base = base;
 	LIST_INIT(&c->clients);
-	c->path.sun_family = AF_UNIX;
-	if (strlen(path) >= SOCK_PATH_MAX) {
+	code = sock_address(&c->path, path, err);
+	if (code) {
 		free(c);
-		return err_set(err, -ENAMETOOLONG, "%s is longer than the %d bytes of a socket's path", path,
-			       SOCK_PATH_MAX - 1);
+		return code;
 	}
-	strcpy(c->path.sun_path, path);
 	unlink(path);
 	c->listener = evconnlistener_new_bind(base, on_accept, c,
 					      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 8,

@@ -13,7 +13,7 @@ typedef json_t *(*command)(struct vmm *m, const json_t *args, struct err *err);
 
 static json_t *nic_status(struct vmm *m, unsigned nic)
 {
-	struct vmm_nic_status s = { 0 };
+	struct virtio_net_status s = { 0 };
 	const char *name;
 	uint64_t value;
 	json_t *o;

@@ -86,7 +86,7 @@ static int parse_fds(const char *text, struct vmm_nic *nic)
 {
 	int used, fd;
 
-	for (nic->tap_fd_count = 0; nic->tap_fd_count < VMM_NIC_PAIRS_MAX; text++) {
+	for (nic->tap_fd_count = 0; nic->tap_fd_count < VIRTIO_NET_PAIRS_MAX; text++) {
 		if (sscanf(text, "%d%n", &fd, &used) != 1 || fd < 0)
 			return -EINVAL;
 		nic->tap_fds[nic->tap_fd_count++] = fd;
@@ -135,7 +135,7 @@ int options_nic(char *text, struct vmm_nic *out, struct err *err)
 			out->peer = value;
 		else if (key == MTU && number(value, 65535, &n) == 0 && n >= 68)
 			out->mtu = (uint16_t)n;
-		else if (key == QUEUES && number(value, VMM_NIC_PAIRS_MAX, &n) == 0 && n)
+		else if (key == QUEUES && number(value, VIRTIO_NET_PAIRS_MAX, &n) == 0 && n)
 			out->pairs = (unsigned)n;
 		else if (key == TAP)
 			out->tap = value;

@@ -170,11 +170,10 @@ void stream_go_on(struct stream *s)
 
 static int listen_at(struct stream *s, const char *path, struct err *err)
 {
-	s->path.sun_family = AF_UNIX;
-	if (strlen(path) >= SOCK_PATH_MAX)
-		return err_set(err, -ENAMETOOLONG, "%s is longer than the %d bytes of a socket's path", path,
-			       SOCK_PATH_MAX - 1);
-	strcpy(s->path.sun_path, path);
+	int code = sock_address(&s->path, path, err);
+
+	if (code)
+		return code;
 	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	unlink(path);
 	if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&s->path, sizeof(s->path)) < 0 ||

@@ -289,16 +289,13 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 	pthread_mutex_unlock(&m->lock);
 }
 
-bool vmm_nic_status(struct vmm *m, unsigned nic, struct vmm_nic_status *out)
+bool vmm_nic_status(struct vmm *m, unsigned nic, struct virtio_net_status *out)
 {
-	struct virtio_net_status s;
-
 	if (nic >= m->nic_count)
 		return false;
 	pthread_mutex_lock(&m->lock);
-	s = virtio_net_status(m->nic[nic]);
+	*out = virtio_net_status(m->nic[nic]);
 	pthread_mutex_unlock(&m->lock);
-	*out = (struct vmm_nic_status){ s.backend, s.link, s.pairs };
 	return true;
 }
 

@@ -8,6 +8,7 @@
  */
 
 #include "base/err.h"
+#include "virtio/devices.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +16,7 @@
 struct event_base;
 struct vmm;
 
-enum { VMM_NICS_MAX = 64, VMM_NIC_PAIRS_MAX = 8, VMM_DISKS_MAX = 8, VMM_CPUS_MAX = 8 };
+enum { VMM_NICS_MAX = 64, VMM_DISKS_MAX = 8, VMM_CPUS_MAX = 8 };
 enum { VMM_MEMORY_MIN_MIB = 2, VMM_MEMORY_MAX_MIB = 1 << 20 };
 
 struct vmm_nic {
@@ -27,7 +28,7 @@ struct vmm_nic {
 	const char *local, *peer; /* paths of datagram sockets */
 	const char *tap;
 	unsigned tap_fd_count; /* as many as pairs, or 0 */
-	int tap_fds[VMM_NIC_PAIRS_MAX];
+	int tap_fds[VIRTIO_NET_PAIRS_MAX];
 	const char *vhost_user; /* the path that the back end listens on */
 };
 
@@ -85,14 +86,8 @@ struct vmm_status {
 };
 
 void vmm_status(struct vmm *m, struct vmm_status *out);
-struct vmm_nic_status {
-	const char *backend;
-	bool link;
-	unsigned pairs;
-};
-
 /* false: no such NIC. */
-bool vmm_nic_status(struct vmm *m, unsigned nic, struct vmm_nic_status *out);
+bool vmm_nic_status(struct vmm *m, unsigned nic, struct virtio_net_status *out);
 /* Counters of a NIC by name; false: no such counter, or NIC. */
 bool vmm_nic_counter(struct vmm *m, unsigned nic, unsigned i, const char **name, uint64_t *value);
 

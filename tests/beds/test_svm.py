@@ -134,8 +134,8 @@ def test_surprise_reset(two, proved):
 
 
 def test_gdb(two, tmp_path, proved):
-    """Debian's gdb at the kernel of the guest with two CPUs. No points: the interpreter neither gives INT3 to
-    kvm_amd, nor does it know the debug registers that a guest is entered with."""
+    """Debian's gdb at the kernel of the guest with two CPUs. No breakpoints: none has been seen to work
+    within the interpreter."""
     g = two.guests[0]
     banner = g.run("grep", "-w", "linux_banner", "/proc/kallsyms")[1].split()[0]
     said = bed.gdb(two.outer, "r1", two.channels[3], f"{tmp_path}/gdb.sock", "info threads",

@@ -35,9 +35,9 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 	*out = (struct vmm_status){ .name = "fuzz", .nic_count = 1 };
 }
 
-bool vmm_nic_status(struct vmm *m, unsigned nic, struct vmm_nic_status *out)
+bool vmm_nic_status(struct vmm *m, unsigned nic, struct virtio_net_status *out)
 {
-	*out = (struct vmm_nic_status){ "relay", true, 1 };
+	*out = (struct virtio_net_status){ "relay", true, 1 };
 	return true;
 }
 

@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each device but the NIC as its driver uses it, on split and on packed rings. */
-#include "tests/unit/test.h"
-#include "tests/unit/virtio/lab.h"
+#include "tests/unit/virtio/device.h"
 
 #include <linux/virtio_blk.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_console.h>
-#include <linux/virtio_ring.h>
 #include <string.h>
-
-#define V1     (1ull << VIRTIO_F_VERSION_1)
-#define PACKED (1ull << VIRTIO_F_RING_PACKED)
-
-static struct lab l;
-static uint64_t ring; /* features of this turn */
-
-static void start(enum lab_device which, uint64_t features)
-{
-	lab_init(&l);
-	lab_make(&l, which);
-	lab_start(&l, V1 | ring | features, 16);
-}
-
-static uint8_t *memory(uint64_t gpa)
-{
-	return l.ram.host + gpa;
-}
-
-static void offer(unsigned queue, uint64_t gpa, uint32_t len, bool writable)
-{
-	struct buffer b = { gpa, len, writable };
-
-	assert_true(driver_add(&l.queue[queue], &b, 1, 0) >= 0);
-}
-
-static uint32_t done(unsigned queue)
-{
-	uint32_t written = 0;
-
-	assert_true(driver_get(&l.queue[queue], &written) >= 0);
-	return written;
-}
-
-static bool idle(unsigned queue)
-{
-	uint32_t written;
-
-	return driver_get(&l.queue[queue], &written) < 0;
-}
 
 static void rng(void **state)
 {
@@ -218,32 +175,13 @@ static void console_wants_buffers(void **state)
 	lab_fini(&l);
 }
 
-static int split(void **state)
-{
-	ring = 0;
-	return 0;
-}
-
-static int split_events(void **state)
-{
-	ring = 1ull << VIRTIO_RING_F_EVENT_IDX;
-	return 0;
-}
-
-static int packed(void **state)
-{
-	ring = PACKED | 1ull << VIRTIO_RING_F_EVENT_IDX;
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rng), cmocka_unit_test(block), cmocka_unit_test(console),
 		cmocka_unit_test(console_wants_buffers),
 	};
-	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);
 
-	failed += cmocka_run_group_tests_name("split, event_idx", tests, split_events, NULL);
-	return failed + cmocka_run_group_tests_name("packed", tests, packed, NULL);
+	return LAB_BOTH_RINGS(tests) +
+	       cmocka_run_group_tests_name("split, event_idx", tests, lab_split_events, NULL);
 }

@@ -364,3 +364,23 @@ unsigned lab_interrupts(struct lab *l, unsigned queue)
 			sum += (unsigned)n;
 	return sum;
 }
+
+uint64_t lab_ring;
+
+int lab_split(void **state)
+{
+	lab_ring = 0;
+	return 0;
+}
+
+int lab_split_events(void **state)
+{
+	lab_ring = 1ull << VIRTIO_RING_F_EVENT_IDX;
+	return 0;
+}
+
+int lab_packed(void **state)
+{
+	lab_ring = 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_RING_F_EVENT_IDX;
+	return 0;
+}

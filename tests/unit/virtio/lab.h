@@ -9,6 +9,9 @@
 #include "virtio/devices.h"
 #include "virtio/pci.h"
 
+#include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
+
 enum { LAB_MSIS = VIRTIO_QUEUES_MAX + 1, LAB_SENT_MAX = 65536 };
 
 struct lab {
@@ -60,6 +63,19 @@ void lab_loop(struct lab *l);
 /* A frame from outside, and one from the guest: its length, or -1: there is none. */
 void lab_send(struct lab *l, enum lab_device which, const void *frame, size_t len);
 ssize_t lab_recv(struct lab *l, void *frame, size_t len);
+/* Features of the rings in this turn of a test, which are for it to add to the device's; set-ups of
+ * turns; and struct CMUnitTest tests[] on both kinds of rings: how many failed. */
+extern uint64_t lab_ring;
+int lab_split(void **state);
+int lab_split_events(void **state);
+int lab_packed(void **state);
+static inline bool lab_is_packed(void)
+{
+	return lab_ring >> VIRTIO_F_RING_PACKED & 1;
+}
+#define LAB_BOTH_RINGS(tests)                                                                      \
+	(cmocka_run_group_tests_name("split", tests, lab_split, NULL) +                            \
+	 cmocka_run_group_tests_name("packed", tests, lab_packed, NULL))
 /* Interrupts of a queue, or LAB_CONFIG, since the last call. */
 unsigned lab_interrupts(struct lab *l, unsigned queue);
 enum { LAB_CONFIG = VIRTIO_QUEUES_MAX };

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The NIC as its driver uses it, attached to a relay and to a tap, with one pair of queues and with
  * several, on split and on packed rings. */
-#include "tests/unit/test.h"
-#include "tests/unit/virtio/lab.h"
+#include "tests/unit/virtio/device.h"
 #include "virtio/net_priv.h"
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <linux/virtio_config.h>
-#include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 #include <string.h>
 
 #define BIT(n)	 (1ull << (n))
@@ -18,44 +14,8 @@
 
 enum { HEADER = NET_HEADER, CONTROL = 2 * LAB_PAIRS };
 
-static struct lab l;
-static uint64_t ring; /* features of this turn */
 static bool alone;
 static enum lab_device kind; /* of this turn, with several pairs */
-
-static void start(enum lab_device which, uint64_t features)
-{
-	lab_init(&l);
-	lab_make(&l, which);
-	lab_start(&l, BIT(VIRTIO_F_VERSION_1) | ring | features, 16);
-}
-
-static uint8_t *memory(uint64_t gpa)
-{
-	return l.ram.host + gpa;
-}
-
-static void offer(unsigned queue, uint64_t gpa, uint32_t len, bool writable)
-{
-	struct buffer b = { gpa, len, writable };
-
-	assert_true(driver_add(&l.queue[queue], &b, 1, 0) >= 0);
-}
-
-static uint32_t done(unsigned queue)
-{
-	uint32_t written = 0;
-
-	assert_true(driver_get(&l.queue[queue], &written) >= 0);
-	return written;
-}
-
-static bool idle(unsigned queue)
-{
-	uint32_t written;
-
-	return driver_get(&l.queue[queue], &written) < 0;
-}
 
 static void give(unsigned pair, uint32_t len)
 {
@@ -220,7 +180,7 @@ static void several_pairs(void **state)
 	assert_int_equal(set_pairs(1), VIRTIO_NET_OK);
 	for (unsigned i = 0; i < 3 * LAB_PAIRS; i++)
 		assert_int_equal(answer_on(i), 0);
-	lab_start(&l, BIT(VIRTIO_F_VERSION_1) | ring | MULTIPLE, 16); /* in the middle of it */
+	lab_start(&l, BIT(VIRTIO_F_VERSION_1) | lab_ring | MULTIPLE, 16); /* in the middle of it */
 	assert_int_equal(virtio_net_status(l.dev).pairs, 1);
 	give(0, 1600);
 	assert_int_equal(answer_on(3), 0);
@@ -237,7 +197,7 @@ static void surprise_reset(void **state)
 	lab_init(&l);
 	lab_make(&l, kind);
 	for (unsigned round = 0; round < 50; round++) {
-		lab_start(&l, BIT(VIRTIO_F_VERSION_1) | ring | MULTIPLE, 16);
+		lab_start(&l, BIT(VIRTIO_F_VERSION_1) | lab_ring | MULTIPLE, 16);
 		set_pairs((uint16_t)(1 + round % LAB_PAIRS));
 		for (unsigned i = 0; i < 10; i++)
 			lab_send(&l, kind, frame, frame_of(i, true, frame));
@@ -246,7 +206,7 @@ static void surprise_reset(void **state)
 			send_on(i, i);
 		}
 	}
-	lab_start(&l, BIT(VIRTIO_F_VERSION_1) | ring | MULTIPLE, 16);
+	lab_start(&l, BIT(VIRTIO_F_VERSION_1) | lab_ring | MULTIPLE, 16);
 	for (unsigned i = 0; i < 1000; i++) { /* what had been waiting */
 		give(0, 1600);
 		if (idle(0))
@@ -290,18 +250,6 @@ static void tap_offloads(void **state)
 	lab_fini(&l);
 }
 
-static int split(void **state)
-{
-	ring = 0;
-	return 0;
-}
-
-static int packed(void **state)
-{
-	ring = BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_RING_F_EVENT_IDX);
-	return 0;
-}
-
 static int on_relay(void **state)
 {
 	kind = LAB_RELAY;
@@ -323,9 +271,7 @@ int main(void)
 		ON(relay, surprise_reset),   ON(tap, several_pairs),	  ON(tap, surprise_reset),
 		cmocka_unit_test(tap_offloads),
 	};
-	int failed;
 
 	alone = lab_alone();
-	failed = cmocka_run_group_tests_name("split", tests, split, NULL);
-	return failed + cmocka_run_group_tests_name("packed", tests, packed, NULL);
+	return LAB_BOTH_RINGS(tests);
 }

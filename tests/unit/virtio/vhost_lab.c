@@ -19,9 +19,7 @@ enum { PATIENCE_S = 20 };
 
 struct lab l;
 struct backend b;
-uint64_t ring;
 
-/* Both sides go on until it is so. */
 bool until(bool (*true_now)(void))
 {
 	struct timespec start, now;
@@ -50,7 +48,6 @@ bool not_linked(void)
 	return !linked();
 }
 
-/* The back end may serve the first pair. */
 bool served(void)
 {
 	return linked() && b.ring[0].on && b.ring[1].on;
@@ -72,7 +69,7 @@ void start_driver(void)
 {
 	lab_write(&l, VIRTIO_PCI_COMMON_STATUS, 1, 0);
 	assert_true(until(reset_over));
-	lab_start(&l, FEATURES | ring, 16);
+	lab_start(&l, FEATURES | lab_ring, 16);
 	assert_int_equal(lab_read(&l, VIRTIO_PCI_COMMON_STATUS, 1), 15);
 }
 
@@ -93,7 +90,6 @@ int tear_down(void **state)
 	return 0;
 }
 
-/* A machine with a back end, and a driver that it serves. */
 void start(void)
 {
 	backend_listen(&b);
@@ -131,7 +127,6 @@ bool went(void)
 	return driver_get(&l.queue[net_tx(of_pair)], &written) >= 0;
 }
 
-/* It comes back, and both buffers are the driver's again. */
 void echoes(unsigned pair, uint8_t what)
 {
 	of_pair = pair;
@@ -142,16 +137,4 @@ void echoes(unsigned pair, uint8_t what)
 	assert_int_equal(l.ram.host[BUFFERS + 0x1000 * pair + HEADER], what);
 	assert_true(until(went));
 	assert_true(lab_interrupts(&l, net_rx(pair)) > 0);
-}
-
-int split(void **state)
-{
-	ring = 0;
-	return 0;
-}
-
-int packed(void **state)
-{
-	ring = BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_RING_F_EVENT_IDX);
-	return 0;
 }

@@ -14,12 +14,10 @@ enum { HEADER = NET_HEADER, FRAME = 60 };
 
 extern struct lab l;
 extern struct backend b;
-extern uint64_t ring; /* features of this turn */
 
 int set_up(void **state); /* nobody listens yet */
 int tear_down(void **state);
-int split(void **state); /* a turn's */
-int packed(void **state);
+#define ALONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 /* All sides go on until it is so; false: it did not happen. */
 bool until(bool (*true_now)(void));

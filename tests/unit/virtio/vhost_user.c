@@ -20,7 +20,7 @@ static void frames(void **state)
 	assert_int_equal(b.mtu, 1500);
 	assert_int_equal(b.driver_features & BIT(VIRTIO_NET_F_MAC), 0); /* not the back end's affair */
 	assert_true(b.driver_features & BIT(VIRTIO_NET_F_MQ));
-	assert_int_equal(!!(b.driver_features & BIT(VIRTIO_F_RING_PACKED)), ring != 0);
+	assert_int_equal(!!(b.driver_features & BIT(VIRTIO_F_RING_PACKED)), lab_is_packed());
 	assert_int_equal(b.seen[VU_SET_INFLIGHT_FD], 1);
 	for (unsigned i = 0; i < 100; i++)
 		echoes(0, (uint8_t)i);
@@ -190,8 +190,6 @@ static void masked(void **state)
 	assert_int_equal(lab_interrupts(&l, 0), 1);
 }
 
-#define ALONE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,7 +200,6 @@ int main(void)
 		ALONE(surprise_reset),
 		ALONE(masked),
 	};
-	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);
 
-	return failed + cmocka_run_group_tests_name("packed", tests, packed, NULL);
+	return LAB_BOTH_RINGS(tests);
 }
