@@ -247,14 +247,20 @@ FILES = ("cat /etc/hostname /etc/hosts /etc/weft/*; hostname; "
          "awk '{print $1,$3,$4,$9 ~ /pid$/ ? 0 : $5,$9}'")
 
 
+def in_order(lines):
+    return "\n".join(sorted(lines.splitlines()))
+
+
 def traits(guest, shows):
     """Everything by which a clone may be told from a guest that was booted."""
     found = {}
     for show in shows:
         found[show] = guest.run(*show)[1]
         if "route" in show[-1]:  # which of equal ones came first is chance
-            found[show] = "\n".join(sorted(found[show].replace(">", " ").splitlines()))
-    found["ip"] = guest.run("sh", "-c", "ip -d link; ip addr; ip route; ip -6 route; ip rule")[1]
+            found[show] = in_order(found[show].replace(">", " "))
+    found["ip"] = guest.run("sh", "-c", "ip -d link; ip addr; ip rule")[1]
+    # Those of equal prefix and metric, like fe80::/64, stand as their interfaces came up.
+    found["routes"] = in_order(guest.run("sh", "-c", "ip route; ip -6 route")[1])
     found["sysctl"] = guest.run("sh", "-c", SYSCTLS)[1]
     found["files"] = guest.run("sh", "-c", FILES)[1]
     # Without the kernel's own, whose parent is 2; what init or clone has left to go on is its shell.
