@@ -78,6 +78,17 @@ static void config(struct virtio_device *dev, uint32_t at, void *to, uint32_t le
 	virtio_config_copy(&b->conf, sizeof(b->conf), at, to, len);
 }
 
+/* It has to be a disk of the same size. */
+static void save(const struct virtio_device *dev, struct buf *out)
+{
+	buf_u64(out, ((const struct block *)dev)->conf.capacity);
+}
+
+static int load(struct virtio_device *dev, struct rd *in)
+{
+	return rd_u64(in) == ((struct block *)dev)->conf.capacity ? 0 : -EINVAL;
+}
+
 static void nothing(struct virtio_device *dev)
 {
 }
@@ -92,7 +103,8 @@ int virtio_block_create(const char *path, const char *id, struct virtio_device *
 {
 	static const struct virtio_type type = {
 		.name = "block", .id = VIRTIO_ID_BLOCK, .pci_class = { 0x01, 0x80, 0 },
-		.config = config, .start = nothing, .stop = nothing, .kick = kick, .destroy = destroy,
+		.config = config, .start = nothing, .stop = nothing, .kick = kick, .save = save,
+		.load = load, .destroy = destroy,
 	};
 	struct block *b = calloc(1, sizeof(*b));
 	struct stat st;

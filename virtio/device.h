@@ -13,6 +13,8 @@
  * event_del_noblock()) from any thread, so a callback checks under the lock whether it is wanted.
  */
 
+#include "base/buf.h"
+#include "base/rd.h"
 #include "virtio/queue.h"
 
 #include <pthread.h>
@@ -37,6 +39,11 @@ struct virtio_type {
 	void (*stop)(struct virtio_device *dev);
 	/* There may be something in an active queue. Returns true to be called again. */
 	bool (*kick)(struct virtio_device *dev, unsigned queue);
+	/* What the device knows beyond its queues and features, into out; and from there, after start()
+	 * if the driver was ready. What is read is not trusted: 0 or -errno, and `in` is checked by the
+	 * caller. NULL: the device cannot be saved. */
+	void (*save)(const struct virtio_device *dev, struct buf *out);
+	int (*load)(struct virtio_device *dev, struct rd *in);
 	/* Frees it. Loop thread; no driver runs any more. */
 	void (*destroy)(struct virtio_device *dev);
 };
@@ -84,6 +91,10 @@ void virtio_push(struct virtio_device *dev, unsigned queue, const struct vq_chai
 		 uint32_t written);
 /* Interrupts the driver if it wants that; after one or more pushes. */
 void virtio_flush(struct virtio_device *dev, unsigned queue);
+
+/* For devices that know nothing else. */
+void virtio_save_nothing(const struct virtio_device *dev, struct buf *out);
+int virtio_load_nothing(struct virtio_device *dev, struct rd *in);
 
 /* Copies of a configuration structure for virtio_type.config. */
 void virtio_config_copy(const void *config, uint32_t size, uint32_t at, void *to, uint32_t len);

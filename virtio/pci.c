@@ -46,6 +46,9 @@ static void kicked(evutil_socket_t fd, short what, void *arg)
 
 	eventfd_read(fd, &count);
 	virtio_lock(dev);
+	if (q->loaded)
+		interrupt(q->pci, q->index);
+	q->loaded = false;
 	if (virtio_live(dev, q->index) && dev->type->kick(dev, q->index))
 		eventfd_write(fd, 1); /* others first */
 	virtio_unlock(dev);

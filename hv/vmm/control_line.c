@@ -94,6 +94,7 @@ static const struct {
 } commands[] = {
 	{ "status", status }, { "start", start }, { "pause", pause_ },	   { "resume", resume },
 	{ "stop", stop },     { "carrier", carrier }, { "console", console },
+	{ "save", control_save },
 };
 
 static command find(const char *name)
@@ -114,7 +115,18 @@ static void put(struct evbuffer *out, json_t *o)
 	json_decref(o);
 }
 
-enum control_next control_line(struct vmm *m, const char *line, size_t len, struct evbuffer *out)
+/* Under a name that a client cannot use for something else. */
+static void add_files(json_t *o, const struct control_files *files)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < files->count; i++)
+		json_array_append_new(list, json_integer(files->fd[i]));
+	json_object_set_new(o, "files", list);
+}
+
+enum control_next control_line(struct vmm *m, const char *line, size_t len,
+			       const struct control_files *files, struct evbuffer *out)
 {
 	json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL), *result = NULL, *id;
 	const char *name = json_string_value(json_object_get(o, "command"));
@@ -125,11 +137,12 @@ enum control_next control_line(struct vmm *m, const char *line, size_t len, stru
 		json_decref(o);
 		return CONTROL_CLOSE;
 	}
+	add_files(o, files);
 	if (run)
 		result = run(m, o, &err);
 	else
 		err_set(&err, -EINVAL, "no such command; there are status, start, pause, resume, stop, "
-			"carrier and console");
+			"carrier, console and save");
 	id = json_incref(json_object_get(o, "id"));
 	json_decref(o);
 	put(out, result ? json_pack("{s:o*, s:o}", "id", id, "result", result) :

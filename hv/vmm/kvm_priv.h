@@ -4,7 +4,9 @@
 
 /* A virtual machine of the kernel's: /dev/kvm, its interrupt controllers and routes. */
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/rd.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -39,6 +41,10 @@ int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint6
 /* The guest's clock (kvmclock), ns. No CPU runs. */
 int kvm_clock_get(struct kvm *k, uint64_t *ns);
 int kvm_clock_set(struct kvm *k, uint64_t ns);
+
+/* 8259s, IOAPIC, PIT and the clock, for a saved machine. No CPU runs. */
+int kvm_save(struct kvm *k, uint64_t clock, struct buf *out);
+int kvm_load(struct kvm *k, uint64_t *clock, struct rd *in, struct err *err);
 
 /* An interrupt line's level. Any thread. */
 void kvm_line(struct kvm *k, unsigned gsi, bool level);

@@ -2,7 +2,9 @@
 #include "hv/vmm/options_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,10 @@ static const char help[] =
 	"\n"
 	"  --name NAME          what people call it\n"
 	"  --kernel FILE        bzImage, or ELF with a PVH entry\n"
+	"  --from DIR           instead: goes on from the machine that the command save wrote there, with its\n"
+	"                       memory and CPUs, and devices that it did not have\n"
+	"  --from-fds S,R       the same by descriptors of its state and of its memory, which is shared and\n"
+	"                       copied on write if it is a sealed memfd; R may be left out\n"
 	"  --initrd FILE\n"
 	"  --cmdline TEXT       the kernel's parameters\n"
 	"  --memory MIB         default 256\n"
@@ -27,7 +33,7 @@ static const char help[] =
 	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
 	"  --gdb PATH           listens for gdb's \"target remote PATH\", which stops the guest\n"
 	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
-	"                       resume, stop, carrier, console\n"
+	"                       resume, stop, carrier, console, save\n"
 	"  --paused             waits for the command start\n"
 	"  --help\n"
 	"\n"
@@ -37,7 +43,7 @@ static const char help[] =
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
 enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
-       RINGS, GDB, CONTROL, PAUSED, HELP };
+       RINGS, GDB, CONTROL, PAUSED, HELP, FROM, FROM_FDS };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
@@ -54,6 +60,8 @@ static const struct option options[] = {
 	{ "rings", required_argument, NULL, RINGS },
 	{ "gdb", required_argument, NULL, GDB },
 	{ "control", required_argument, NULL, CONTROL },
+	{ "from", required_argument, NULL, FROM },
+	{ "from-fds", required_argument, NULL, FROM_FDS },
 	{ "paused", no_argument, NULL, PAUSED },
 	{ "help", no_argument, NULL, HELP },
 	{ 0 },
@@ -118,6 +126,38 @@ static int add_nic(struct vmm_conf *c, char *text, struct err *err)
 	return options_nic(text, &c->nic[c->nic_count++], err);
 }
 
+static int open_in(const char *dir, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, -errno, "%s", path) : fd;
+}
+
+/* A saved machine; its descriptors are open until the end of the process. */
+static int take_from(struct vmm_conf *c, const char *dir, struct err *err)
+{
+	c->from = true;
+	c->state = open_in(dir, "state", err);
+	c->ram = c->state < 0 ? -1 : open_in(dir, "ram", err);
+	return c->state < 0 || c->ram < 0 ? -ENOENT : 0;
+}
+
+static int take_from_fds(struct vmm_conf *c, const char *text, struct err *err)
+{
+	int end = 0;
+
+	c->from = true;
+	if (sscanf(text, "%d%n", &c->state, &end) == 1 && c->state >= 0 && !text[end])
+		return 0;
+	if (sscanf(text, "%d,%d%n", &c->state, &c->ram, &end) == 2 && c->state >= 0 && c->ram >= 0 &&
+	    !text[end])
+		return 0;
+	return err_set(err, -EINVAL, "--from-fds: one or two descriptors, not \"%s\"", text);
+}
+
 static int take(struct options *o, int option, char *value, struct err *err)
 {
 	struct vmm_conf *c = &o->vmm;
@@ -169,6 +209,10 @@ static int take(struct options *o, int option, char *value, struct err *err)
 	case GDB:
 		c->gdb = value;
 		break;
+	case FROM:
+		return take_from(c, value, err);
+	case FROM_FDS:
+		return take_from_fds(c, value, err);
 	case CONTROL:
 		o->control = value;
 		break;
@@ -192,7 +236,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	struct err err = { "" };
 	int option;
 
-	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1 } };
+	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1, .state = -1, .ram = -1 } };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == HELP)
 			return fputs(help, stdout) < 0;
@@ -203,7 +247,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	}
 	if (optind < argc)
 		return usage("arguments have names");
-	if (!out->vmm.kernel)
-		return usage("--kernel is missing");
+	if (!out->vmm.kernel != out->vmm.from)
+		return usage("either --kernel or --from is needed");
 	return OPTIONS_OK;
 }

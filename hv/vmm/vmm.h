@@ -39,6 +39,10 @@ struct vmm_conf {
 	struct vmm_nic nic[VMM_NICS_MAX];
 	unsigned disk_count;
 	const char *disk[VMM_DISKS_MAX]; /* raw files, read-only */
+	/* With from: goes on from a saved machine, by its state (a file) and memory (-1: none; best
+	 * sealed, to be shared). They stay the caller's. Kernel, memory and CPUs are the saved one's. */
+	bool from;
+	int state, ram;
 };
 
 /* Why a machine has ended. */
@@ -69,6 +73,11 @@ void vmm_stop(struct vmm *m);
 int vmm_carrier(struct vmm *m, unsigned nic, bool up);
 /* Takes the descriptor of a connection on success; it becomes the console's client. */
 int vmm_console(struct vmm *m, int fd);
+
+/* Writes a machine that stands to two files, which are empty: its memory to ram, or, if that is -1,
+ * those pages to state that differ from the memory it went on from. It is not flushed. -EBUSY: it does
+ * not stand; -ENOTSUP: it has a device that cannot be saved. */
+int vmm_save(struct vmm *m, int state, int ram, struct err *err);
 
 struct vmm_status {
 	const char *name;

@@ -25,6 +25,11 @@ void vmm_stop(struct vmm *m)
 {
 }
 
+int vmm_save(struct vmm *m, int state, int ram, struct err *err)
+{
+	return -EBUSY;
+}
+
 int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 {
 	return nic ? -ENOENT : 0;
@@ -44,12 +49,13 @@ bool vmm_nic_counter(struct vmm *m, unsigned nic, unsigned i, const char **name,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const struct control_files none = { 0 };
 	struct evbuffer *out = evbuffer_new();
 	const uint8_t *end;
 
 	for (; size; data = end + 1) {
 		end = memchr(data, '\n', size);
-		if (!end || control_line(NULL, (const char *)data, (size_t)(end - data), out) != CONTROL_GO_ON)
+		if (!end || control_line(NULL, (const char *)data, (size_t)(end - data), &none, out) != CONTROL_GO_ON)
 			break;
 		size -= (size_t)(end - data) + 1;
 	}

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Machines that are saved, and their clones, with hand-written guests on whatever /dev/kvm there is."""
+import hashlib
+import os
+import pathlib
+import socket
+import statistics
+
+import pytest
+import vmm
+
+pytestmark = pytest.mark.skipif(bool(vmm.why_not()), reason=vmm.why_not())
+
+
+@pytest.fixture
+def start(tmp_path):
+    running = []
+
+    def run(name, payload, *args, **kw):
+        (tmp_path / name).mkdir()
+        running.append(vmm.Vmm(tmp_path / name, payload, *args, **kw))
+        return running[-1]
+    yield run
+    for machine in running:
+        machine.close()
+
+
+def save(machine, control, path):
+    assert control.ask("pause") == {"result": {}}
+    assert control.ask("save", dir=str(path)) == {"result": {}}
+
+
+def numbers(text):
+    return [int(line, 16) for line in text.split("\n")[:-1]]
+
+
+def end_of(machine, control):
+    control.ask("stop")
+    assert machine.end() == (0, "stopped")
+    return machine.said()
+
+
+def digest(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+
+
+def counts(machine, more=200):
+    said = len(machine.said())
+    machine.until(lambda: len(machine.said()) > said + 17 * more, "counting")
+
+
+@pytest.mark.parametrize("how", ["dir", "descriptors"])
+def test_clones_go_on(start, tmp_path, proved, how):
+    """What a guest says before and after is one count without a gap, in each of its clones, although it is
+    saved in the middle of a word; and none of them changes what they share."""
+    template = start("template", "count")
+    counts(template)
+    control, saved = template.control(), tmp_path / "saved"
+    save(template, control, saved)
+    before = end_of(template, control)
+    was = digest(saved / "ram")
+    with open(saved / "state", "rb") as state, os.fdopen(vmm.sealed(saved / "ram"), "rb") as ram:
+        fds = (state.fileno(), ram.fileno())
+        args = ["--from", saved] if how == "dir" else ["--from-fds", "%d,%d" % fds]
+        clones = [start(f"clone{i}", "count", saved=args, pass_fds=fds) for i in range(2)]
+        for clone in clones:
+            counts(clone)
+        for clone in clones:
+            said = numbers(before + end_of(clone, clone.control()))
+            assert said == list(range(len(said))), said[-5:]
+        assert hashlib.sha256(os.pread(ram.fileno(), 1 << 30, 0)).hexdigest() == was == digest(saved / "ram")
+    proved(f"clones of one saved machine go on from where it stood ({how}), and share its memory unchanged")
+
+
+def test_saved_machine_goes_on(start, tmp_path, proved):
+    """Saving changes nothing for who is saved; and a clone can be saved as what differs."""
+    machine = start("machine", "count")
+    control, first = machine.control(), tmp_path / "first"
+    counts(machine)
+    save(machine, control, first)
+    counted = len(machine.said())
+    control.ask("resume")
+    counts(machine)
+    said = numbers(end_of(machine, control))
+    assert len(said) > counted // 17 and said == list(range(len(said)))
+
+    clone = start("clone", "count", saved=["--from", first])
+    counts(clone)
+    line, path = clone.control(), tmp_path / "pages"
+    line.ask("pause")
+    with open(path, "w+b") as f:
+        assert line.ask("save", fds=[f.fileno()]) == {"result": {}}
+    assert path.stat().st_size < 100_000  # of 16 MiB
+    middle = end_of(clone, line)
+    with open(path, "rb") as state, os.fdopen(vmm.sealed(first / "ram"), "rb") as ram:
+        fds = (state.fileno(), ram.fileno())
+        last = start("last", "count", saved=["--from-fds", "%d,%d" % fds], pass_fds=fds)
+        counts(last)
+        after = end_of(last, last.control())
+    said = numbers(pathlib.Path(machine.log).read_text()[:counted] + middle + after)
+    assert said == list(range(len(said)))
+    proved("a machine goes on after it was saved; a clone is saved as the pages that differ, and goes on")
+
+
+def test_devices(start, tmp_path, proved):
+    """A driver goes on with its device, interrupts included, and finds a NIC that was not there."""
+    machine = start("machine", "saved")
+    machine.until(lambda: machine.said().endswith("ready\n"), "first half")
+    assert "no NIC" in machine.said()
+    control = machine.control()
+    save(machine, control, tmp_path / "saved")
+    end_of(machine, control)
+    wire = f"mac=02:00:00:00:00:01,local={tmp_path}/a,peer={tmp_path}/b"
+    clone = start("clone", "saved", "--net", wire, saved=["--from", tmp_path / "saved"])
+    clone.control().ask("status")
+    with socket.socket(socket.AF_UNIX) as console:
+        console.connect(f"{tmp_path}/clone/console.sock")
+        console.sendall(b"!")
+        assert clone.end() == (0, "shutdown"), clone.said()
+    assert clone.said() == "ok rng after\nok its driver as it was\nok random bytes\na NIC\n"
+    proved("a clone's driver goes on with its device, MSI-X included, and a NIC was added to it")
+
+
+def test_refusals(start, tmp_path):
+    """What was not paused, and files that are not what they should be."""
+    machine = start("machine", "saved", "--agent", f"{tmp_path}/agent.sock")
+    machine.until(lambda: machine.said().endswith("ready\n"), "first half")
+    control, saved = machine.control(), tmp_path / "saved"
+    assert "paused" in control.ask("save", dir=str(saved))["error"] and not saved.exists()
+    assert "needs" in control.ask("save")["error"]
+    save(machine, control, saved)
+    assert "exists" in control.ask("save", dir=str(saved))["error"]
+    end_of(machine, control)
+    whole = (saved / "state").read_bytes()
+    for i, (text, why) in enumerate([
+            (whole, "slot 1.0 that is missing"), (whole[:-1], "ends early"), (b"x" + whole[1:], "not the state"),
+            (whole[:8] + b"\2" + whole[9:], "format"), (b"", "not the state")]):
+        (saved / "state").write_bytes(text)
+        clone = start(f"clone{i}", "saved", saved=["--from", saved])
+        _, errors = clone.process.communicate(timeout=10)
+        assert clone.process.returncode == 1 and why in errors, errors
+
+
+def test_first_instruction(start, tmp_path, proved):
+    """How soon clones speak is printed, and judged by nobody here."""
+    machine = start("machine", "count")
+    counts(machine)
+    control = machine.control()
+    save(machine, control, tmp_path / "saved")
+    end_of(machine, control)
+    took = sorted(1000 * s for s in vmm.first_words(tmp_path / "saved", 20))
+    proved("from starting a clone's process to its guest's first byte: median "
+           f"{statistics.median(took):.1f} ms, {took[0]:.1f} to {took[-1]:.1f} in 20")
