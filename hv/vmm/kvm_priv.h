@@ -2,7 +2,8 @@
 #ifndef HV_VMM_KVM_PRIV_H
 #define HV_VMM_KVM_PRIV_H
 
-/* A virtual machine of the kernel's: /dev/kvm, its interrupt controllers and routes. */
+/* A virtual machine of the kernel's: /dev/kvm, its interrupt controllers and routes. Memory is added before
+ * the controllers are made: a slot waits for whatever KVM has under way on its buses, some ms. */
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -36,6 +37,8 @@ bool kvm_has(const struct kvm *k, int capability);
 /* kvm_close() also after it failed. */
 int kvm_open(struct kvm *k, struct err *err);
 void kvm_close(struct kvm *k);
+/* Before any CPU. */
+int kvm_create_chips(struct kvm *k, struct err *err);
 int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint64_t len);
 
 /* The guest's clock (kvmclock), ns. No CPU runs. */

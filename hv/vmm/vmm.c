@@ -187,6 +187,8 @@ static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved
 		code = kvm_open(&m->kvm, err);
 	if (!code)
 		code = add_memory(m, saved ? conf->ram : -1, err);
+	if (!code)
+		code = kvm_create_chips(&m->kvm, err);
 	if (!code && !saved)
 		code = boot(m, conf, &entry, err);
 	if (!code)
