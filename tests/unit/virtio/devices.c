@@ -268,6 +268,88 @@ static void net_transmit(void **state)
 	lab_fini(&l);
 }
 
+/* Each goes on after it was saved, also with a chain that it holds, and with interrupts. */
+static void reborn(void **state)
+{
+	start(LAB_RNG, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		offer(0, BUFFERS, 64, true);
+		lab_kick(&l, 0);
+		assert_int_equal(done(0), 64);
+		lab_interrupts(&l, 0);
+		lab_reborn(&l);
+		assert_int_equal(lab_interrupts(&l, 0), 1); /* one may have got lost */
+	}
+	lab_fini(&l);
+	start(LAB_BLOCK, 1ull << VIRTIO_BLK_F_RO);
+	request(VIRTIO_BLK_T_IN, 7, 1024);
+	lab_reborn(&l);
+	assert_int_equal(done(0), 1025);
+	request(VIRTIO_BLK_T_IN, 8, 512);
+	assert_int_equal(done(0), 513);
+	lab_fini(&l);
+}
+
+static void reborn_net(void **state)
+{
+	start(LAB_NET, 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS);
+	for (unsigned i = 0; i < 40; i++) { /* over the ring's end, with one chain that it holds */
+		offer(0, BUFFERS + 0x1000 * (i % 4), 1600, true);
+		lab_kick(&l, 0);
+		lab_loop(&l);
+		lab_reborn(&l);
+		to_guest(60 + i);
+		assert_int_equal(done(0), HEADER + 60 + i);
+		assert_int_equal(*memory(BUFFERS + 0x1000 * (i % 4) + HEADER), 0x5a);
+	}
+	from_guest(HEADER + 60);
+	assert_int_equal(virtio_net_stats(l.dev).tx_frames, 1);
+	lab_fini(&l);
+}
+
+static void reborn_console(void **state)
+{
+	start(LAB_CONSOLE, 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
+	open_port();
+	give_control_buffer();
+	l.room = 0; /* the host does not take it: it is held */
+	memcpy(memory(BUFFERS + 0x400), "0123456789", 10);
+	offer(PORT_TX, BUFFERS + 0x400, 10, false);
+	lab_kick(&l, PORT_TX);
+	assert_true(idle(PORT_TX));
+	lab_reborn(&l);
+	expect(VIRTIO_CONSOLE_PORT_OPEN, 0, ""); /* nobody is connected any more, */
+	done(PORT_TX);				 /* so what was said to him is lost */
+	assert_int_equal(l.sent_len, 0);
+	virtio_console_open(l.dev, true);
+	offer(PORT_RX, BUFFERS + 0x200, 16, true);
+	assert_int_equal(virtio_console_put(l.dev, "hello", 5), 5);
+	assert_int_equal(done(PORT_RX), 5);
+	lab_fini(&l);
+}
+
+/* What was saved of one device is not loaded into another. */
+static void not_reborn(void **state)
+{
+	struct buf bytes = { 0 };
+	struct rd in;
+
+	start(LAB_RNG, 0);
+	assert_int_equal(virtio_pci_save(l.pci, &bytes, NULL), 0);
+	lab_unmake(&l);
+	lab_make(&l, LAB_BLOCK);
+	in = rd_of(bytes.data, bytes.len);
+	assert_true(virtio_pci_load(l.pci, &in, NULL) < 0);
+	for (size_t len = 0; len < bytes.len; len += 7) {
+		lab_unmake(&l);
+		lab_make(&l, LAB_RNG);
+		in = rd_of(bytes.data, len);
+		assert_true(virtio_pci_load(l.pci, &in, NULL) < 0);
+	}
+	buf_free(&bytes);
+	lab_fini(&l);
+}
+
 static int split(void **state)
 {
 	ring = 0;
@@ -285,6 +367,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rng),	       cmocka_unit_test(block),	       cmocka_unit_test(console),
 		cmocka_unit_test(net_receive), cmocka_unit_test(net_transmit),
+		cmocka_unit_test(reborn),      cmocka_unit_test(reborn_net),   cmocka_unit_test(reborn_console),
+		cmocka_unit_test(not_reborn),
 	};
 	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);
 

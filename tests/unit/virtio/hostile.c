@@ -163,6 +163,8 @@ static void one_round(enum lab_device which, unsigned i)
 	if (random() % 20 == 0)
 		touch_registers();
 	from_outside(which);
+	if (random() % 100 == 0)
+		lab_reborn(&l);
 	lab_kick(&l, queue);
 }
 

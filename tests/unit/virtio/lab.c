@@ -141,6 +141,7 @@ void lab_make(struct lab *l, enum lab_device which)
 	const struct virtio_net_conf net = { { 2, 0, 0, 0, 0, 1 }, 1500, true, l->local, l->peer };
 	int code = 0;
 
+	l->which = which;
 	if (which == LAB_RNG)
 		code = virtio_rng_create(&l->dev, NULL);
 	else if (which == LAB_CONSOLE)
@@ -160,6 +161,22 @@ void lab_unmake(struct lab *l)
 {
 	virtio_pci_destroy(l->pci);
 	l->pci = NULL;
+}
+
+void lab_reborn(struct lab *l)
+{
+	struct buf bytes = { 0 };
+	struct rd in;
+
+	if (virtio_pci_save(l->pci, &bytes, NULL) < 0 || bytes.bad)
+		abort();
+	lab_unmake(l);
+	lab_make(l, l->which);
+	in = rd_of(bytes.data, bytes.len);
+	if (virtio_pci_load(l->pci, &in, NULL) < 0)
+		abort();
+	buf_free(&bytes);
+	lab_loop(l);
 }
 
 uint32_t lab_read(struct lab *l, uint32_t at, uint32_t len)

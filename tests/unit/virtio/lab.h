@@ -17,6 +17,7 @@ struct lab {
 	struct ram ram;
 	struct virtio_pci *pci;
 	struct virtio_device *dev;
+	unsigned which;
 	struct driver queue[VIRTIO_QUEUES_MAX];
 	/* what the transport asked of the machine */
 	bool refuse_kicks;
@@ -40,6 +41,8 @@ enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_DEVICES };
 /* Makes the device and places it at LAB_BAR. */
 void lab_make(struct lab *l, enum lab_device which);
 void lab_unmake(struct lab *l);
+/* Saves the device and goes on with another one that loads that. */
+void lab_reborn(struct lab *l);
 #define LAB_BAR 0xc0000000u
 
 uint32_t lab_read(struct lab *l, uint32_t at, uint32_t len);
