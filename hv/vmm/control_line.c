@@ -83,6 +83,38 @@ static json_t *carrier(struct vmm *m, const json_t *args, struct err *err)
 	return json_object();
 }
 
+static json_t *cpu_registers(struct vmm *m, unsigned cpu)
+{
+#define X(name, ...) #name,
+	static const char *const names[] = { VMM_GENERAL_REGISTERS(X) VMM_SYSTEM_REGISTERS(X) };
+#undef X
+	struct vmm_registers r;
+	json_t *o;
+
+	if (vmm_registers(m, cpu, &r) < 0)
+		return NULL;
+	o = json_object();
+	for (unsigned i = 0; i < VMM_REGISTERS; i++)
+		json_object_set_new(o, names[i], json_sprintf("0x%llx", (unsigned long long)r.value[i]));
+	return o;
+}
+
+/* Hexadecimal, as JSON's numbers are not exact beyond 53 bits everywhere. */
+static json_t *registers(struct vmm *m, const json_t *args, struct err *err)
+{
+	json_t *cpus = json_array();
+	struct vmm_status s;
+
+	vmm_status(m, &s);
+	for (unsigned i = 0; i < s.cpus; i++)
+		json_array_append_new(cpus, cpu_registers(m, i));
+	if (json_array_size(cpus) == s.cpus)
+		return json_pack("{s:o}", "cpus", cpus);
+	json_decref(cpus);
+	err_set(err, -EIO, "KVM does not tell the registers");
+	return NULL;
+}
+
 static json_t *console(struct vmm *m, const json_t *args, struct err *err)
 {
 	return json_object(); /* the rest is the connection's */
@@ -94,7 +126,7 @@ static const struct {
 } commands[] = {
 	{ "status", status }, { "start", start }, { "pause", pause_ },	   { "resume", resume },
 	{ "stop", stop },     { "carrier", carrier }, { "console", console },
-	{ "save", control_save },
+	{ "save", control_save }, { "dump", control_dump }, { "registers", registers },
 };
 
 static command find(const char *name)
@@ -142,7 +174,7 @@ enum control_next control_line(struct vmm *m, const char *line, size_t len,
 		result = run(m, o, &err);
 	else
 		err_set(&err, -EINVAL, "no such command; there are status, start, pause, resume, stop, "
-			"carrier, console and save");
+			"carrier, console, save, dump and registers");
 	id = json_incref(json_object_get(o, "id"));
 	json_decref(o);
 	put(out, result ? json_pack("{s:o*, s:o}", "id", id, "result", result) :

@@ -9,7 +9,8 @@
  *                                      {"event": "ended", "reason": "shutdown", "why": ""}
  *
  * Commands: status, start, pause, resume, stop, carrier (nic, up), console (the connection becomes
- * the console's after the answer), save (dir, or descriptors). Several clients; a line of more than
+ * the console's after the answer), save (dir, or descriptors), dump (file, or a
+ * descriptor), registers. Several clients; a line of more than
  * 64 KiB ends a connection. Descriptors come with the line that they are for (SCM_RIGHTS).
  */
 
@@ -44,6 +45,7 @@ enum control_next control_line(struct vmm *m, const char *line, size_t len,
 /* control_save.c: what a command's descriptors are, or -ENOENT. */
 int control_file(const json_t *args, unsigned i);
 json_t *control_save(struct vmm *m, const json_t *args, struct err *err);
+json_t *control_dump(struct vmm *m, const json_t *args, struct err *err);
 
 /* What clients are told when the machine has ended. */
 void control_event(enum vmm_end end, const char *why, struct evbuffer *out);

@@ -65,3 +65,26 @@ json_t *control_save(struct vmm *m, const json_t *args, struct err *err)
 		code = err_set(err, -EINVAL, "save needs \"dir\", or descriptors of one or two files");
 	return code < 0 ? NULL : json_object();
 }
+
+json_t *control_dump(struct vmm *m, const json_t *args, struct err *err)
+{
+	const char *path = json_string_value(json_object_get(args, "file"));
+	int fd = control_file(args, 0), code;
+
+	if (!path && fd < 0) {
+		err_set(err, -EINVAL, "dump needs \"file\", or a descriptor");
+		return NULL;
+	}
+	if (!path)
+		return vmm_dump(m, fd, err) < 0 ? NULL : json_object();
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		err_sys(err, -errno, "%s", path);
+		return NULL;
+	}
+	code = vmm_dump(m, fd, err);
+	close(fd);
+	if (code < 0)
+		unlink(path);
+	return code < 0 ? NULL : json_object();
+}

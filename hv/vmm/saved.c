@@ -90,7 +90,7 @@ int vmm_save(struct vmm *m, int state, int ram, struct err *err)
 	code = save_sections(m, &out, err);
 	pthread_mutex_unlock(&m->lock);
 	if (!code && ram >= 0)
-		code = saved_memory_write(&m->memory, ram, err);
+		code = saved_memory_write(&m->memory, ram, 0, err);
 	else if (!code)
 		code = saved_memory_write_pages(&m->memory, state, out.len, &pages, err);
 	state_finish(&out, pages);

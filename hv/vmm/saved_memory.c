@@ -57,18 +57,18 @@ static uint64_t skip_hole(const struct memory *m, uint64_t at)
 	return (uint64_t)data;
 }
 
-int saved_memory_write(const struct memory *m, int ram, struct err *err)
+int saved_memory_write(const struct memory *m, int file, uint64_t at, struct err *err)
 {
-	int code = ftruncate(ram, (off_t)m->size) < 0 ? -errno : 0;
-	uint64_t at = skip_hole(m, 0), end;
+	int code = ftruncate(file, (off_t)(at + m->size)) < 0 ? -errno : 0;
+	uint64_t from = skip_hole(m, 0), end;
 
-	for (; at < m->size && !code; at = end < m->size ? skip_hole(m, end) : end) {
-		end = at + PAGE;
-		if (is_zero(m, at))
+	for (; from < m->size && !code; from = end < m->size ? skip_hole(m, end) : end) {
+		end = from + PAGE;
+		if (is_zero(m, from))
 			continue;
-		while (end < m->size && end - at < RUN_MAX && !is_zero(m, end))
+		while (end < m->size && end - from < RUN_MAX && !is_zero(m, end))
 			end += PAGE;
-		code = write_all(ram, m->host + at, end - at, at);
+		code = write_all(file, m->host + from, end - from, at + from);
 	}
 	return code ? err_sys(err, code, "writing the memory") : 0;
 }

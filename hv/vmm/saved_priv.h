@@ -19,7 +19,8 @@ int saved_machine(struct saved *s, unsigned *memory_mib, unsigned *cpus, bool *s
 int saved_load(struct saved *s, struct vmm *m, struct err *err);
 
 /* saved_memory.c */
-int saved_memory_write(const struct memory *m, int ram, struct err *err);
+/* From byte `at` of the file on. */
+int saved_memory_write(const struct memory *m, int file, uint64_t at, struct err *err);
 /* Behind `at` bytes of the file; *pages: how many. */
 int saved_memory_write_pages(const struct memory *m, int state, uint64_t at, uint64_t *pages,
 			     struct err *err);

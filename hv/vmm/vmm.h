@@ -79,6 +79,29 @@ int vmm_console(struct vmm *m, int fd);
  * not stand; -ENOTSUP: it has a device that cannot be saved. */
 int vmm_save(struct vmm *m, int state, int ram, struct err *err);
 
+/* Writes memory and registers to an empty file, as an ELF core that gdb opens. A machine that runs stands
+ * still meanwhile. */
+int vmm_dump(struct vmm *m, int fd, struct err *err);
+
+#define VMM_GENERAL_REGISTERS(X)                                                                   \
+	X(rax) X(rbx) X(rcx) X(rdx) X(rsi) X(rdi) X(rbp) X(rsp) X(r8) X(r9) X(r10) X(r11) X(r12)   \
+	X(r13) X(r14) X(r15) X(rip) X(rflags)
+/* name, and what it is in KVM's struct */
+#define VMM_SYSTEM_REGISTERS(X)                                                                    \
+	X(cs, cs.selector) X(ss, ss.selector) X(ds, ds.selector) X(es, es.selector)                \
+	X(fs, fs.selector) X(gs, gs.selector) X(fs_base, fs.base) X(gs_base, gs.base)              \
+	X(cr0, cr0) X(cr2, cr2) X(cr3, cr3) X(cr4, cr4) X(efer, efer)
+#define VMM_ONE(...) +1
+enum { VMM_REGISTERS = 0 VMM_GENERAL_REGISTERS(VMM_ONE) VMM_SYSTEM_REGISTERS(VMM_ONE) };
+
+/* In the order of these lists. */
+struct vmm_registers {
+	uint64_t value[VMM_REGISTERS];
+};
+
+/* -ENOENT: no such CPU. As vmm_dump(). */
+int vmm_registers(struct vmm *m, unsigned cpu, struct vmm_registers *out);
+
 struct vmm_status {
 	const char *name;
 	enum vmm_end end;

@@ -5,6 +5,7 @@ import os
 import pathlib
 import socket
 import statistics
+import subprocess
 
 import pytest
 import vmm
@@ -119,6 +120,32 @@ def test_devices(start, tmp_path, proved):
         assert clone.end() == (0, "shutdown"), clone.said()
     assert clone.said() == "ok rng after\nok its driver as it was\nok random bytes\na NIC\n"
     proved("a clone's driver goes on with its device, MSI-X included, and a NIC was added to it")
+
+
+def test_core(start, tmp_path, proved):
+    """gdb opens a core of a guest: registers, and variables by name; the guest goes on."""
+    machine = start("machine", "loop")
+    machine.until(lambda: machine.said() == "loop\n", "greeting")
+    control, core = machine.control(), tmp_path / "core"
+    before = control.ask("status")["result"]["exits"]
+    control.ask("pause")
+    regs, = control.ask("registers")["result"]["cpus"]
+    assert control.ask("dump", file=str(core)) == {"result": {}}
+    assert "exists" in control.ask("dump", file=str(core))["error"]
+    assert core.stat().st_blocks * 512 < 2 << 20  # of 16 MiB
+    control.ask("resume")
+    machine.until(lambda: control.ask("status")["result"]["exits"] > before, "more exits")
+    elf = vmm.PAYLOADS / "loop.bzimage.elf"
+    run = subprocess.run(["gdb", "-nx", "-q", "-batch", elf, core, "-ex", "p/x $rip", "-ex", "p/x $rsp",
+                          "-ex", "p (long)turns > 0", "-ex", "info symbol $rip", "-ex", "p/x $cs",
+                          "-ex", "x/s greeting"],
+                         capture_output=True, text=True, timeout=60)
+    assert f"$1 = {regs['rip']}" in run.stdout and f"$2 = {regs['rsp']}" in run.stdout, run.stdout
+    assert "$3 = 1" in run.stdout and "in section .text" in run.stdout and "$4 = 0x10" in run.stdout, run.stdout
+    assert '"loop\\n"' in run.stdout, run.stdout
+    assert regs["cr3"] == "0x9000" and regs["rflags"] != "0x0"
+    end_of(machine, control)
+    proved("a core of a guest, which Debian's gdb opens: registers and memory by name")
 
 
 def test_refusals(start, tmp_path):

@@ -30,6 +30,17 @@ int vmm_save(struct vmm *m, int state, int ram, struct err *err)
 	return -EBUSY;
 }
 
+int vmm_dump(struct vmm *m, int fd, struct err *err)
+{
+	return -EIO;
+}
+
+int vmm_registers(struct vmm *m, unsigned cpu, struct vmm_registers *out)
+{
+	*out = (struct vmm_registers){ { 1 } };
+	return 0;
+}
+
 int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 {
 	return nic ? -ENOENT : 0;
@@ -37,7 +48,7 @@ int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 
 void vmm_status(struct vmm *m, struct vmm_status *out)
 {
-	*out = (struct vmm_status){ .name = "fuzz", .nic_count = 1 };
+	*out = (struct vmm_status){ .name = "fuzz", .cpus = 2, .nic_count = 1 };
 }
 
 bool vmm_nic_counter(struct vmm *m, unsigned nic, unsigned i, const char **name, uint64_t *value)
