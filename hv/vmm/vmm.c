@@ -197,6 +197,10 @@ static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved
 		code = vcpus_create(&m->kvm, m->cpus, saved ? NULL : &entry, ops, &m->vcpus, err);
 	if (!code && saved)
 		code = saved_load(saved, m, err);
+	if (!code)
+		code = generation_renew(m, err);
+	if (!code && saved)
+		generation_tell(m);
 	m->started = saved;
 	return code;
 }

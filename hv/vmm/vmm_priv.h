@@ -52,6 +52,10 @@ void vmm_go(struct vmm *m, int step);
 /* ports.c: what the guest does at a port, with the lock held. */
 void ports_access(struct vmm *m, uint16_t port, bool write, void *bytes, unsigned len);
 
+/* generation.c: a new ID; and that there is one, once the interrupt controllers are as they are to be. */
+int generation_renew(struct vmm *m, struct err *err);
+void generation_tell(struct vmm *m);
+
 /* devices.c: the table of all devices. */
 int devices_create(struct vmm *m, const struct vmm_conf *conf, struct err *err);
 void devices_destroy(struct vmm *m);

@@ -148,6 +148,30 @@ def test_core(start, tmp_path, proved):
     proved("a core of a guest, which Debian's gdb opens: registers and memory by name")
 
 
+def test_generation(start, tmp_path, proved):
+    """Each clone has a generation ID of its own, and is told."""
+    machine = start("machine", "generation")
+    machine.until(lambda: machine.said().count("\n") == 2, "its ID")
+    ids, told = [machine.said().split()[-2]], [machine.said().split()[-1]]
+    control, saved = machine.control(), tmp_path / "saved"
+    save(machine, control, saved)
+    end_of(machine, control)
+    for i in range(2):
+        clone = start(f"clone{i}", "generation", saved=["--from", saved])
+        control = clone.control()
+        control.ask("status")
+        with socket.socket(socket.AF_UNIX) as console:
+            console.connect(f"{tmp_path}/clone{i}/console.sock")
+            console.sendall(b"?")
+            clone.until(lambda: clone.said().endswith("\n"), "its ID")
+        ids.append(clone.said().split()[0])
+        told.append(clone.said().split()[1])
+        end_of(clone, control)
+    assert len(set(ids)) == 3 and "0" * 32 not in ids, ids
+    assert [int(n, 16) for n in told] == [0, 1, 1], told
+    proved("each clone has a generation ID of its own (vmgenid), and an interrupt says so")
+
+
 def test_refusals(start, tmp_path):
     """What was not paused, and files that are not what they should be."""
     machine = start("machine", "saved", "--agent", f"{tmp_path}/agent.sock")
