@@ -34,9 +34,23 @@ void virtio_console_open(struct virtio_device *dev, bool open);
 size_t virtio_console_put(struct virtio_device *dev, const void *bytes, size_t len);
 void virtio_console_drained(struct virtio_device *dev);
 
-/* A disk that cannot be written: a raw file, of whole sectors of 512 bytes (virtio 1.2, 5.2). id: what
- * the guest sees as its serial number, up to 20 bytes. Reads on the loop. */
-int virtio_block_create(const char *path, const char *id, struct virtio_device **out, struct err *err);
+/* A disk: a raw file, of whole sectors of 512 bytes (virtio 1.2, 5.2). Reads and writes on the loop. The
+ * file that is written is nobody else's meanwhile (flock); others may read what is only read. */
+enum virtio_block_mode {
+	VIRTIO_BLOCK_READ,    /* cannot be written */
+	VIRTIO_BLOCK_WRITE,   /* the file is written */
+	VIRTIO_BLOCK_OVERLAY, /* another file gets what is written: virtio/disk_priv.h */
+	VIRTIO_BLOCK_FORGET,  /* what is written is kept in memory until the end; cannot be saved */
+};
+
+struct virtio_block_conf {
+	const char *path;
+	enum virtio_block_mode mode;
+	const char *overlay; /* made if it is not there */
+	const char *id;	     /* what the guest sees as its serial number, up to 20 bytes */
+};
+
+int virtio_block_create(const struct virtio_block_conf *conf, struct virtio_device **out, struct err *err);
 
 /*
  * A NIC attached to a relay: an AF_UNIX datagram socket, bound to `local`, one frame a datagram,

@@ -101,11 +101,16 @@ static int add_nic(struct vmm *m, unsigned i, const struct vmm_nic *nic, struct 
 	return 0;
 }
 
-static int add_disk(struct vmm *m, unsigned i, const char *path, struct err *err)
+static int add_disk(struct vmm *m, unsigned i, const struct vmm_disk *disk, struct err *err)
 {
 	const char id[] = { 'd', 'i', 's', 'k', (char)('0' + i), 0 };
+	const struct virtio_block_conf conf = {
+		.path = disk->path, .overlay = disk->overlay, .id = id,
+		.mode = disk->overlay ? VIRTIO_BLOCK_OVERLAY : disk->forget ? VIRTIO_BLOCK_FORGET :
+			disk->write ? VIRTIO_BLOCK_WRITE : VIRTIO_BLOCK_READ,
+	};
 	struct virtio_device *dev;
-	int code = virtio_block_create(path, id, &dev, err);
+	int code = virtio_block_create(&conf, &dev, err);
 
 	return code ? code : add(m, SLOT_DISK + i / 8, i % 8, dev, err);
 }
@@ -125,7 +130,7 @@ int devices_create(struct vmm *m, const struct vmm_conf *conf, struct err *err)
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
 		code = add_nic(m, i, &conf->nic[i], err);
 	for (unsigned i = 0; i < conf->disk_count && !code; i++)
-		code = add_disk(m, i, conf->disk[i], err);
+		code = add_disk(m, i, &conf->disk[i], err);
 	return code;
 }
 

@@ -29,7 +29,9 @@ static const char help[] =
 	"  --agent PATH         listens for a client of the port org.weft.agent\n"
 	"  --net mac=MAC,local=PATH,peer=PATH[,mtu=N][,carrier=off]\n"
 	"                       a NIC: one frame a datagram, from local to peer; repeat for more\n"
-	"  --disk FILE          a disk that is only read; repeat for more\n"
+	"  --disk FILE[,write|,forget|,overlay=FILE]\n"
+	"                       a disk that is only read, or is written; or what is written goes to memory,\n"
+	"                       and is lost at the end; or to another file; repeat for more\n"
 	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
 	"  --gdb PATH           listens for gdb's \"target remote PATH\", which stops the guest\n"
 	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
@@ -127,6 +129,38 @@ static int add_nic(struct vmm_conf *c, char *text, struct err *err)
 	return options_nic(text, &c->nic[c->nic_count++], err);
 }
 
+static int add_disk(struct vmm_conf *c, char *text, struct err *err)
+{
+	enum { WRITE, FORGET, OVERLAY };
+	static char *const keys[] = { "write", "forget", "overlay", NULL };
+	struct vmm_disk *d = &c->disk[c->disk_count];
+	char *how = strchr(text, ','), *value;
+
+	if (c->disk_count == VMM_DISKS_MAX)
+		return err_set(err, -EINVAL, "--disk: more than %d disks", VMM_DISKS_MAX);
+	*d = (struct vmm_disk){ .path = text };
+	c->disk_count++;
+	if (!how)
+		return 0;
+	*how++ = 0;
+	switch (getsubopt(&how, keys, &value)) {
+	case WRITE:
+		d->write = true;
+		break;
+	case FORGET:
+		d->forget = true;
+		break;
+	case OVERLAY:
+		d->overlay = value;
+		break;
+	default:
+		break;
+	}
+	if (*how || !(d->write || d->forget || d->overlay))
+		return err_set(err, -EINVAL, "--disk %s: one of write, forget and overlay=FILE may follow", text);
+	return 0;
+}
+
 static int open_in(const char *dir, const char *name, struct err *err)
 {
 	char path[PATH_MAX];
@@ -198,10 +232,7 @@ static int take(struct options *o, int option, char *value, struct err *err)
 	case NET:
 		return add_nic(c, value, err);
 	case DISK:
-		if (c->disk_count == VMM_DISKS_MAX)
-			return err_set(err, -EINVAL, "--disk: more than %d disks", VMM_DISKS_MAX);
-		c->disk[c->disk_count++] = value;
-		break;
+		return add_disk(c, value, err);
 	case RINGS:
 		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)
 			return err_set(err, -EINVAL, "--rings: split or packed, not \"%s\"", value);

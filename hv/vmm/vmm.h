@@ -25,6 +25,12 @@ struct vmm_nic {
 	const char *local, *peer; /* paths of datagram sockets */
 };
 
+struct vmm_disk {
+	const char *path;    /* a raw file */
+	const char *overlay; /* gets what is written; NULL: none */
+	bool write, forget;  /* else: it is only read, or what is written is lost at the end */
+};
+
 /* Paths may be NULL: without. */
 struct vmm_conf {
 	const char *name;
@@ -38,7 +44,7 @@ struct vmm_conf {
 	unsigned nic_count;
 	struct vmm_nic nic[VMM_NICS_MAX];
 	unsigned disk_count;
-	const char *disk[VMM_DISKS_MAX]; /* raw files, read-only */
+	struct vmm_disk disk[VMM_DISKS_MAX];
 	/* With from: goes on from a saved machine, by its state (a file) and memory (-1: none; best
 	 * sealed, to be shared). They stay the caller's. Kernel, memory and CPUs are the saved one's. */
 	bool from;

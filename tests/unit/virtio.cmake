@@ -2,6 +2,7 @@
 set(virtio_driver ${PROJECT_SOURCE_DIR}/tests/unit/virtio/driver.c)
 set(virtio_lab ${virtio_driver} ${PROJECT_SOURCE_DIR}/tests/unit/virtio/lab.c)
 weft_unit(virtio queue SOURCES ${virtio_driver} DEPS virtio)
+weft_unit(virtio disk DEPS virtio)
 foreach(name pci devices hostile)
   weft_unit(virtio ${name} SOURCES ${virtio_lab} DEPS virtio)
 endforeach()

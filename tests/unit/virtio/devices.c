@@ -106,6 +106,45 @@ static void block(void **state)
 	lab_fini(&l);
 }
 
+/* Writes len bytes from BUFFERS + 0x2000 to a sector; returns the status. */
+static uint8_t write_sectors(uint32_t type, uint64_t sector, uint32_t len)
+{
+	struct virtio_blk_outhdr *h = (void *)memory(BUFFERS);
+	struct buffer b[] = { { BUFFERS, sizeof(*h), false }, { BUFFERS + 0x2000, len, false },
+			      { BUFFERS + 0x800, 1, true } };
+
+	*h = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
+	if (len)
+		assert_true(driver_add(&l.queue[0], b, 3, 0) >= 0);
+	else
+		b[1] = b[2], assert_true(driver_add(&l.queue[0], b, 2, 0) >= 0);
+	lab_kick(&l, 0);
+	assert_int_equal(done(0), 1);
+	return *memory(BUFFERS + 0x800);
+}
+
+static void block_written(void **state)
+{
+	start(LAB_OVERLAY, 1ull << VIRTIO_BLK_F_FLUSH);
+	memset(memory(BUFFERS + 0x2000), 0xee, 1536);
+	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 7, 1024), VIRTIO_BLK_S_OK);
+	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 63, 512), VIRTIO_BLK_S_OK);
+	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 63, 1024), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 0, 100), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, UINT64_MAX, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(write_sectors(VIRTIO_BLK_T_FLUSH, 0, 0), VIRTIO_BLK_S_OK);
+	lab_reborn(&l); /* another one on the same file */
+	request(VIRTIO_BLK_T_IN, 6, 4 * 512);
+	assert_int_equal(done(0), 2049);
+	for (unsigned i = 0; i < 4; i++) {
+		static const uint8_t is[] = { 6, 0xee, 0xee, 9 };
+
+		assert_int_equal(*memory(BUFFERS + 0x1000 + 512 * i), is[i]);
+		assert_int_equal(*memory(BUFFERS + 0x1000 + 512 * i + 511), is[i]);
+	}
+	lab_fini(&l);
+}
+
 enum { CONTROL_RX = 2, CONTROL_TX, PORT_RX, PORT_TX };
 
 static void say(uint32_t id, uint16_t event, uint16_t value)
@@ -368,7 +407,7 @@ int main(void)
 		cmocka_unit_test(rng),	       cmocka_unit_test(block),	       cmocka_unit_test(console),
 		cmocka_unit_test(net_receive), cmocka_unit_test(net_transmit),
 		cmocka_unit_test(reborn),      cmocka_unit_test(reborn_net),   cmocka_unit_test(reborn_console),
-		cmocka_unit_test(not_reborn),
+		cmocka_unit_test(not_reborn),  cmocka_unit_test(block_written),
 	};
 	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);
 

@@ -106,29 +106,35 @@ void lab_init(struct lab *l)
 
 void lab_fini(struct lab *l)
 {
+	char overlay[96];
+
 	lab_unmake(l);
 	close(l->peer_fd);
 	unlink(l->peer);
+	snprintf(overlay, sizeof(overlay), "%s/overlay", l->dir);
+	unlink(overlay);
 	rmdir(l->dir);
 	ram_fini(&l->ram);
 	event_base_free(l->base);
 	pthread_mutex_destroy(&l->lock);
 }
 
-/* A disk of 64 sectors, each full of its number. */
-static void make_block(struct lab *l)
+/* A disk of 64 sectors, each full of its number. Its overlay stays until the end. */
+static void make_block(struct lab *l, enum virtio_block_mode mode)
 {
+	char path[96], overlay[96];
+	const struct virtio_block_conf conf = { path, mode, overlay, "lab" };
 	uint8_t sector[512];
-	char path[96];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/disk", l->dir);
+	snprintf(overlay, sizeof(overlay), "%s/overlay", l->dir);
 	f = fopen(path, "w");
 	for (int i = 0; f && i < 64; i++) {
 		memset(sector, i, sizeof(sector));
 		fwrite(sector, 1, sizeof(sector), f);
 	}
-	if (!f || fclose(f) || virtio_block_create(path, "lab", &l->dev, NULL))
+	if (!f || fclose(f) || virtio_block_create(&conf, &l->dev, NULL))
 		abort();
 	unlink(path);
 }
@@ -147,7 +153,9 @@ void lab_make(struct lab *l, enum lab_device which)
 	else if (which == LAB_CONSOLE)
 		code = virtio_console_create("lab.port", &port, &l->dev, NULL);
 	else if (which == LAB_BLOCK)
-		make_block(l);
+		make_block(l, VIRTIO_BLOCK_READ);
+	else if (which == LAB_OVERLAY)
+		make_block(l, VIRTIO_BLOCK_OVERLAY);
 	else
 		code = virtio_net_create(&net, l->base, &l->dev, NULL);
 	if (code || virtio_pci_create(&host, l->dev, &l->pci, NULL))

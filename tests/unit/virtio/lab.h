@@ -36,7 +36,7 @@ struct lab {
 void lab_init(struct lab *l);
 void lab_fini(struct lab *l);
 
-enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_DEVICES };
+enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_OVERLAY, LAB_DEVICES };
 
 /* Makes the device and places it at LAB_BAR. */
 void lab_make(struct lab *l, enum lab_device which);
