@@ -31,8 +31,9 @@ struct virtio_type {
 	uint16_t id;	     /* virtio 1.2, 5 */
 	uint8_t pci_class[3]; /* base class, subclass, interface */
 	/* The device's own configuration space as it is now: up to len bytes from `at`; what is not
-	 * there reads as 0. Writes are allowed by no device here, and ignored. */
+	 * there reads as 0. Writes are ignored where config_write is NULL. */
 	void (*config)(struct virtio_device *dev, uint32_t at, void *to, uint32_t len);
+	void (*config_write)(struct virtio_device *dev, uint32_t at, const void *from, uint32_t len);
 	/* The driver is ready: the queues it wants are active. */
 	void (*start)(struct virtio_device *dev);
 	/* The driver is not ready any more; queues are inactive already. Also when it never was. */

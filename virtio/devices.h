@@ -13,6 +13,25 @@
 /* Random numbers from the host's generator (virtio 1.2, 5.4). */
 int virtio_rng_create(struct virtio_device **out, struct err *err);
 
+/* A balloon with free-page reporting (virtio 1.2, 5.5). Pages are those of 4 KiB. */
+struct virtio_balloon_ops {
+	/* The guest has no use for these bytes of its memory now, and does not care what is in them. Whole
+	 * pages or not. */
+	void (*give_back)(void *arg, void *at, size_t len);
+	void *arg;
+};
+
+struct virtio_balloon_stats {
+	uint32_t wanted_pages; /* by the host */
+	uint32_t given_pages;  /* of these, as the driver says */
+	uint64_t reported_bytes;
+};
+
+int virtio_balloon_create(const struct virtio_balloon_ops *ops, struct virtio_device **out,
+			  struct err *err);
+void virtio_balloon_want(struct virtio_device *dev, uint32_t pages);
+struct virtio_balloon_stats virtio_balloon_stats(const struct virtio_device *dev);
+
 /*
  * A console device with one named port (virtio 1.2, 5.3, VIRTIO_CONSOLE_F_MULTIPORT), as the agent
  * uses it. Port 0, which the standard reserves for a console, is not there.

@@ -123,6 +123,10 @@ void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint3
 		memcpy(&value, from, len);
 		common_write(p, in, value, len);
 		break;
+	case BAR_DEVICE:
+		if (p->dev->type->config_write)
+			p->dev->type->config_write(p->dev, in, from, len);
+		break;
 	case BAR_NOTIFY: /* where no ioeventfd could be registered */
 		if (in / NOTIFY_STEP < p->dev->queue_count)
 			eventfd_write(p->queue[in / NOTIFY_STEP].kick_fd, 1);

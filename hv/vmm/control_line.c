@@ -30,10 +30,12 @@ static json_t *status(struct vmm *m, const json_t *args, struct err *err)
 	vmm_status(m, &s);
 	for (unsigned i = 0; i < s.nic_count; i++)
 		json_array_append_new(nics, nic_status(m, i));
-	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o}", "name", s.name, "state",
+	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o, s:o*}", "name", s.name, "state",
 			 s.end ? vmm_end_name(s.end) : s.running ? "running" :
 			 s.started ? "paused" : "created", "memory_mib", (int)s.memory_mib, "cpus",
-			 (int)s.cpus, "exits", (json_int_t)s.exits, "nics", nics);
+			 (int)s.cpus, "exits", (json_int_t)s.exits, "nics", nics,
+			 "balloon", s.balloon ? json_pack("{s:i, s:i, s:I}", "wanted_mib", (int)s.wanted_mib,
+			 "given_mib", (int)s.given_mib, "reported_bytes", (json_int_t)s.reported_bytes) : NULL);
 }
 
 static json_t *start(struct vmm *m, const json_t *args, struct err *err)
@@ -83,6 +85,23 @@ static json_t *carrier(struct vmm *m, const json_t *args, struct err *err)
 	return json_object();
 }
 
+static json_t *balloon(struct vmm *m, const json_t *args, struct err *err)
+{
+	const json_t *mib = json_object_get(args, "mib");
+	json_int_t n = json_integer_value(mib);
+	int code;
+
+	if (!json_is_integer(mib) || n < 0 || n > VMM_MEMORY_MAX_MIB) {
+		err_set(err, -EINVAL, "balloon needs \"mib\", a number");
+		return NULL;
+	}
+	code = vmm_balloon(m, (unsigned)n);
+	if (!code)
+		return json_object();
+	err_set(err, code, code == -ENOENT ? "it has no balloon" : "it has less memory than that");
+	return NULL;
+}
+
 static json_t *cpu_registers(struct vmm *m, unsigned cpu)
 {
 #define X(name, ...) #name,
@@ -127,6 +146,7 @@ static const struct {
 	{ "status", status }, { "start", start }, { "pause", pause_ },	   { "resume", resume },
 	{ "stop", stop },     { "carrier", carrier }, { "console", console },
 	{ "save", control_save }, { "dump", control_dump }, { "registers", registers },
+	{ "balloon", balloon },
 };
 
 static command find(const char *name)
@@ -174,7 +194,7 @@ enum control_next control_line(struct vmm *m, const char *line, size_t len,
 		result = run(m, o, &err);
 	else
 		err_set(&err, -EINVAL, "no such command; there are status, start, pause, resume, stop, "
-			"carrier, console, save, dump and registers");
+			"carrier, console, save, dump, registers and balloon");
 	id = json_incref(json_object_get(o, "id"));
 	json_decref(o);
 	put(out, result ? json_pack("{s:o*, s:o}", "id", id, "result", result) :

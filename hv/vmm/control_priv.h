@@ -10,7 +10,8 @@
  *
  * Commands: status, start, pause, resume, stop, carrier (nic, up), console (the connection becomes
  * the console's after the answer), save (dir, or descriptors), dump (file, or a
- * descriptor), registers. Several clients; a line of more than
+ * descriptor), registers,
+ * balloon (mib). Several clients; a line of more than
  * 64 KiB ends a connection. Descriptors come with the line that they are for (SCM_RIGHTS).
  */
 

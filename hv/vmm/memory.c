@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PAGE = 4096 };
+
 static int map(struct memory *m, int how, struct err *err)
 {
 	uint64_t low = m->size < LOW_MEMORY_END ? m->size : LOW_MEMORY_END;
@@ -52,6 +54,15 @@ int memory_create_from(struct memory *m, uint64_t size, int ram, struct err *err
 	m->fd = memfd_is_sealed(ram) ? fcntl(ram, F_DUPFD_CLOEXEC, 3) :
 				       memfd_sealed_copy("guest", ram, st.st_size);
 	return m->fd < 0 ? err_sys(err, -errno, "the saved memory") : map(m, MAP_PRIVATE, err);
+}
+
+void memory_give_back(struct memory *m, void *at, size_t len)
+{
+	uintptr_t from = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)at + len) & ~(uintptr_t)(PAGE - 1);
+
+	if (from < end) /* a copy is dropped; what is shared has to leave the file */
+		madvise((void *)from, end - from, m->copy ? MADV_DONTNEED : MADV_REMOVE);
 }
 
 void memory_destroy(struct memory *m)

@@ -10,6 +10,7 @@
 #include "virtio/mem.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct memory {
@@ -23,6 +24,9 @@ struct memory {
 int memory_create(struct memory *m, uint64_t size, struct err *err);
 /* On top of ram, of `size` bytes, which stays the caller's: as it is if it is sealed, else a copy. */
 int memory_create_from(struct memory *m, uint64_t size, int ram, struct err *err);
+/* The guest has no use for what is in these bytes: whole pages go back to the host. What it finds there
+ * later are zeroes, or what the machine went on from. */
+void memory_give_back(struct memory *m, void *at, size_t len);
 void memory_destroy(struct memory *m);
 
 #endif

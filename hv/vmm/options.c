@@ -32,11 +32,12 @@ static const char help[] =
 	"  --disk FILE[,write|,forget|,overlay=FILE]\n"
 	"                       a disk that is only read, or is written; or what is written goes to memory,\n"
 	"                       and is lost at the end; or to another file; repeat for more\n"
+	"  --balloon            a device by which the guest gives memory back, also free pages by itself\n"
 	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
 	"  --gdb PATH           listens for gdb's \"target remote PATH\", which stops the guest\n"
 	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
 	"                       resume, stop, carrier, console, save, dump,\n"
-	"                       registers\n"
+	"                       registers, balloon\n"
 	"  --paused             waits for the command start\n"
 	"  --help\n"
 	"\n"
@@ -46,7 +47,7 @@ static const char help[] =
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
 enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
-       RINGS, GDB, CONTROL, PAUSED, HELP, FROM, FROM_FDS };
+       RINGS, GDB, CONTROL, PAUSED, HELP, FROM, FROM_FDS, BALLOON };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
@@ -60,6 +61,7 @@ static const struct option options[] = {
 	{ "agent", required_argument, NULL, AGENT },
 	{ "net", required_argument, NULL, NET },
 	{ "disk", required_argument, NULL, DISK },
+	{ "balloon", no_argument, NULL, BALLOON },
 	{ "rings", required_argument, NULL, RINGS },
 	{ "gdb", required_argument, NULL, GDB },
 	{ "control", required_argument, NULL, CONTROL },
@@ -233,6 +235,9 @@ static int take(struct options *o, int option, char *value, struct err *err)
 		return add_nic(c, value, err);
 	case DISK:
 		return add_disk(c, value, err);
+	case BALLOON:
+		c->balloon = true;
+		break;
 	case RINGS:
 		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)
 			return err_set(err, -EINVAL, "--rings: split or packed, not \"%s\"", value);

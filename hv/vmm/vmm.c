@@ -305,6 +305,18 @@ int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 	return 0;
 }
 
+int vmm_balloon(struct vmm *m, unsigned mib)
+{
+	if (!m->balloon)
+		return -ENOENT;
+	if (mib > m->memory_mib)
+		return -EINVAL;
+	pthread_mutex_lock(&m->lock);
+	virtio_balloon_want(m->balloon, mib << 8);
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+}
+
 int vmm_console(struct vmm *m, int fd)
 {
 	int code;
@@ -321,7 +333,14 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 	*out = (struct vmm_status){ .name = m->name, .end = m->end, .started = m->started,
 				    .running = m->running, .memory_mib = m->memory_mib,
 				    .cpus = m->cpus, .nic_count = m->nic_count,
-				    .exits = vcpus_exits(m->vcpus) };
+				    .exits = vcpus_exits(m->vcpus), .balloon = m->balloon };
+	if (m->balloon) {
+		struct virtio_balloon_stats s = virtio_balloon_stats(m->balloon);
+
+		out->wanted_mib = s.wanted_pages >> 8;
+		out->given_mib = s.given_pages >> 8;
+		out->reported_bytes = s.reported_bytes;
+	}
 	pthread_mutex_unlock(&m->lock);
 }
 

@@ -41,6 +41,7 @@ struct vmm_conf {
 	const char *console_log; /* file, of at most 16 MiB */
 	const char *agent;	 /* stream socket of the port that the guest's agent opens */
 	const char *gdb;	 /* stream socket for gdb's "target remote"; a client stops the guest */
+	bool balloon; /* a device by which the guest gives memory back */
 	unsigned nic_count;
 	struct vmm_nic nic[VMM_NICS_MAX];
 	unsigned disk_count;
@@ -77,6 +78,8 @@ void vmm_pause(struct vmm *m);
 void vmm_stop(struct vmm *m);
 /* -ENOENT: no such NIC. */
 int vmm_carrier(struct vmm *m, unsigned nic, bool up);
+/* The guest is to give so much of its memory back. -ENOENT: no balloon; -EINVAL: more than it has. */
+int vmm_balloon(struct vmm *m, unsigned mib);
 /* Takes the descriptor of a connection on success; it becomes the console's client. */
 int vmm_console(struct vmm *m, int fd);
 
@@ -114,6 +117,9 @@ struct vmm_status {
 	bool started, running;
 	unsigned memory_mib, cpus, nic_count;
 	uint64_t exits; /* of the CPUs to this process */
+	bool balloon;
+	unsigned wanted_mib, given_mib; /* by the balloon */
+	uint64_t reported_bytes;	/* free pages that the guest told, in all */
 };
 
 void vmm_status(struct vmm *m, struct vmm_status *out);

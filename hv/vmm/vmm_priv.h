@@ -39,6 +39,7 @@ struct vmm {
 	struct pci_host pci;
 	struct stream *agent_stream;
 	struct virtio_device *agent;
+	struct virtio_device *balloon; /* NULL: none */
 	unsigned nic_count;
 	struct virtio_device *nic[VMM_NICS_MAX];
 };

@@ -41,6 +41,11 @@ int vmm_registers(struct vmm *m, unsigned cpu, struct vmm_registers *out)
 	return 0;
 }
 
+int vmm_balloon(struct vmm *m, unsigned mib)
+{
+	return mib > 16 ? -EINVAL : 0;
+}
+
 int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 {
 	return nic ? -ENOENT : 0;
@@ -48,7 +53,7 @@ int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 
 void vmm_status(struct vmm *m, struct vmm_status *out)
 {
-	*out = (struct vmm_status){ .name = "fuzz", .cpus = 2, .nic_count = 1 };
+	*out = (struct vmm_status){ .name = "fuzz", .cpus = 2, .nic_count = 1, .balloon = true };
 }
 
 bool vmm_nic_counter(struct vmm *m, unsigned nic, unsigned i, const char **name, uint64_t *value)

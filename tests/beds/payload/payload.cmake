@@ -25,7 +25,7 @@ function(payload name format out)
   set_property(GLOBAL APPEND PROPERTY payloads ${payload_out}/${out})
 endfunction()
 
-foreach(name hello reset panic triple loop rng rings hostile smp clock count saved generation)
+foreach(name hello reset panic triple loop rng rings hostile smp clock count saved generation balloon)
   payload(${name} bzimage ${name})
 endforeach()
 payload(hello pvh hello.pvh)

@@ -1,49 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each device as its driver uses it, on split and on packed rings. */
-#include "tests/unit/test.h"
-#include "tests/unit/virtio/lab.h"
+#include "tests/unit/virtio/device.h"
 
-#include <linux/virtio_blk.h>
-#include <linux/virtio_config.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#define V1     (1ull << VIRTIO_F_VERSION_1)
-#define PACKED (1ull << VIRTIO_F_RING_PACKED)
-
-static struct lab l;
-static uint64_t ring; /* features of this turn */
-
-static void start(enum lab_device which, uint64_t features)
-{
-	lab_init(&l);
-	lab_make(&l, which);
-	lab_start(&l, V1 | ring | features, 16);
-}
-
-static uint8_t *memory(uint64_t gpa)
-{
-	return l.ram.host + gpa;
-}
-
-static void offer(unsigned queue, uint64_t gpa, uint32_t len, bool writable)
-{
-	struct buffer b = { gpa, len, writable };
-
-	assert_true(driver_add(&l.queue[queue], &b, 1, 0) >= 0);
-}
-
-static uint32_t done(unsigned queue)
-{
-	uint32_t written = 0;
-
-	assert_true(driver_get(&l.queue[queue], &written) >= 0);
-	return written;
-}
 
 static bool idle(unsigned queue)
 {
@@ -63,85 +26,6 @@ static void rng(void **state)
 	assert_int_equal(done(0), 64);
 	assert_memory_not_equal(memory(BUFFERS), zero, 64);
 	assert_int_equal(done(0), 4096);
-	lab_fini(&l);
-}
-
-static struct virtio_blk_outhdr *request(uint32_t type, uint64_t sector, uint32_t len)
-{
-	struct virtio_blk_outhdr *h = (void *)memory(BUFFERS);
-	struct buffer b[] = { { BUFFERS, sizeof(*h), false }, { BUFFERS + 0x1000, len, true },
-			      { BUFFERS + 0x800, 1, true } };
-
-	*h = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
-	*memory(BUFFERS + 0x800) = 0xff;
-	assert_true(driver_add(&l.queue[0], b, 3, 0) >= 0);
-	lab_kick(&l, 0);
-	return h;
-}
-
-static void block(void **state)
-{
-	start(LAB_BLOCK, 1ull << VIRTIO_BLK_F_RO);
-	assert_int_equal(lab_read(&l, 0x2000, 4), 64);
-	request(VIRTIO_BLK_T_IN, 7, 1024);
-	assert_int_equal(done(0), 1025);
-	assert_int_equal(*memory(BUFFERS + 0x800), VIRTIO_BLK_S_OK);
-	assert_int_equal(*memory(BUFFERS + 0x1000), 7);
-	assert_int_equal(*memory(BUFFERS + 0x1000 + 1023), 8);
-	request(VIRTIO_BLK_T_IN, 63, 1024); /* past the end */
-	assert_int_equal(done(0), 1);
-	assert_int_equal(*memory(BUFFERS + 0x800), VIRTIO_BLK_S_IOERR);
-	request(VIRTIO_BLK_T_IN, UINT64_MAX, 512);
-	assert_int_equal(done(0), 1);
-	assert_int_equal(*memory(BUFFERS + 0x800), VIRTIO_BLK_S_IOERR);
-	request(VIRTIO_BLK_T_OUT, 0, 512);
-	assert_int_equal(done(0), 1);
-	assert_int_equal(*memory(BUFFERS + 0x800), VIRTIO_BLK_S_IOERR);
-	request(VIRTIO_BLK_T_GET_ID, 0, 20);
-	assert_int_equal(done(0), 21);
-	assert_string_equal((char *)memory(BUFFERS + 0x1000), "lab");
-	request(77, 0, 512);
-	assert_int_equal(done(0), 1);
-	assert_int_equal(*memory(BUFFERS + 0x800), VIRTIO_BLK_S_UNSUPP);
-	lab_fini(&l);
-}
-
-/* Writes len bytes from BUFFERS + 0x2000 to a sector; returns the status. */
-static uint8_t write_sectors(uint32_t type, uint64_t sector, uint32_t len)
-{
-	struct virtio_blk_outhdr *h = (void *)memory(BUFFERS);
-	struct buffer b[] = { { BUFFERS, sizeof(*h), false }, { BUFFERS + 0x2000, len, false },
-			      { BUFFERS + 0x800, 1, true } };
-
-	*h = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
-	if (len)
-		assert_true(driver_add(&l.queue[0], b, 3, 0) >= 0);
-	else
-		b[1] = b[2], assert_true(driver_add(&l.queue[0], b, 2, 0) >= 0);
-	lab_kick(&l, 0);
-	assert_int_equal(done(0), 1);
-	return *memory(BUFFERS + 0x800);
-}
-
-static void block_written(void **state)
-{
-	start(LAB_OVERLAY, 1ull << VIRTIO_BLK_F_FLUSH);
-	memset(memory(BUFFERS + 0x2000), 0xee, 1536);
-	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 7, 1024), VIRTIO_BLK_S_OK);
-	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 63, 512), VIRTIO_BLK_S_OK);
-	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 63, 1024), VIRTIO_BLK_S_IOERR);
-	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, 0, 100), VIRTIO_BLK_S_IOERR);
-	assert_int_equal(write_sectors(VIRTIO_BLK_T_OUT, UINT64_MAX, 512), VIRTIO_BLK_S_IOERR);
-	assert_int_equal(write_sectors(VIRTIO_BLK_T_FLUSH, 0, 0), VIRTIO_BLK_S_OK);
-	lab_reborn(&l); /* another one on the same file */
-	request(VIRTIO_BLK_T_IN, 6, 4 * 512);
-	assert_int_equal(done(0), 2049);
-	for (unsigned i = 0; i < 4; i++) {
-		static const uint8_t is[] = { 6, 0xee, 0xee, 9 };
-
-		assert_int_equal(*memory(BUFFERS + 0x1000 + 512 * i), is[i]);
-		assert_int_equal(*memory(BUFFERS + 0x1000 + 512 * i + 511), is[i]);
-	}
 	lab_fini(&l);
 }
 
@@ -320,13 +204,6 @@ static void reborn(void **state)
 		assert_int_equal(lab_interrupts(&l, 0), 1); /* one may have got lost */
 	}
 	lab_fini(&l);
-	start(LAB_BLOCK, 1ull << VIRTIO_BLK_F_RO);
-	request(VIRTIO_BLK_T_IN, 7, 1024);
-	lab_reborn(&l);
-	assert_int_equal(done(0), 1025);
-	request(VIRTIO_BLK_T_IN, 8, 512);
-	assert_int_equal(done(0), 513);
-	lab_fini(&l);
 }
 
 static void reborn_net(void **state)
@@ -389,27 +266,13 @@ static void not_reborn(void **state)
 	lab_fini(&l);
 }
 
-static int split(void **state)
-{
-	ring = 0;
-	return 0;
-}
-
-static int packed(void **state)
-{
-	ring = PACKED | 1ull << VIRTIO_RING_F_EVENT_IDX;
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rng),	       cmocka_unit_test(block),	       cmocka_unit_test(console),
+		cmocka_unit_test(rng),	       cmocka_unit_test(console),
 		cmocka_unit_test(net_receive), cmocka_unit_test(net_transmit),
 		cmocka_unit_test(reborn),      cmocka_unit_test(reborn_net),   cmocka_unit_test(reborn_console),
-		cmocka_unit_test(not_reborn),  cmocka_unit_test(block_written),
+		cmocka_unit_test(not_reborn),
 	};
-	int failed = cmocka_run_group_tests_name("split", tests, split, NULL);
-
-	return failed + cmocka_run_group_tests_name("packed", tests, packed, NULL);
+	return RUN_ON_BOTH(tests);
 }

@@ -77,6 +77,18 @@ static size_t port_write(void *arg, const struct iovec *iov, unsigned count)
 	return n;
 }
 
+/* What the host has again reads as zeroes. */
+static void give_back(void *arg, void *at, size_t len)
+{
+	struct lab *l = arg;
+	size_t from = (size_t)((uint8_t *)at - l->ram.host);
+
+	if (from >= RAM || len > RAM - from)
+		abort();
+	memset(at, 0, len);
+	l->given_back += len;
+}
+
 static void port_ready(void *arg)
 {
 	struct lab *l = arg;
@@ -145,6 +157,7 @@ void lab_make(struct lab *l, enum lab_device which)
 					      msi_add, msi_set, msi_del, l };
 	const struct virtio_port_ops port = { port_write, port_ready, l };
 	const struct virtio_net_conf net = { { 2, 0, 0, 0, 0, 1 }, 1500, true, l->local, l->peer };
+	const struct virtio_balloon_ops balloon = { give_back, l };
 	int code = 0;
 
 	l->which = which;
@@ -154,6 +167,8 @@ void lab_make(struct lab *l, enum lab_device which)
 		code = virtio_console_create("lab.port", &port, &l->dev, NULL);
 	else if (which == LAB_BLOCK)
 		make_block(l, VIRTIO_BLOCK_READ);
+	else if (which == LAB_BALLOON)
+		code = virtio_balloon_create(&balloon, &l->dev, NULL);
 	else if (which == LAB_OVERLAY)
 		make_block(l, VIRTIO_BLOCK_OVERLAY);
 	else

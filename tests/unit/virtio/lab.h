@@ -31,12 +31,13 @@ struct lab {
 	uint8_t sent[LAB_SENT_MAX]; /* by the guest, over the console's port */
 	size_t sent_len, room;
 	unsigned port_ready;
+	size_t given_back; /* bytes, by the balloon */
 };
 
 void lab_init(struct lab *l);
 void lab_fini(struct lab *l);
 
-enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_OVERLAY, LAB_DEVICES };
+enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_OVERLAY, LAB_BALLOON, LAB_DEVICES };
 
 /* Makes the device and places it at LAB_BAR. */
 void lab_make(struct lab *l, enum lab_device which);
