@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/ram_priv.h"
 
+#include "base/memfd.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { CHUNK = 1 << 20 };
 
 struct ram {
 	LIST_ENTRY(ram) link;
@@ -21,63 +20,6 @@ struct ram {
 };
 
 static LIST_HEAD(, ram) all = LIST_HEAD_INITIALIZER(all);
-
-static int copy_range(int from, int to, off_t at, off_t end, void *chunk)
-{
-	while (at < end) {
-		size_t want = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
-		ssize_t n = pread(from, chunk, want, at);
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		if (pwrite(to, chunk, (size_t)n, at) != n)
-			return -ENOMEM;
-		at += n;
-	}
-	return 0;
-}
-
-/* Only what holds data: the rest stays a hole, which costs nothing. */
-static int copy_sparse(int from, int to, off_t bytes)
-{
-	void *chunk = malloc(CHUNK);
-	off_t at = 0, end;
-	int code = 0;
-
-	if (!chunk)
-		return -ENOMEM;
-	while (!code && at < bytes) {
-		at = lseek(from, at, SEEK_DATA);
-		if (at < 0) {
-			code = errno == ENXIO ? 0 : -errno; /* ENXIO: no more data */
-			break;
-		}
-		end = lseek(from, at, SEEK_HOLE);
-		if (end < 0)
-			code = -errno;
-		else
-			code = copy_range(from, to, at, end < bytes ? end : bytes, chunk);
-		at = end;
-	}
-	free(chunk);
-	return code;
-}
-
-static int load(int file, off_t bytes)
-{
-	int fd = memfd_create("weft-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING), code;
-
-	if (fd < 0)
-		return -errno;
-	code = ftruncate(fd, bytes) < 0 ? -errno : copy_sparse(file, fd, bytes);
-	if (!code && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		code = -errno;
-	if (code) {
-		close(fd);
-		return code;
-	}
-	return fd;
-}
 
 static struct ram *find(const struct stat *st)
 {
@@ -111,7 +53,7 @@ int ram_get(int file, uint64_t bytes, struct ram **out, struct err *err)
 		return err_sys(err, -ENOMEM, "a saved machine's memory");
 	*r = (struct ram){ .refs = 1, .dev = st.st_dev, .ino = st.st_ino };
 	r->file = fcntl(file, F_DUPFD_CLOEXEC, 3);
-	r->memfd = code = r->file < 0 ? -errno : load(file, st.st_size);
+	r->memfd = code = r->file < 0 ? -errno : memfd_sealed_copy("weft-ram", file, st.st_size);
 	if (code < 0) {
 		if (r->file >= 0)
 			close(r->file);

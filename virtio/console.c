@@ -179,6 +179,33 @@ static void stop(struct virtio_device *dev)
 	c->control.is = c->tx.is = false;
 }
 
+struct console_state {
+	uint8_t tell, ready, guest_open, pad;
+};
+
+static void save(const struct virtio_device *dev, struct buf *out)
+{
+	const struct console *c = (const struct console *)dev;
+	const struct console_state s = { (uint8_t)c->tell, c->ready, c->guest_open, 0 };
+
+	buf_put(out, &s, sizeof(s));
+}
+
+/* Whoever was connected is so no more, and the guest is told. */
+static int load(struct virtio_device *dev, struct rd *in)
+{
+	struct console *c = of(dev);
+	struct console_state s;
+
+	rd_copy(in, &s, sizeof(s));
+	c->tell = s.tell & (TELL_ADD | TELL_NAME | TELL_OPEN);
+	c->ready = s.ready;
+	c->guest_open = s.guest_open;
+	if (c->ready)
+		c->tell |= TELL_OPEN;
+	return 0;
+}
+
 static void destroy(struct virtio_device *dev)
 {
 	free(dev);
@@ -189,7 +216,8 @@ int virtio_console_create(const char *port, const struct virtio_port_ops *ops,
 {
 	static const struct virtio_type type = {
 		.name = "console", .id = VIRTIO_ID_CONSOLE, .pci_class = { 0x07, 0x80, 0 },
-		.config = config, .start = start, .stop = stop, .kick = kick, .destroy = destroy,
+		.config = config, .start = start, .stop = stop, .kick = kick, .save = save,
+		.load = load, .destroy = destroy,
 	};
 	struct console *c;
 

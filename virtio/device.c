@@ -40,6 +40,15 @@ void virtio_config_copy(const void *config, uint32_t size, uint32_t at, void *to
 		memcpy(to, (const uint8_t *)config + at, len < size - at ? len : size - at);
 }
 
+void virtio_save_nothing(const struct virtio_device *dev, struct buf *out)
+{
+}
+
+int virtio_load_nothing(struct virtio_device *dev, struct rd *in)
+{
+	return 0;
+}
+
 /* Takes and serves chains; true when there may be more after a whole burst. */
 static bool serve_burst(struct virtio_device *dev, unsigned queue, struct virtio_held *held,
 			virtio_serve serve)

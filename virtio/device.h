@@ -13,6 +13,8 @@
  * event_del_noblock()) from any thread, so a callback checks under the lock whether it is wanted.
  */
 
+#include "base/buf.h"
+#include "base/rd.h"
 #include "virtio/queue.h"
 
 #include <pthread.h>
@@ -29,8 +31,10 @@ struct virtio_type {
 	uint16_t id;	     /* virtio 1.2, 5 */
 	uint8_t pci_class[3]; /* base class, subclass, interface */
 	/* The device's own configuration space as it is now: up to len bytes from `at`; what is not
-	 * there reads as 0. Writes are allowed by no device here, and ignored. */
+	 * there reads as 0. Writes are ignored where config_write is NULL. */
 	void (*config)(struct virtio_device *dev, uint32_t at, void *to, uint32_t len);
+	void (*config_write)(struct virtio_device *dev, uint32_t at, const void *from,
+			     uint32_t len);
 	/* The driver is ready: the queues it wants are active. */
 	void (*start)(struct virtio_device *dev);
 	/* The driver is not ready any more; queues are inactive already. Also when it never was. A
@@ -38,6 +42,11 @@ struct virtio_type {
 	void (*stop)(struct virtio_device *dev);
 	/* There may be something in an active queue. Returns true to be called again. */
 	bool (*kick)(struct virtio_device *dev, unsigned queue);
+	/* What the device knows beyond its queues and features, into out; and from there, after
+	 * start() if the driver was ready. What is read is not trusted: 0 or -errno, and `in` is
+	 * checked by the caller. */
+	void (*save)(const struct virtio_device *dev, struct buf *out);
+	int (*load)(struct virtio_device *dev, struct rd *in);
 	/* Frees it. Loop thread; no driver runs any more. */
 	void (*destroy)(struct virtio_device *dev);
 };
@@ -47,6 +56,7 @@ struct virtio_device {
 	uint64_t offered; /* features: the device's own; the transport adds the rings' */
 	uint64_t withheld; /* of the rings' features: those it does not offer */
 	unsigned queue_count;
+	const char *unsavable; /* why it cannot be saved; NULL: it can */
 	/* The first so many queues are served by another process: by the descriptors below, of which
 	 * writing to call_fd interrupts the driver. kick() is not called for them. */
 	unsigned direct_count;
@@ -94,6 +104,10 @@ void virtio_push(struct virtio_device *dev, unsigned queue, const struct vq_chai
 		 uint32_t written);
 /* Interrupts the driver if it wants that; after one or more pushes. */
 void virtio_flush(struct virtio_device *dev, unsigned queue);
+
+/* For devices that know nothing else. */
+void virtio_save_nothing(const struct virtio_device *dev, struct buf *out);
+int virtio_load_nothing(struct virtio_device *dev, struct rd *in);
 
 /* Copies of a configuration structure for virtio_type.config. */
 void virtio_config_copy(const void *config, uint32_t size, uint32_t at, void *to, uint32_t len);

@@ -13,6 +13,25 @@
 /* Random numbers from the host's generator (virtio 1.2, 5.4). */
 int virtio_rng_create(struct virtio_device **out, struct err *err);
 
+/* A balloon with free-page reporting (virtio 1.2, 5.5). Pages are those of 4 KiB. */
+struct virtio_balloon_ops {
+	/* The guest has no use for these bytes of its memory now, and does not care what is in
+	 * them. Whole pages or not. */
+	void (*give_back)(void *arg, void *at, size_t len);
+	void *arg;
+};
+
+struct virtio_balloon_stats {
+	uint32_t wanted_pages; /* by the host */
+	uint32_t given_pages;  /* of these, as the driver says */
+	uint64_t reported_bytes;
+};
+
+int virtio_balloon_create(const struct virtio_balloon_ops *ops, struct virtio_device **out,
+			  struct err *err);
+void virtio_balloon_want(struct virtio_device *dev, uint32_t pages);
+struct virtio_balloon_stats virtio_balloon_stats(const struct virtio_device *dev);
+
 /*
  * A console device with one named port (virtio 1.2, 5.3, VIRTIO_CONSOLE_F_MULTIPORT), as the agent
  * uses it. Port 0, which the standard reserves for a console, is not there.
@@ -34,9 +53,25 @@ void virtio_console_open(struct virtio_device *dev, bool open);
 size_t virtio_console_put(struct virtio_device *dev, const void *bytes, size_t len);
 void virtio_console_drained(struct virtio_device *dev);
 
-/* A disk that cannot be written: a raw file, of whole sectors of 512 bytes (virtio 1.2, 5.2). id: what
- * the guest sees as its serial number, up to 20 bytes. Reads on the loop. */
-int virtio_block_create(const char *path, const char *id, struct virtio_device **out, struct err *err);
+/* A disk: a raw file, of whole sectors of 512 bytes (virtio 1.2, 5.2). Reads and writes on the
+ * loop. The file that is written is nobody else's meanwhile (flock); others may read what is only
+ * read. */
+enum virtio_block_mode {
+	VIRTIO_BLOCK_READ,    /* cannot be written */
+	VIRTIO_BLOCK_WRITE,   /* the file is written */
+	VIRTIO_BLOCK_OVERLAY, /* another file gets what is written: virtio/disk_priv.h */
+	VIRTIO_BLOCK_FORGET,  /* what is written is kept in memory until the end; cannot be saved */
+};
+
+struct virtio_block_conf {
+	const char *path;
+	enum virtio_block_mode mode;
+	const char *overlay; /* made if it is not there */
+	const char *id;	     /* what the guest sees as its serial number, up to 20 bytes */
+};
+
+int virtio_block_create(const struct virtio_block_conf *conf, struct virtio_device **out,
+			struct err *err);
 
 /*
  * A NIC (virtio 1.2, 5.1), attached in one of three ways:

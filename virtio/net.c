@@ -107,6 +107,40 @@ static void stop(struct virtio_device *dev)
 	n->backend->stop(n);
 }
 
+/* What the driver reads once, when it finds the NIC, and what it has set; not what the machine
+ * says. */
+static void save(const struct virtio_device *dev, struct buf *out)
+{
+	const struct net *n = (const struct net *)dev;
+
+	buf_put(out, n->conf.mac, sizeof(n->conf.mac));
+	buf_u16(out, n->conf.mtu);
+	buf_u16(out, n->pairs);
+	buf_put(out, n->flow, sizeof(n->flow));
+	buf_put(out, &n->stats, sizeof(n->stats));
+}
+
+/* Its link may be another one than when it was saved: the driver is to look. */
+static int load(struct virtio_device *dev, struct rd *in)
+{
+	struct net *n = of(dev);
+	uint8_t mac[sizeof(n->conf.mac)];
+	uint16_t mtu, pairs;
+
+	rd_copy(in, mac, sizeof(mac));
+	mtu = rd_u16(in);
+	pairs = rd_u16(in);
+	if (in->bad || memcmp(mac, n->conf.mac, sizeof(mac)) != 0 || mtu != n->conf.mtu ||
+	    pairs < 1 || pairs > n->conf.max_virtqueue_pairs)
+		return -EINVAL;
+	n->pairs = pairs;
+	n->backend->paired(n);
+	rd_copy(in, n->flow, sizeof(n->flow));
+	rd_copy(in, &n->stats, sizeof(n->stats));
+	dev->config_changed(dev->transport);
+	return 0;
+}
+
 static void destroy(struct virtio_device *dev)
 {
 	struct net *n = of(dev);
@@ -131,7 +165,8 @@ int virtio_net_create(const struct virtio_net_conf *conf, struct event_base *bas
 {
 	static const struct virtio_type type = {
 		.name = "net", .id = VIRTIO_ID_NET, .pci_class = { 0x02, 0, 0 }, .config = config,
-		.start = start, .stop = stop, .kick = kick, .destroy = destroy,
+		.start = start, .stop = stop, .kick = kick, .save = save,
+		.load = load, .destroy = destroy,
 	};
 	struct net *n;
 	int code;

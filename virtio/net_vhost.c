@@ -65,5 +65,6 @@ int net_vhost_init(struct net *n, const struct virtio_net_conf *conf, struct eve
 
 	n->backend = &backend;
 	n->dev.direct_count = 2 * conf->pairs;
+	n->dev.unsavable = "its queues are at another process, by vhost-user";
 	return vhost_user_create(&vhost, base, &n->vhost, err);
 }

@@ -47,6 +47,9 @@ static void kicked(evutil_socket_t fd, short what, void *arg)
 
 	eventfd_read(fd, &count);
 	virtio_lock(dev);
+	if (q->loaded)
+		interrupt(q->pci, q->index);
+	q->loaded = false;
 	if (virtio_live(dev, q->index) && dev->type->kick(dev, q->index))
 		eventfd_write(fd, 1); /* others first */
 	virtio_unlock(dev);
@@ -144,6 +147,10 @@ void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint3
 			break;
 		memcpy(&value, from, len);
 		common_write(p, in, value, len);
+		break;
+	case BAR_DEVICE:
+		if (p->dev->type->config_write)
+			p->dev->type->config_write(p->dev, in, from, len);
 		break;
 	case BAR_NOTIFY: /* where no ioeventfd could be registered */
 		if (in / NOTIFY_STEP < p->dev->queue_count)

@@ -57,4 +57,13 @@ void virtio_pci_place(struct virtio_pci *p, uint32_t gpa);
 /* The function is one of several of its slot. */
 void virtio_pci_multifunction(struct virtio_pci *p);
 
+/* What the driver and the guest made of the function and its device, in plain structs. Under the
+ * machine's lock, while no CPU runs and nothing works on the queues. -ENOTSUP: the device cannot be
+ * saved; -EBUSY: not before its reset is over. */
+int virtio_pci_save(const struct virtio_pci *p, struct buf *out, struct err *err);
+/* Into one that is as new, of the same device. Rings are looked for in the guest's memory,
+ * which is loaded already. What is read is not trusted; after an error only
+ * virtio_pci_destroy() is allowed. */
+int virtio_pci_load(struct virtio_pci *p, struct rd *in, struct err *err);
+
 #endif

@@ -18,6 +18,11 @@ uint64_t common_features(const struct virtio_pci *p)
 	return p->dev->offered | (rings & ~p->dev->withheld);
 }
 
+bool common_features_ok(const struct virtio_pci *p, uint64_t features)
+{
+	return !(features & ~common_features(p)) && (features >> VIRTIO_F_VERSION_1 & 1);
+}
+
 static void stop_device(struct virtio_pci *p)
 {
 	for (unsigned i = 0; i < p->dev->queue_count; i++)
@@ -97,8 +102,7 @@ static void set_status(struct virtio_pci *p, uint8_t status)
 		return;
 	}
 	if ((new & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	    ((p->driver_features & ~common_features(p)) ||
-	     !(p->driver_features >> VIRTIO_F_VERSION_1 & 1)))
+	    !common_features_ok(p, p->driver_features))
 		status &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
 	else if (new & VIRTIO_CONFIG_S_FEATURES_OK)
 		p->dev->features = p->driver_features;

@@ -151,6 +151,18 @@ void virtio_pci_config_write(struct virtio_pci *p, unsigned at, unsigned len, ui
 	changed(p, word);
 }
 
+void config_load(struct virtio_pci *p, const uint8_t saved[CONFIG_SIZE])
+{
+	for (unsigned at = 0; at < CONFIG_SIZE; at += 4) {
+		uint32_t mask = writable(p, at), value;
+
+		memcpy(&value, saved + at, sizeof(value));
+		put32(p, at, (get32(p, at) & ~mask) | (value & mask));
+	}
+	changed(p, PCI_COMMAND);
+	changed(p, p->msix_cap);
+}
+
 bool virtio_pci_where(const struct virtio_pci *p, uint64_t *gpa)
 {
 	*gpa = get32(p, PCI_BASE_ADDRESS_0);

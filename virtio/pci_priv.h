@@ -57,6 +57,7 @@ struct pci_queue {
 	struct event *kick;
 	struct virtio_pci *pci;
 	unsigned index;
+	bool loaded; /* its last interrupt may have got lost with the machine it was saved in */
 };
 
 struct virtio_pci {
@@ -75,9 +76,12 @@ struct virtio_pci {
 
 /* pci_config.c */
 void config_init(struct virtio_pci *p);
+/* What the guest may set is as in saved; the rest stays. */
+void config_load(struct virtio_pci *p, const uint8_t saved[CONFIG_SIZE]);
 
 /* pci_common.c */
 void common_init(struct virtio_pci *p);
+bool common_features_ok(const struct virtio_pci *p, uint64_t features);
 uint64_t common_features(const struct virtio_pci *p);
 void common_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len);
 void common_write(struct virtio_pci *p, uint32_t at, uint32_t value, uint32_t len);

@@ -35,17 +35,48 @@ int vq_activate(struct vq *q, const struct guest_mem *mem, const struct vq_conf 
 
 int vq_pop(struct vq *q, struct vq_chain *c)
 {
+	int code;
+
 	c->out_count = c->in_count = 0;
 	c->out_len = c->in_len = 0;
-	return q->packed ? packed_pop(q, c) : split_pop(q, c);
+	code = q->packed ? packed_pop(q, c) : split_pop(q, c);
+	if (code > 0)
+		q->taken = (uint16_t)(q->taken + c->slots);
+	return code;
 }
 
 void vq_push(struct vq *q, const struct vq_chain *c, uint32_t written)
 {
+	q->taken = (uint16_t)(q->taken - c->slots);
 	if (q->packed)
 		packed_push(q, c, written);
 	else
 		split_push(q, c, written);
+}
+
+struct vq_state vq_save(const struct vq *q)
+{
+	struct vq_state s = { q->next_avail, q->next_used, q->signalled, q->avail_wrap,
+			      q->used_wrap };
+
+	if (q->packed && q->taken > s.next_avail) {
+		s.next_avail = (uint16_t)(s.next_avail + q->size);
+		s.avail_wrap = !s.avail_wrap;
+	}
+	s.next_avail = (uint16_t)(s.next_avail - q->taken);
+	return s;
+}
+
+int vq_restore(struct vq *q, const struct vq_state *s)
+{
+	if (q->packed && (s->next_avail >= q->size || s->next_used >= q->size))
+		return -EBADMSG;
+	q->next_avail = s->next_avail;
+	q->next_used = s->next_used;
+	q->signalled = s->signalled;
+	q->avail_wrap = s->avail_wrap;
+	q->used_wrap = s->used_wrap;
+	return 0;
 }
 
 bool vq_interrupt_due(struct vq *q)

@@ -35,6 +35,7 @@ struct vq {
 	uint16_t next_avail, next_used;	 /* split: free running; packed: below size */
 	bool avail_wrap, used_wrap;	 /* packed */
 	uint16_t signalled;		 /* next_used when the driver was last asked */
+	uint16_t taken;			 /* entries popped and not pushed yet */
 };
 
 /* Buffers that the driver offers as one: iov[0 .. out_count) to read from, in_count more to write
@@ -74,6 +75,19 @@ bool vq_kicks_on(struct vq *q);
  * descriptor at an index is available in the round with that wrap counter. */
 uint16_t vq_split_used(const struct vq *q);
 bool vq_packed_available(const struct vq *q, uint16_t index, bool wrap);
+
+/*
+ * Where a queue stands. Chains that were popped and not pushed count as not popped: a device that
+ * gives chains back in the order it got them finds them again.
+ */
+struct vq_state {
+	uint16_t next_avail, next_used, signalled;
+	uint8_t avail_wrap, used_wrap;
+};
+
+struct vq_state vq_save(const struct vq *q);
+/* Into a queue that was just activated. -EBADMSG: no queue stands there. */
+int vq_restore(struct vq *q, const struct vq_state *s);
 
 /* Bytes of an iovec array as one stream. */
 size_t iov_read(const struct iovec *iov, unsigned count, size_t at, void *to, size_t len);

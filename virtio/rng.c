@@ -54,7 +54,8 @@ int virtio_rng_create(struct virtio_device **out, struct err *err)
 {
 	static const struct virtio_type type = {
 		.name = "rng", .id = VIRTIO_ID_RNG, .pci_class = { 0xff, 0, 0 }, .config = config,
-		.start = nothing, .stop = nothing, .kick = kick, .destroy = destroy,
+		.start = nothing, .stop = nothing, .kick = kick,
+		.save = virtio_save_nothing, .load = virtio_load_nothing, .destroy = destroy,
 	};
 	struct rng *r = calloc(1, sizeof(*r));
 

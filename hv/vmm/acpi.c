@@ -206,8 +206,8 @@ int acpi_build(const struct guest_mem *mem, unsigned cpus, uint64_t *rsdp, struc
 	buf_u64(&t.bytes, madt);
 	end(&t, xsdt);
 	put_rsdp(&t, ACPI_TABLES + xsdt);
-	to = guest_mem_at(mem, ACPI_TABLES, BIOS_END - ACPI_TABLES);
-	if (t.bytes.bad || !to || t.bytes.len > BIOS_END - ACPI_TABLES) {
+	to = guest_mem_at(mem, ACPI_TABLES, GENERATION_ID - ACPI_TABLES);
+	if (t.bytes.bad || !to || t.bytes.len > GENERATION_ID - ACPI_TABLES) {
 		buf_free(&t.bytes);
 		return err_set(err, -ENOMEM, "the memory is too small for ACPI tables");
 	}

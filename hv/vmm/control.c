@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,7 +20,10 @@ enum { LINE_MAX_LEN = 65536, OUT_MAX = 1 << 20 };
 struct client {
 	LIST_ENTRY(client) link;
 	struct control *control;
-	struct bufferevent *bev;
+	struct bufferevent *bev; /* to the client */
+	struct event *readable;	 /* from it: bufferevents know no descriptors */
+	struct evbuffer *in;
+	struct control_files files; /* of the next line */
 };
 
 struct control {
@@ -30,11 +34,28 @@ struct control {
 	LIST_HEAD(, client) clients;
 };
 
+static void close_files(struct client *c)
+{
+	while (c->files.count)
+		close(c->files.fd[--c->files.count]);
+}
+
+static void free_client(struct client *c)
+{
+	if (c->readable)
+		event_free(c->readable);
+	if (c->bev)
+		bufferevent_free(c->bev);
+	if (c->in)
+		evbuffer_free(c->in);
+	free(c);
+}
+
 static void close_client(struct client *c)
 {
 	LIST_REMOVE(c, link);
-	bufferevent_free(c->bev);
-	free(c);
+	close_files(c);
+	free_client(c);
 }
 
 /* What waits to be written, as far as the connection takes it now; nothing is written after. */
@@ -61,19 +82,20 @@ static void become_console(struct client *c)
 		close(fd);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void take_lines(struct client *c)
 {
-	struct client *c = arg;
-	struct evbuffer *in = bufferevent_get_input(bev), *out = bufferevent_get_output(bev);
+	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t len;
 	char *line;
 
-	while ((line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
-		enum control_next next = len > LINE_MAX_LEN || evbuffer_get_length(out) > OUT_MAX ?
-						 CONTROL_CLOSE :
-						 control_line(c->control->m, line, len, out);
+	while ((line = evbuffer_readln(c->in, &len, EVBUFFER_EOL_LF))) {
+		bool fits = len <= LINE_MAX_LEN && evbuffer_get_length(out) <= OUT_MAX;
+		enum control_next next = CONTROL_CLOSE;
 
+		if (fits)
+			next = control_line(c->control->m, line, len, &c->files, out);
 		free(line);
+		close_files(c);
 		if (next == CONTROL_CLOSE)
 			close_client(c);
 		else if (next == CONTROL_CONSOLE)
@@ -81,7 +103,48 @@ static void on_read(struct bufferevent *bev, void *arg)
 		if (next != CONTROL_GO_ON)
 			return;
 	}
-	if (evbuffer_get_length(in) > LINE_MAX_LEN)
+	if (evbuffer_get_length(c->in) > LINE_MAX_LEN)
+		close_client(c);
+}
+
+/* Those that are too many are closed. */
+static void take_files(struct client *c, struct msghdr *msg)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= h->cmsg_len; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+			if (c->files.count < CONTROL_FILES_MAX)
+				c->files.fd[c->files.count++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(CONTROL_FILES_MAX * sizeof(int))];
+	} extra;
+	char bytes[4096];
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = extra.bytes,
+			      .msg_controllen = sizeof(extra.bytes) };
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		take_files(c, &msg);
+	if (n > 0 && evbuffer_add(c->in, bytes, (size_t)n) == 0)
+		take_lines(c);
+	else
 		close_client(c);
 }
 
@@ -96,17 +159,23 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 	struct control *control = arg;
 	struct client *c = calloc(1, sizeof(*c));
 
-	if (c)
-		c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!c || !c->bev) {
+	if (!c) {
 		close(fd);
-		free(c);
 		return;
 	}
 	c->control = control;
+	c->bev = bufferevent_socket_new(control->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->readable = event_new(control->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->in = evbuffer_new();
+	if (!c->bev || !c->readable || !c->in || event_add(c->readable, NULL) < 0) {
+		if (!c->bev)
+			close(fd);
+		free_client(c);
+		return;
+	}
 	LIST_INSERT_HEAD(&control->clients, c, link);
-	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	bufferevent_setcb(c->bev, NULL, NULL, on_event, c);
+	bufferevent_enable(c->bev, EV_WRITE);
 }
 
 int control_create(struct event_base *base, const char *path, struct control **out, struct err *err)

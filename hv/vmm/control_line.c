@@ -25,6 +25,14 @@ static json_t *nic_status(struct vmm *m, unsigned nic)
 	return o;
 }
 
+static json_t *balloon_status(const struct vmm_status *s)
+{
+	if (!s->balloon)
+		return NULL;
+	return json_pack("{s:i, s:i, s:I}", "wanted_mib", (int)s->wanted_mib, "given_mib",
+			 (int)s->given_mib, "reported_bytes", (json_int_t)s->reported_bytes);
+}
+
 static json_t *status(struct vmm *m, const json_t *args, struct err *err)
 {
 	struct vmm_status s;
@@ -33,10 +41,11 @@ static json_t *status(struct vmm *m, const json_t *args, struct err *err)
 	vmm_status(m, &s);
 	for (unsigned i = 0; i < s.nic_count; i++)
 		json_array_append_new(nics, nic_status(m, i));
-	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o}", "name", s.name, "state",
+	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o, s:o*}", "name", s.name, "state",
 			 s.end ? vmm_end_name(s.end) : s.running ? "running" :
 			 s.started ? "paused" : "created", "memory_mib", (int)s.memory_mib, "cpus",
-			 (int)s.cpus, "exits", (json_int_t)s.exits, "nics", nics);
+			 (int)s.cpus, "exits", (json_int_t)s.exits, "nics", nics,
+			 "balloon", balloon_status(&s));
 }
 
 static json_t *start(struct vmm *m, const json_t *args, struct err *err)
@@ -86,6 +95,56 @@ static json_t *carrier(struct vmm *m, const json_t *args, struct err *err)
 	return json_object();
 }
 
+static json_t *balloon(struct vmm *m, const json_t *args, struct err *err)
+{
+	const json_t *mib = json_object_get(args, "mib");
+	json_int_t n = json_integer_value(mib);
+	int code;
+
+	if (!json_is_integer(mib) || n < 0 || n > VMM_MEMORY_MAX_MIB) {
+		err_set(err, -EINVAL, "balloon needs \"mib\", a number");
+		return NULL;
+	}
+	code = vmm_balloon(m, (unsigned)n);
+	if (!code)
+		return json_object();
+	err_set(err, code, code == -ENOENT ? "it has no balloon" : "it has less memory than that");
+	return NULL;
+}
+
+static json_t *cpu_registers(struct vmm *m, unsigned cpu)
+{
+#define X(name, ...) #name,
+	static const char *const names[] = { VMM_GENERAL_REGISTERS(X) VMM_SYSTEM_REGISTERS(X) };
+#undef X
+	struct vmm_registers r;
+	json_t *o;
+
+	if (vmm_registers(m, cpu, &r) < 0)
+		return NULL;
+	o = json_object();
+	for (unsigned i = 0; i < VMM_REGISTERS; i++)
+		json_object_set_new(o, names[i],
+				    json_sprintf("0x%llx", (unsigned long long)r.value[i]));
+	return o;
+}
+
+/* Hexadecimal, as JSON's numbers are not exact beyond 53 bits everywhere. */
+static json_t *registers(struct vmm *m, const json_t *args, struct err *err)
+{
+	json_t *cpus = json_array();
+	struct vmm_status s;
+
+	vmm_status(m, &s);
+	for (unsigned i = 0; i < s.cpus; i++)
+		json_array_append_new(cpus, cpu_registers(m, i));
+	if (json_array_size(cpus) == s.cpus)
+		return json_pack("{s:o}", "cpus", cpus);
+	json_decref(cpus);
+	err_set(err, -EIO, "KVM does not tell the registers");
+	return NULL;
+}
+
 static json_t *console(struct vmm *m, const json_t *args, struct err *err)
 {
 	return json_object(); /* the rest is the connection's */
@@ -97,6 +156,8 @@ static const struct {
 } commands[] = {
 	{ "status", status }, { "start", start }, { "pause", pause_ },	   { "resume", resume },
 	{ "stop", stop },     { "carrier", carrier }, { "console", console },
+	{ "save", control_save }, { "dump", control_dump }, { "registers", registers },
+	{ "balloon", balloon },
 };
 
 static command find(const char *name)
@@ -117,7 +178,18 @@ static void put(struct evbuffer *out, json_t *o)
 	json_decref(o);
 }
 
-enum control_next control_line(struct vmm *m, const char *line, size_t len, struct evbuffer *out)
+/* Under a name that a client cannot use for something else. */
+static void add_files(json_t *o, const struct control_files *files)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < files->count; i++)
+		json_array_append_new(list, json_integer(files->fd[i]));
+	json_object_set_new(o, "files", list);
+}
+
+enum control_next control_line(struct vmm *m, const char *line, size_t len,
+			       const struct control_files *files, struct evbuffer *out)
 {
 	json_t *o = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL), *result = NULL, *id;
 	const char *name = json_string_value(json_object_get(o, "command"));
@@ -128,11 +200,12 @@ enum control_next control_line(struct vmm *m, const char *line, size_t len, stru
 		json_decref(o);
 		return CONTROL_CLOSE;
 	}
+	add_files(o, files);
 	if (run)
 		result = run(m, o, &err);
 	else
 		err_set(&err, -EINVAL, "no such command; there are status, start, pause, resume, stop, "
-			"carrier and console");
+			"carrier, console, save, dump, registers and balloon");
 	id = json_incref(json_object_get(o, "id"));
 	json_decref(o);
 	put(out, result ? json_pack("{s:o*, s:o}", "id", id, "result", result) :

@@ -9,11 +9,14 @@
  *                                      {"event": "ended", "reason": "shutdown", "why": ""}
  *
  * Commands: status, start, pause, resume, stop, carrier (nic, up), console (the connection becomes
- * the console's after the answer). Several clients; a line of more than 64 KiB ends a connection.
+ * the console's after the answer), save (dir, or descriptors), dump (file, or a descriptor),
+ * registers, balloon (mib). Several clients; a line of more than 64 KiB ends a connection.
+ * Descriptors come with the line that they are for (SCM_RIGHTS).
  */
 
 #include "hv/vmm/vmm.h"
 
+#include <jansson.h>
 #include <stddef.h>
 
 struct control;
@@ -27,8 +30,22 @@ void control_ended(struct control *c, enum vmm_end end, const char *why);
 
 enum control_next { CONTROL_GO_ON, CONTROL_CLOSE, CONTROL_CONSOLE };
 
+enum { CONTROL_FILES_MAX = 2 };
+
+/* Descriptors that came with a line; they stay the caller's. */
+struct control_files {
+	unsigned count;
+	int fd[CONTROL_FILES_MAX];
+};
+
 /* One line of a client; the answer goes to out. */
-enum control_next control_line(struct vmm *m, const char *line, size_t len, struct evbuffer *out);
+enum control_next control_line(struct vmm *m, const char *line, size_t len,
+			       const struct control_files *files, struct evbuffer *out);
+
+/* control_save.c: what a command's descriptors are, or -ENOENT. */
+int control_file(const json_t *args, unsigned i);
+json_t *control_save(struct vmm *m, const json_t *args, struct err *err);
+json_t *control_dump(struct vmm *m, const json_t *args, struct err *err);
 
 /* What clients are told when the machine has ended. */
 void control_event(enum vmm_end end, const char *why, struct evbuffer *out);

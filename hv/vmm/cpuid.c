@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ENTRIES_MAX = 256 };
 
@@ -76,20 +77,61 @@ static void filter(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, b
 	}
 }
 
-int cpuid_set(struct kvm *kvm, int vcpu_fd, unsigned index, unsigned count, struct err *err)
+/* The caller frees. */
+static int make(struct kvm *kvm, unsigned index, unsigned count, struct kvm_cpuid2 **out)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + ENTRIES_MAX * sizeof(c->entries[0]));
 	bool deadline = kvm_has(kvm, KVM_CAP_TSC_DEADLINE_TIMER);
 	int code;
 
+	*out = c;
 	if (!c)
-		return err_sys(err, -ENOMEM, "CPUID");
+		return -ENOMEM;
 	c->nent = ENTRIES_MAX;
 	code = kvm_ioctl(kvm->sys, KVM_GET_SUPPORTED_CPUID, c);
 	for (unsigned i = 0; !code && i < c->nent; i++)
 		filter(&c->entries[i], index, count, deadline);
+	return code;
+}
+
+int cpuid_set(struct kvm *kvm, int vcpu_fd, unsigned index, unsigned count, struct err *err)
+{
+	struct kvm_cpuid2 *c;
+	int code = make(kvm, index, count, &c);
+
 	if (!code)
 		code = kvm_ioctl(vcpu_fd, KVM_SET_CPUID2, c);
 	free(c);
 	return code ? err_sys(err, code, "CPUID") : 0;
+}
+
+int cpuid_save(struct kvm *kvm, unsigned index, unsigned count, struct buf *out)
+{
+	struct kvm_cpuid2 *c;
+	int code = make(kvm, index, count, &c);
+
+	if (!code) {
+		buf_u32(out, c->nent);
+		buf_put(out, c->entries, c->nent * sizeof(c->entries[0]));
+	}
+	free(c);
+	return code;
+}
+
+int cpuid_check(struct kvm *kvm, unsigned index, unsigned count, struct rd *in, struct err *err)
+{
+	struct kvm_cpuid2 *c;
+	int code = make(kvm, index, count, &c);
+	uint32_t entries = rd_u32(in);
+	const uint8_t *saved;
+
+	if (code) {
+		free(c);
+		return err_sys(err, code, "CPUID");
+	}
+	saved = entries == c->nent ? rd_bytes(in, entries * sizeof(c->entries[0])) : NULL;
+	if (!saved || memcmp(saved, c->entries, entries * sizeof(c->entries[0])) != 0)
+		code = err_set(err, -EBADMSG, "it was saved on another processor, or another KVM");
+	free(c);
+	return code;
 }

@@ -304,6 +304,11 @@ int debugger_create(struct vmm *m, const char *path, struct debugger **out, stru
 	return stream_create(m->base, &m->lock, path, &stream, &d->stream, err);
 }
 
+bool debugger_is_used(const struct debugger *d)
+{
+	return d->gdb;
+}
+
 void debugger_destroy(struct debugger *d)
 {
 	if (!d)

@@ -12,6 +12,8 @@ struct guest_mem;
 struct vmm;
 
 int debugger_create(struct vmm *m, const char *path, struct debugger **out, struct err *err);
+/* A client is connected. Loop thread. */
+bool debugger_is_used(const struct debugger *d);
 void debugger_destroy(struct debugger *d); /* the machine stands; NULL allowed */
 /* A CPU's thread, with the machine's lock held: it stands at pc after an exception. */
 void debugger_hit(struct debugger *d, unsigned cpu, unsigned exception, uint64_t pc);

@@ -7,7 +7,8 @@
 #define AGENT_PORT "org.weft.agent"
 
 /* Slots as with QEMU. NICs and disks: functions 0 to 7 of the slots from here on. */
-enum { SLOT_AGENT = 1, SLOT_RNG = 2, SLOT_NIC = 3, SLOT_DISK = SLOT_NIC + VMM_NICS_MAX / 8 };
+enum { SLOT_AGENT = 1, SLOT_RNG = 2, SLOT_NIC = 3, SLOT_DISK = SLOT_NIC + VMM_NICS_MAX / 8,
+       SLOT_BALLOON = SLOT_DISK + 1 };
 
 static int add(struct vmm *m, unsigned slot, unsigned function, struct virtio_device *dev,
 	       struct err *err)
@@ -84,6 +85,26 @@ static int add_agent(struct vmm *m, const char *path, struct err *err)
 	return code ? code : stream_create(m->base, &m->lock, path, &stream, &m->agent_stream, err);
 }
 
+static void give_back(void *arg, void *at, size_t len)
+{
+	struct vmm *m = arg;
+
+	memory_give_back(&m->memory, at, len);
+}
+
+static int add_balloon(struct vmm *m, struct err *err)
+{
+	const struct virtio_balloon_ops ops = { give_back, m };
+	struct virtio_device *dev;
+	int code = virtio_balloon_create(&ops, &dev, err);
+
+	if (!code)
+		code = add(m, SLOT_BALLOON, 0, dev, err);
+	if (!code)
+		m->balloon = dev;
+	return code;
+}
+
 static int add_nic(struct vmm *m, unsigned i, const struct vmm_nic *nic, struct err *err)
 {
 	struct virtio_net_conf conf = {
@@ -94,6 +115,9 @@ static int add_nic(struct vmm *m, unsigned i, const struct vmm_nic *nic, struct 
 	struct virtio_device *dev;
 	int code;
 
+	if (nic->vhost_user && m->memory.copy)
+		return err_set(err, -ENOTSUP, "net: by vhost-user another process maps the memory; "
+			       "that of a machine that goes on from a saved one is its own");
 	for (unsigned b = 0; b < sizeof(conf.mac); b++)
 		conf.mac[b] = nic->mac[b];
 	code = virtio_net_create(&conf, m->base, &dev, err);
@@ -105,11 +129,16 @@ static int add_nic(struct vmm *m, unsigned i, const struct vmm_nic *nic, struct 
 	return 0;
 }
 
-static int add_disk(struct vmm *m, unsigned i, const char *path, struct err *err)
+static int add_disk(struct vmm *m, unsigned i, const struct vmm_disk *disk, struct err *err)
 {
 	const char id[] = { 'd', 'i', 's', 'k', (char)('0' + i), 0 };
+	const struct virtio_block_conf conf = {
+		.path = disk->path, .overlay = disk->overlay, .id = id,
+		.mode = disk->overlay ? VIRTIO_BLOCK_OVERLAY : disk->forget ? VIRTIO_BLOCK_FORGET :
+			disk->write ? VIRTIO_BLOCK_WRITE : VIRTIO_BLOCK_READ,
+	};
 	struct virtio_device *dev;
-	int code = virtio_block_create(path, id, &dev, err);
+	int code = virtio_block_create(&conf, &dev, err);
 
 	return code ? code : add(m, SLOT_DISK + i / 8, i % 8, dev, err);
 }
@@ -129,7 +158,9 @@ int devices_create(struct vmm *m, const struct vmm_conf *conf, struct err *err)
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
 		code = add_nic(m, i, &conf->nic[i], err);
 	for (unsigned i = 0; i < conf->disk_count && !code; i++)
-		code = add_disk(m, i, conf->disk[i], err);
+		code = add_disk(m, i, &conf->disk[i], err);
+	if (!code && conf->balloon)
+		code = add_balloon(m, err);
 	return code;
 }
 

@@ -43,6 +43,29 @@ DefinitionBlock ("", "DSDT", 2, "WEFT", "WEFTVMM", 1)
 			})
 		}
 
+		/* 16 bytes that are others in each machine that goes on from a saved one ("Virtual
+		 * Machine Generation ID", Microsoft 2012), and the interrupt that says so */
+		Device (VGEN)
+		{
+			Name (_HID, "WEFT0001")
+			Name (_CID, "VM_Gen_Counter")
+			Name (_DDN, "VM_Gen_Counter")
+			Name (ADDR, Package () { 0x000ff000, 0 })
+		}
+
+		Device (GED)
+		{
+			Name (_HID, "ACPI0013")
+			Name (_CRS, ResourceTemplate ()
+			{
+				Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 16 }
+			})
+			Method (_EVT, 1, Serialized)
+			{
+				Notify (VGEN, 0x80)
+			}
+		}
+
 		/* pvpanic: a write says that the guest has crashed */
 		Device (PEVT)
 		{

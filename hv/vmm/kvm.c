@@ -57,7 +57,6 @@ static int check(struct kvm *k, struct err *err)
 
 static int make_vm(struct kvm *k, struct err *err)
 {
-	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	uint64_t identity = KVM_IDENTITY;
 	int code = ioctl_value(k->sys, KVM_GET_VCPU_MMAP_SIZE, 0);
 
@@ -70,8 +69,14 @@ static int make_vm(struct kvm *k, struct err *err)
 	code = ioctl_value(k->vm, KVM_SET_TSS_ADDR, KVM_TSS);
 	if (!code)
 		code = kvm_ioctl(k->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
-	if (!code)
-		code = ioctl_value(k->vm, KVM_CREATE_IRQCHIP, 0);
+	return code ? err_sys(err, code, "/dev/kvm: reserving its pages") : 0;
+}
+
+int kvm_create_chips(struct kvm *k, struct err *err)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	int code = ioctl_value(k->vm, KVM_CREATE_IRQCHIP, 0);
+
 	if (!code)
 		code = kvm_ioctl(k->vm, KVM_CREATE_PIT2, &pit);
 	return code ? err_sys(err, code, "/dev/kvm: interrupt controllers") : 0;

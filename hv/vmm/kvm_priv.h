@@ -2,9 +2,13 @@
 #ifndef HV_VMM_KVM_PRIV_H
 #define HV_VMM_KVM_PRIV_H
 
-/* A virtual machine of the kernel's: /dev/kvm, its interrupt controllers and routes. */
+/* A virtual machine of the kernel's: /dev/kvm, its interrupt controllers and routes. Memory is
+ * added before the controllers are made: a slot waits for whatever KVM has under way on its buses,
+ * some ms. */
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/rd.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -34,11 +38,17 @@ bool kvm_has(const struct kvm *k, int capability);
 /* kvm_close() also after it failed. */
 int kvm_open(struct kvm *k, struct err *err);
 void kvm_close(struct kvm *k);
+/* Before any CPU. */
+int kvm_create_chips(struct kvm *k, struct err *err);
 int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint64_t len);
 
 /* The guest's clock (kvmclock), ns. No CPU runs. */
 int kvm_clock_get(struct kvm *k, uint64_t *ns);
 int kvm_clock_set(struct kvm *k, uint64_t ns);
+
+/* 8259s, IOAPIC, PIT and the clock, for a saved machine. No CPU runs. */
+int kvm_save(struct kvm *k, uint64_t clock, struct buf *out);
+int kvm_load(struct kvm *k, uint64_t *clock, struct rd *in, struct err *err);
 
 /* An interrupt line's level. Any thread. */
 void kvm_line(struct kvm *k, unsigned gsi, bool level);

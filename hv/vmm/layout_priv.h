@@ -29,6 +29,8 @@
 #define BOOT_CMDLINE_MAX 4096u
 #define LOW_END		0x9fc00u
 #define ACPI_TABLES	0xe0000u
+#define GENERATION_ID	0xff000u /* behind the tables */
+#define GENERATION_ID_BYTES 16
 #define BIOS_END	0x100000u
 
 #define PORT_SERIAL	0x3f8u
@@ -40,6 +42,7 @@
 #define PORT_PM_EVENT	0x600u
 #define PORT_PM_CONTROL 0x604u
 #define IRQ_SCI		9u
+#define IRQ_GENERATION	16u
 #define SLEEP_S5	5u /* SLP_TYP of \_S5 */
 
 #endif

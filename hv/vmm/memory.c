@@ -1,42 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/vmm/memory_priv.h"
 
+#include "base/memfd.h"
 #include "hv/vmm/layout_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum { PAGE = 4096 };
+
+static int map(struct memory *m, int how, struct err *err)
+{
+	uint64_t low = m->size < LOW_MEMORY_END ? m->size : LOW_MEMORY_END;
+	void *at = mmap(NULL, m->size, PROT_READ | PROT_WRITE, how | MAP_NORESERVE, m->fd, 0);
+
+	if (at == MAP_FAILED)
+		return err_sys(err, -errno, "memory of %llu bytes", (unsigned long long)m->size);
+	madvise(at, m->size, MADV_DONTDUMP);
+	m->host = at;
+	m->ranges.range[m->ranges.count++] = (struct guest_range){ 0, low, m->host };
+	if (m->size > low)
+		m->ranges.range[m->ranges.count++] =
+			(struct guest_range){ HIGH_MEMORY, m->size - low, m->host + low };
+	return 0;
+}
 
 int memory_create(struct memory *m, uint64_t size, struct err *err)
 {
-	uint64_t low = size < LOW_MEMORY_END ? size : LOW_MEMORY_END;
-	void *at;
-	int code;
-
 	*m = (struct memory){ .size = size };
 	m->fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (m->fd < 0)
 		return err_sys(err, -errno, "memory");
 	if (ftruncate(m->fd, (off_t)size) < 0 ||
 	    fcntl(m->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		goto fail;
-	at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->fd, 0);
-	if (at == MAP_FAILED)
-		goto fail;
-	madvise(at, size, MADV_DONTDUMP);
-	m->host = at;
-	m->ranges.range[m->ranges.count++] = (struct guest_range){ 0, low, m->host };
-	if (size > low)
-		m->ranges.range[m->ranges.count++] =
-			(struct guest_range){ HIGH_MEMORY, size - low, m->host + low };
-	return 0;
-fail:
-	code = err_sys(err, -errno, "memory of %llu bytes", (unsigned long long)size);
-	close(m->fd);
-	m->fd = -1;
-	return code;
+		return err_sys(err, -errno, "memory of %llu bytes", (unsigned long long)size);
+	return map(m, MAP_SHARED, err);
+}
+
+int memory_create_from(struct memory *m, uint64_t size, int ram, struct err *err)
+{
+	struct stat st;
+
+	*m = (struct memory){ .fd = -1, .size = size, .copy = true };
+	if (fstat(ram, &st) < 0)
+		return err_sys(err, -errno, "the saved memory");
+	if ((uint64_t)st.st_size != size)
+		return err_set(err, -EBADMSG, "the saved memory has %lld bytes, not %llu",
+			       (long long)st.st_size, (unsigned long long)size);
+	m->fd = memfd_is_sealed(ram) ? fcntl(ram, F_DUPFD_CLOEXEC, 3) :
+				       memfd_sealed_copy("guest", ram, st.st_size);
+	return m->fd < 0 ? err_sys(err, -errno, "the saved memory") : map(m, MAP_PRIVATE, err);
+}
+
+void memory_give_back(struct memory *m, void *at, size_t len)
+{
+	uintptr_t from = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)at + len) & ~(uintptr_t)(PAGE - 1);
+
+	if (from < end) /* a copy is dropped; what is shared has to leave the file */
+		madvise((void *)from, end - from, m->copy ? MADV_DONTNEED : MADV_REMOVE);
 }
 
 void memory_destroy(struct memory *m)

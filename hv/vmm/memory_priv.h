@@ -3,21 +3,32 @@
 #define HV_VMM_MEMORY_PRIV_H
 
 /* The guest's memory: a memfd that is sealed in its size, so that no mapping of it can fault, below
- * the hole for devices and above 4 GiB. */
+ * the hole for devices and above 4 GiB. That of a machine that goes on from a saved one is the
+ * saved memory, which is sealed against all change and mapped private: a page is copied when it is
+ * written. */
 
 #include "base/err.h"
 #include "virtio/mem.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct memory {
 	int fd;
+	bool copy; /* private; fd is what was saved */
 	uint64_t size;
 	uint8_t *host; /* all of it, in one piece */
 	struct guest_mem ranges;
 };
 
 int memory_create(struct memory *m, uint64_t size, struct err *err);
+/* On top of ram, of `size` bytes, which stays the caller's: as it is if it is sealed, else
+ * a copy. */
+int memory_create_from(struct memory *m, uint64_t size, int ram, struct err *err);
+/* The guest has no use for what is in these bytes: whole pages go back to the host. What it finds
+ * there later are zeroes, or what the machine went on from. */
+void memory_give_back(struct memory *m, void *at, size_t len);
 void memory_destroy(struct memory *m);
 
 #endif

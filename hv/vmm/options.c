@@ -2,7 +2,9 @@
 #include "hv/vmm/options_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,11 @@ static const char help[] =
 	"\n"
 	"  --name NAME          what people call it\n"
 	"  --kernel FILE        bzImage, or ELF with a PVH entry\n"
+	"  --from DIR           instead: goes on from the machine that the command save wrote\n"
+	"                       there, with its memory and CPUs, and devices that it did not have\n"
+	"  --from-fds S,R       the same by descriptors of its state and of its memory, which is\n"
+	"                       shared and copied on write if it is a sealed memfd; R may be left\n"
+	"                       out\n"
 	"  --initrd FILE\n"
 	"  --cmdline TEXT       the kernel's parameters\n"
 	"  --memory MIB         default 256\n"
@@ -27,11 +34,17 @@ static const char help[] =
 	"                         tap=NAME              a tap interface of the host's\n"
 	"                         tap-fds=N[:N]...      the same, opened already: one a pair\n"
 	"                         vhost-user=PATH       the process that listens there\n"
-	"  --disk FILE          a disk that is only read; repeat for more\n"
+	"  --disk FILE[,write|,forget|,overlay=FILE]\n"
+	"                       a disk that is only read, or is written; or what is written goes\n"
+	"                       to memory, and is lost at the end; or to another file; repeat for\n"
+	"                       more\n"
+	"  --balloon            a device by which the guest gives memory back, also free pages by\n"
+	"                       itself\n"
 	"  --rings split        virtqueues; packed, the default, offers both kinds\n"
 	"  --gdb PATH           listens for gdb's \"target remote PATH\", which stops the guest\n"
 	"  --control PATH       listens for commands, one JSON object a line: status, start, pause,\n"
-	"                       resume, stop, carrier, console\n"
+	"                       resume, stop, carrier, console, save, dump,\n"
+	"                       registers, balloon\n"
 	"  --paused             waits for the command start\n"
 	"  --help\n"
 	"\n"
@@ -41,7 +54,7 @@ static const char help[] =
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
 enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
-       RINGS, GDB, CONTROL, PAUSED, HELP };
+       RINGS, GDB, CONTROL, PAUSED, HELP, FROM, FROM_FDS, BALLOON };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
@@ -55,9 +68,12 @@ static const struct option options[] = {
 	{ "agent", required_argument, NULL, AGENT },
 	{ "net", required_argument, NULL, NET },
 	{ "disk", required_argument, NULL, DISK },
+	{ "balloon", no_argument, NULL, BALLOON },
 	{ "rings", required_argument, NULL, RINGS },
 	{ "gdb", required_argument, NULL, GDB },
 	{ "control", required_argument, NULL, CONTROL },
+	{ "from", required_argument, NULL, FROM },
+	{ "from-fds", required_argument, NULL, FROM_FDS },
 	{ "paused", no_argument, NULL, PAUSED },
 	{ "help", no_argument, NULL, HELP },
 	{ 0 },
@@ -158,25 +174,110 @@ static int add_nic(struct vmm_conf *c, char *text, struct err *err)
 	return options_nic(text, &c->nic[c->nic_count++], err);
 }
 
+static int add_disk(struct vmm_conf *c, char *text, struct err *err)
+{
+	enum { WRITE, FORGET, OVERLAY };
+	static char *const keys[] = { "write", "forget", "overlay", NULL };
+	struct vmm_disk *d = &c->disk[c->disk_count];
+	char *how = strchr(text, ','), *value;
+
+	if (c->disk_count == VMM_DISKS_MAX)
+		return err_set(err, -EINVAL, "--disk: more than %d disks", VMM_DISKS_MAX);
+	*d = (struct vmm_disk){ .path = text };
+	c->disk_count++;
+	if (!how)
+		return 0;
+	*how++ = 0;
+	switch (getsubopt(&how, keys, &value)) {
+	case WRITE:
+		d->write = true;
+		break;
+	case FORGET:
+		d->forget = true;
+		break;
+	case OVERLAY:
+		d->overlay = value;
+		break;
+	default:
+		break;
+	}
+	if (*how || !(d->write || d->forget || d->overlay))
+		return err_set(err, -EINVAL, "--disk %s: one of write, forget and overlay=FILE may "
+			       "follow", text);
+	return 0;
+}
+
+static int open_in(const char *dir, const char *name, struct err *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, -errno, "%s", path) : fd;
+}
+
+/* A saved machine; its descriptors are open until the end of the process. */
+static int take_from(struct vmm_conf *c, const char *dir, struct err *err)
+{
+	c->from = true;
+	c->state = open_in(dir, "state", err);
+	c->ram = c->state < 0 ? -1 : open_in(dir, "ram", err);
+	return c->state < 0 || c->ram < 0 ? -ENOENT : 0;
+}
+
+static int take_from_fds(struct vmm_conf *c, const char *text, struct err *err)
+{
+	int end = 0;
+
+	c->from = true;
+	if (sscanf(text, "%d%n", &c->state, &end) == 1 && c->state >= 0 && !text[end])
+		return 0;
+	if (sscanf(text, "%d,%d%n", &c->state, &c->ram, &end) == 2 && c->state >= 0 &&
+	    c->ram >= 0 && !text[end])
+		return 0;
+	return err_set(err, -EINVAL, "--from-fds: one or two descriptors, not \"%s\"", text);
+}
+
+/* Where the value of an option goes that is a text and no more; else NULL. */
+static const char **text_of(struct options *o, int option)
+{
+	switch (option) {
+	case NAME:
+		return &o->vmm.name;
+	case KERNEL:
+		return &o->vmm.kernel;
+	case INITRD:
+		return &o->vmm.initrd;
+	case CMDLINE:
+		return &o->vmm.cmdline;
+	case CONSOLE:
+		return &o->vmm.console;
+	case CONSOLE_LOG:
+		return &o->vmm.console_log;
+	case AGENT:
+		return &o->vmm.agent;
+	case GDB:
+		return &o->vmm.gdb;
+	case CONTROL:
+		return &o->control;
+	default:
+		return NULL;
+	}
+}
+
 static int take(struct options *o, int option, char *value, struct err *err)
 {
+	const char **text = text_of(o, option);
 	struct vmm_conf *c = &o->vmm;
 	unsigned long n = 0;
 	int code = 0;
 
+	if (text) {
+		*text = value;
+		return 0;
+	}
 	switch (option) {
-	case NAME:
-		c->name = value;
-		break;
-	case KERNEL:
-		c->kernel = value;
-		break;
-	case INITRD:
-		c->initrd = value;
-		break;
-	case CMDLINE:
-		c->cmdline = value;
-		break;
 	case MEMORY:
 		code = number(value, VMM_MEMORY_MAX_MIB, &n);
 		c->memory_mib = (unsigned)n;
@@ -185,33 +286,22 @@ static int take(struct options *o, int option, char *value, struct err *err)
 		code = number(value, VMM_CPUS_MAX, &n);
 		c->cpus = (unsigned)n;
 		break;
-	case CONSOLE:
-		c->console = value;
-		break;
-	case CONSOLE_LOG:
-		c->console_log = value;
-		break;
-	case AGENT:
-		c->agent = value;
-		break;
 	case NET:
 		return add_nic(c, value, err);
 	case DISK:
-		if (c->disk_count == VMM_DISKS_MAX)
-			return err_set(err, -EINVAL, "--disk: more than %d disks", VMM_DISKS_MAX);
-		c->disk[c->disk_count++] = value;
+		return add_disk(c, value, err);
+	case BALLOON:
+		c->balloon = true;
 		break;
 	case RINGS:
 		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)
 			return err_set(err, -EINVAL, "--rings: split or packed, not \"%s\"", value);
 		c->split_rings = value[0] == 's';
 		break;
-	case GDB:
-		c->gdb = value;
-		break;
-	case CONTROL:
-		o->control = value;
-		break;
+	case FROM:
+		return take_from(c, value, err);
+	case FROM_FDS:
+		return take_from_fds(c, value, err);
 	default:
 		o->paused = true;
 		break;
@@ -232,7 +322,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	struct err err = { "" };
 	int option;
 
-	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1 } };
+	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1, .state = -1, .ram = -1 } };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == HELP)
 			return fputs(help, stdout) < 0;
@@ -243,7 +333,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	}
 	if (optind < argc)
 		return usage("arguments have names");
-	if (!out->vmm.kernel)
-		return usage("--kernel is missing");
+	if (!out->vmm.kernel != out->vmm.from)
+		return usage("either --kernel or --from is needed");
 	return OPTIONS_OK;
 }

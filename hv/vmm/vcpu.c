@@ -23,6 +23,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	bool pending; /* what it asked for is done, and KVM does not know yet */
 	uint64_t exits;
 };
 
@@ -49,6 +50,20 @@ static bool runs(const struct vcpu *c)
 	return c->all->run && (c->all->only < 0 || c->all->only == (int)c->index);
 }
 
+static void handle(struct vcpu *c);
+
+/* An instruction that left the guest is over only when KVM is called again; until then its
+ * registers are those of the middle of it. */
+static void settle(struct vcpu *c)
+{
+	__atomic_store_n(&c->run->immediate_exit, 1, __ATOMIC_RELAXED);
+	while (c->pending) {
+		c->pending = false;
+		if (ioctl(c->fd, KVM_RUN, NULL) == 0)
+			handle(c);
+	}
+}
+
 /* Waits until it may run; false: it is to end. */
 static bool may_run(struct vcpu *c)
 {
@@ -57,6 +72,9 @@ static bool may_run(struct vcpu *c)
 
 	pthread_mutex_lock(&v->lock);
 	if (!runs(c) && !v->quit) {
+		pthread_mutex_unlock(&v->lock);
+		settle(c);
+		pthread_mutex_lock(&v->lock);
 		v->parked++;
 		pthread_cond_broadcast(&v->changed);
 		while (!runs(c) && !v->quit)
@@ -116,6 +134,7 @@ static void handle(struct vcpu *c)
 	struct kvm_run *r = c->run;
 
 	__atomic_store_n(&c->exits, c->exits + 1, __ATOMIC_RELAXED); /* others read it */
+	c->pending = r->exit_reason == KVM_EXIT_IO || r->exit_reason == KVM_EXIT_MMIO;
 	switch (r->exit_reason) {
 	case KVM_EXIT_IO:
 		port_exit(c);
@@ -151,6 +170,7 @@ static void *run(void *arg)
 	struct timespec pause = { .tv_nsec = 1000000 };
 
 	while (may_run(c)) {
+		c->pending = false;
 		if (ioctl(c->fd, KVM_RUN, NULL) == 0)
 			handle(c);
 		else if (errno == EAGAIN) /* it was sent INIT, and waits for SIPI */
@@ -177,7 +197,7 @@ static int make(struct vcpus *v, unsigned i, const struct load_entry *entry, str
 		return err_sys(err, -errno, "CPU %u", i);
 	c->run = at;
 	code = cpuid_set(v->kvm, c->fd, i, v->count, err);
-	if (!code)
+	if (!code && entry)
 		code = vcpu_state_set(c->fd, i == 0, entry, err);
 	if (code)
 		return err_prefix(err, code, "CPU %u", i);

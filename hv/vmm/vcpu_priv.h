@@ -8,6 +8,8 @@
  * thread by the functions of struct vcpu_ops.
  */
 
+#include "base/buf.h"
+#include "base/rd.h"
 #include "hv/vmm/kvm_priv.h"
 #include "hv/vmm/load_priv.h"
 
@@ -27,7 +29,8 @@ struct vcpu_ops {
 	void *arg;
 };
 
-/* Makes them, ready to start at entry and parked. Threads start here. */
+/* Makes them, ready to start at entry (NULL: vcpu_load() follows) and parked. Threads start
+ * here. */
 int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry,
 		 const struct vcpu_ops *ops, struct vcpus **out, struct err *err);
 /* Not from a CPU's thread. Both return when it is so; the caller holds no lock that ops take. */
@@ -44,8 +47,16 @@ int vcpus_fd(const struct vcpus *v, unsigned cpu);
 
 /* cpuid.c: what CPU `index` of count says it is. */
 int cpuid_set(struct kvm *kvm, int vcpu_fd, unsigned index, unsigned count, struct err *err);
+/* The same in a saved machine, which goes on only where it is the same. */
+int cpuid_save(struct kvm *kvm, unsigned index, unsigned count, struct buf *out);
+int cpuid_check(struct kvm *kvm, unsigned index, unsigned count, struct rd *in, struct err *err);
 
 /* vcpu_state.c */
 int vcpu_state_set(int fd, bool first, const struct load_entry *entry, struct err *err);
+
+/* vcpu_saved.c: CPU `index` of count, parked. What is read is not trusted. */
+int vcpu_save(struct kvm *kvm, int fd, unsigned index, unsigned count, struct buf *out);
+int vcpu_load(struct kvm *kvm, int fd, unsigned index, unsigned count, struct rd *in,
+	      struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "hv/vmm/acpi_priv.h"
 #include "hv/vmm/debugger_priv.h"
+#include "hv/vmm/saved_priv.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -138,9 +139,11 @@ static int boot(struct vmm *m, const struct vmm_conf *conf, struct load_entry *e
 	return code;
 }
 
-static int add_memory(struct vmm *m, struct err *err)
+static int add_memory(struct vmm *m, int ram, struct err *err)
 {
-	int code = memory_create(&m->memory, (uint64_t)m->memory_mib << 20, err);
+	uint64_t size = (uint64_t)m->memory_mib << 20;
+	int code = ram < 0 ? memory_create(&m->memory, size, err) :
+			     memory_create_from(&m->memory, size, ram, err);
 
 	for (unsigned i = 0; !code && i < m->memory.ranges.count; i++) {
 		const struct guest_range *r = &m->memory.ranges.range[i];
@@ -154,13 +157,8 @@ static int add_memory(struct vmm *m, struct err *err)
 
 static int check(const struct vmm_conf *conf, struct err *err)
 {
-	if (!conf->kernel)
+	if (!conf->kernel && !conf->from)
 		return err_set(err, -EINVAL, "a machine needs a kernel");
-	if (conf->cpus < 1 || conf->cpus > VMM_CPUS_MAX)
-		return err_set(err, -EINVAL, "%u CPUs; 1 to %d work", conf->cpus, VMM_CPUS_MAX);
-	if (conf->memory_mib < VMM_MEMORY_MIN_MIB || conf->memory_mib > VMM_MEMORY_MAX_MIB)
-		return err_set(err, -EINVAL, "%u MiB of memory; %d to %d work", conf->memory_mib,
-			       VMM_MEMORY_MIN_MIB, VMM_MEMORY_MAX_MIB);
 	if (conf->nic_count > VMM_NICS_MAX)
 		return err_set(err, -EINVAL, "%u NICs; at most %d work", conf->nic_count, VMM_NICS_MAX);
 	if (conf->disk_count > VMM_DISKS_MAX)
@@ -168,11 +166,50 @@ static int check(const struct vmm_conf *conf, struct err *err)
 	return 0;
 }
 
+static int check_size(const struct vmm *m, struct err *err)
+{
+	if (m->cpus < 1 || m->cpus > VMM_CPUS_MAX)
+		return err_set(err, -EINVAL, "%u CPUs; 1 to %d work", m->cpus, VMM_CPUS_MAX);
+	if (m->memory_mib < VMM_MEMORY_MIN_MIB || m->memory_mib > VMM_MEMORY_MAX_MIB)
+		return err_set(err, -EINVAL, "%u MiB of memory; %d to %d work", m->memory_mib,
+			       VMM_MEMORY_MIN_MIB, VMM_MEMORY_MAX_MIB);
+	return 0;
+}
+
+/* KVM, memory, devices and CPUs: of a machine that boots, or that goes on from a saved one. */
+static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved,
+		 const struct vcpu_ops *ops, struct err *err)
+{
+	struct load_entry entry;
+	int code = check_size(m, err);
+
+	if (!code)
+		code = kvm_open(&m->kvm, err);
+	if (!code)
+		code = add_memory(m, saved ? conf->ram : -1, err);
+	if (!code)
+		code = kvm_create_chips(&m->kvm, err);
+	if (!code && !saved)
+		code = boot(m, conf, &entry, err);
+	if (!code)
+		code = devices_create(m, conf, err);
+	if (!code)
+		code = vcpus_create(&m->kvm, m->cpus, saved ? NULL : &entry, ops, &m->vcpus, err);
+	if (!code && saved)
+		code = saved_load(saved, m, err);
+	if (!code)
+		code = generation_renew(m, err);
+	if (!code && saved)
+		generation_tell(m);
+	m->started = saved;
+	return code;
+}
+
 int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_cb cb, void *arg,
 	       struct vmm **out, struct err *err)
 {
 	struct vcpu_ops ops = { port, device_memory, triple_fault, failed, debug, NULL };
-	struct load_entry entry;
+	struct saved *saved = NULL;
 	struct vmm *m;
 	int code = check(conf, err);
 
@@ -188,15 +225,14 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 	pthread_mutex_init(&m->lock, NULL);
 	ops.arg = m;
 	m->end_event = event_new(base, -1, 0, on_end, m);
-	code = m->end_event ? kvm_open(&m->kvm, err) : err_sys(err, -ENOMEM, "machine");
+	code = m->end_event ? 0 : err_sys(err, -ENOMEM, "machine");
+	if (!code && conf->from)
+		code = saved_vm_open(conf->state, &saved, err);
+	if (!code && saved)
+		code = saved_machine(saved, &m->memory_mib, &m->cpus, &m->split_rings, err);
 	if (!code)
-		code = add_memory(m, err);
-	if (!code)
-		code = boot(m, conf, &entry, err);
-	if (!code)
-		code = devices_create(m, conf, err);
-	if (!code)
-		code = vcpus_create(&m->kvm, m->cpus, &entry, &ops, &m->vcpus, err);
+		code = build(m, conf, saved, &ops, err);
+	saved_vm_close(saved);
 	if (!code && conf->gdb)
 		code = debugger_create(m, conf->gdb, &m->debugger, err);
 	if (code)
@@ -269,6 +305,18 @@ int vmm_carrier(struct vmm *m, unsigned nic, bool up)
 	return 0;
 }
 
+int vmm_balloon(struct vmm *m, unsigned mib)
+{
+	if (!m->balloon)
+		return -ENOENT;
+	if (mib > m->memory_mib)
+		return -EINVAL;
+	pthread_mutex_lock(&m->lock);
+	virtio_balloon_want(m->balloon, mib << 8);
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+}
+
 int vmm_console(struct vmm *m, int fd)
 {
 	int code;
@@ -285,7 +333,14 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 	*out = (struct vmm_status){ .name = m->name, .end = m->end, .started = m->started,
 				    .running = m->running, .memory_mib = m->memory_mib,
 				    .cpus = m->cpus, .nic_count = m->nic_count,
-				    .exits = vcpus_exits(m->vcpus) };
+				    .exits = vcpus_exits(m->vcpus), .balloon = m->balloon };
+	if (m->balloon) {
+		struct virtio_balloon_stats s = virtio_balloon_stats(m->balloon);
+
+		out->wanted_mib = s.wanted_pages >> 8;
+		out->given_mib = s.given_pages >> 8;
+		out->reported_bytes = s.reported_bytes;
+	}
 	pthread_mutex_unlock(&m->lock);
 }
 

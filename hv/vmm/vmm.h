@@ -32,6 +32,12 @@ struct vmm_nic {
 	const char *vhost_user; /* the path that the back end listens on */
 };
 
+struct vmm_disk {
+	const char *path;    /* a raw file */
+	const char *overlay; /* gets what is written; NULL: none */
+	bool write, forget;  /* else: it is only read, or what is written is lost at the end */
+};
+
 /* Paths may be NULL: without. */
 struct vmm_conf {
 	const char *name;
@@ -42,10 +48,16 @@ struct vmm_conf {
 	const char *console_log; /* file, of at most 16 MiB */
 	const char *agent;	 /* stream socket of the port that the guest's agent opens */
 	const char *gdb;	 /* stream socket for gdb's "target remote"; a client stops the guest */
+	bool balloon; /* a device by which the guest gives memory back */
 	unsigned nic_count;
 	struct vmm_nic nic[VMM_NICS_MAX];
 	unsigned disk_count;
-	const char *disk[VMM_DISKS_MAX]; /* raw files, read-only */
+	struct vmm_disk disk[VMM_DISKS_MAX];
+	/* With from: goes on from a saved machine, by its state (a file) and memory (-1: none; best
+	 * sealed, to be shared). They stay the caller's. Kernel, memory and CPUs are the saved
+	 * one's. */
+	bool from;
+	int state, ram;
 };
 
 /* Why a machine has ended. */
@@ -74,8 +86,39 @@ void vmm_pause(struct vmm *m);
 void vmm_stop(struct vmm *m);
 /* -ENOENT: no such NIC. */
 int vmm_carrier(struct vmm *m, unsigned nic, bool up);
+/* The guest is to give so much of its memory back. -ENOENT: no balloon; -EINVAL: more than
+ * it has. */
+int vmm_balloon(struct vmm *m, unsigned mib);
 /* Takes the descriptor of a connection on success; it becomes the console's client. */
 int vmm_console(struct vmm *m, int fd);
+
+/* Writes a machine that stands to two files, which are empty: its memory to ram, or, if that is -1,
+ * those pages to state that differ from the memory it went on from. It is not flushed. -EBUSY: it
+ * does not stand; -ENOTSUP: it has a device that cannot be saved. */
+int vmm_save(struct vmm *m, int state, int ram, struct err *err);
+
+/* Writes memory and registers to an empty file, as an ELF core that gdb opens. A machine that runs
+ * stands still meanwhile. */
+int vmm_dump(struct vmm *m, int fd, struct err *err);
+
+#define VMM_GENERAL_REGISTERS(X)                                                                   \
+	X(rax) X(rbx) X(rcx) X(rdx) X(rsi) X(rdi) X(rbp) X(rsp) X(r8) X(r9) X(r10) X(r11) X(r12)   \
+	X(r13) X(r14) X(r15) X(rip) X(rflags)
+/* name, and what it is in KVM's struct */
+#define VMM_SYSTEM_REGISTERS(X)                                                                    \
+	X(cs, cs.selector) X(ss, ss.selector) X(ds, ds.selector) X(es, es.selector)                \
+	X(fs, fs.selector) X(gs, gs.selector) X(fs_base, fs.base) X(gs_base, gs.base)              \
+	X(cr0, cr0) X(cr2, cr2) X(cr3, cr3) X(cr4, cr4) X(efer, efer)
+#define VMM_ONE(...) +1
+enum { VMM_REGISTERS = 0 VMM_GENERAL_REGISTERS(VMM_ONE) VMM_SYSTEM_REGISTERS(VMM_ONE) };
+
+/* In the order of these lists. */
+struct vmm_registers {
+	uint64_t value[VMM_REGISTERS];
+};
+
+/* -ENOENT: no such CPU. As vmm_dump(). */
+int vmm_registers(struct vmm *m, unsigned cpu, struct vmm_registers *out);
 
 struct vmm_status {
 	const char *name;
@@ -83,6 +126,9 @@ struct vmm_status {
 	bool started, running;
 	unsigned memory_mib, cpus, nic_count;
 	uint64_t exits; /* of the CPUs to this process */
+	bool balloon;
+	unsigned wanted_mib, given_mib; /* by the balloon */
+	uint64_t reported_bytes;	/* free pages that the guest told, in all */
 };
 
 void vmm_status(struct vmm *m, struct vmm_status *out);

@@ -39,6 +39,7 @@ struct vmm {
 	struct pci_host pci;
 	struct stream *agent_stream;
 	struct virtio_device *agent;
+	struct virtio_device *balloon; /* NULL: none */
 	unsigned nic_count;
 	struct virtio_device *nic[VMM_NICS_MAX];
 };
@@ -51,6 +52,11 @@ void vmm_go(struct vmm *m, int step);
 
 /* ports.c: what the guest does at a port, with the lock held. */
 void ports_access(struct vmm *m, uint16_t port, bool write, void *bytes, unsigned len);
+
+/* generation.c: a new ID; and that there is one, once the interrupt controllers are as they are to
+ * be. */
+int generation_renew(struct vmm *m, struct err *err);
+void generation_tell(struct vmm *m);
 
 /* devices.c: the table of all devices. */
 int devices_create(struct vmm *m, const struct vmm_conf *conf, struct err *err);

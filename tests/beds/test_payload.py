@@ -50,10 +50,22 @@ def test_virtio(start, proved):
     proved("virtio-pci found by a guest's driver, kicks by ioeventfd, MSI-X by irqfd")
 
 
+def test_balloon(start, proved):
+    machine = start("balloon", "--balloon", "--paused")
+    control = machine.control()
+    assert control.ask("balloon", mib=4) == {"result": {}}
+    assert "less memory" in control.ask("balloon", mib=17)["error"]
+    assert control.ask("status")["result"]["balloon"] == {"wanted_mib": 4, "given_mib": 0,
+                                                          "reported_bytes": 0}
+    control.ask("start")
+    assert completes(machine).count("ok ") == 4
+    proved("pages that a guest reports free leave its memory, and come back when it touches them")
+
+
 @pytest.mark.parametrize("wire", ["local=@/a,peer=@/b,queues=4", "vhost-user=@/nobody,queues=4"])
 def test_hostile(start, tmp_path, proved, wire):
     wire = "mac=02:00:00:00:00:01," + wire.replace("@", str(tmp_path))
-    completes(start("hostile", "--agent", f"{tmp_path}/agent.sock", "--net", wire,
+    completes(start("hostile", "--agent", f"{tmp_path}/agent.sock", "--net", wire, "--balloon",
                     "--disk", vmm.PAYLOADS / "hostile"))
     proved("7000 hostile accesses to ports, configuration spaces and registers of all devices")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-foreach(device rng console block net relay tap)
+foreach(device rng console block overlay balloon net relay tap)
   weft_fuzz(virtio_${device} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/virtio/driver.c
     ${PROJECT_SOURCE_DIR}/tests/unit/virtio/lab.c DEPS virtio)
 endforeach()

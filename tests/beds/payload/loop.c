@@ -3,10 +3,11 @@
 #include "payload.h"
 
 volatile uint64_t turns;
+const char greeting[] = "loop\n";
 
 void payload_main(uint64_t info)
 {
-	say("loop\n");
+	say(greeting);
 	for (;;) {
 		turns++;
 		if (in8(0x3f8 + 5) & 1)

@@ -25,7 +25,8 @@ function(payload name format out)
   set_property(GLOBAL APPEND PROPERTY payloads ${payload_out}/${out})
 endfunction()
 
-foreach(name hello reset panic triple loop rng rings hostile smp clock net)
+foreach(name hello reset panic triple loop rng rings hostile smp clock net count saved generation
+    balloon)
   payload(${name} bzimage ${name})
 endforeach()
 payload(hello pvh hello.pvh)

@@ -69,6 +69,7 @@ struct virtio {
 	unsigned function;
 	uint32_t common, notify, device; /* where its structures are mapped */
 	uint32_t notify_step;
+	uint16_t queue; /* which of the device's; 0 unless it is set */
 	uint16_t used;
 };
 

@@ -2,7 +2,8 @@
 #include "payload.h"
 
 enum { SIZE = 8, VIRTIO_VENDOR = 0x1af4, CAP_VENDOR = 9, CAP_MSIX = 0x11 };
-enum { STATUS = 20, QUEUE_SIZE = 24, QUEUE_VECTOR = 26, QUEUE_ENABLE = 28, DESC = 32, AVAIL = 40, USED = 48 };
+enum { STATUS = 20, QUEUE_SELECT = 22, QUEUE_SIZE = 24, QUEUE_VECTOR = 26, QUEUE_ENABLE = 28,
+       DESC = 32, AVAIL = 40, USED = 48 };
 enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8 };
 
 static struct {
@@ -94,6 +95,7 @@ void virtio_start(struct virtio *v, unsigned vector)
 	REG32(v->common + 8) = 1; /* features: version 1 alone */
 	REG32(v->common + 12) = 1;
 	REG8(v->common + STATUS) = ACKNOWLEDGE | DRIVER | FEATURES_OK;
+	REG16(v->common + QUEUE_SELECT) = v->queue;
 	REG16(v->common + QUEUE_SIZE) = SIZE;
 	REG16(v->common + QUEUE_VECTOR) = 0;
 	set64(v->common + DESC, &ring.desc);
@@ -115,7 +117,7 @@ void virtio_offer(struct virtio *v, void *to, uint32_t len)
 	__asm__ volatile("" : : : "memory");
 	++*idx;
 	__asm__ volatile("" : : : "memory");
-	REG16(v->notify) = 0;
+	REG16(v->notify + v->queue * v->notify_step) = v->queue;
 }
 
 int virtio_used(struct virtio *v, uint32_t *len)

@@ -162,13 +162,16 @@ static void one_round(enum lab_device which, unsigned i)
 	if (random() % 20 == 0)
 		touch_registers();
 	from_outside(which);
+	if (!l.dev->unsavable && random() % 100 == 0)
+		lab_reborn(&l);
 	lab_kick(&l, queue);
 }
 
 static void run(enum lab_device which, unsigned rounds, unsigned seed)
 {
 	const struct itimerval second = { .it_value.tv_sec = 1 }, never = { 0 };
-	static const char *const names[] = { "rng", "console", "block", "net", "relay", "tap", "vhost-user" };
+	static const char *const names[] = { "rng", "console", "block", "overlay", "balloon",
+					    "net", "relay", "tap", "vhost-user" };
 	unsigned broken = 0;
 
 	for (unsigned i = 0; i < rounds; i++) {

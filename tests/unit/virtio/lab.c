@@ -106,6 +106,18 @@ static size_t port_write(void *arg, const struct iovec *iov, unsigned count)
 	return n;
 }
 
+/* What the host has again reads as zeroes. */
+static void give_back(void *arg, void *at, size_t len)
+{
+	struct lab *l = arg;
+	size_t from = (size_t)((uint8_t *)at - l->ram.host);
+
+	if (from >= RAM || len > RAM - from)
+		abort();
+	memset(at, 0, len);
+	l->given_back += len;
+}
+
 static void port_ready(void *arg)
 {
 	struct lab *l = arg;
@@ -137,9 +149,13 @@ void lab_init(struct lab *l)
 
 void lab_fini(struct lab *l)
 {
+	char overlay[96];
+
 	lab_unmake(l);
 	close(l->peer_fd);
 	unlink(l->peer);
+	snprintf(overlay, sizeof(overlay), "%s/overlay", l->dir);
+	unlink(overlay);
 	rmdir(l->dir);
 	ram_fini(&l->ram);
 	event_base_free(l->base);
@@ -187,20 +203,22 @@ static void hear_tap(struct lab *l)
 		abort();
 }
 
-/* A disk of 64 sectors, each full of its number. */
-static void make_block(struct lab *l)
+/* A disk of 64 sectors, each full of its number. Its overlay stays until the end. */
+static void make_block(struct lab *l, enum virtio_block_mode mode)
 {
+	char path[96], overlay[96];
+	const struct virtio_block_conf conf = { path, mode, overlay, "lab" };
 	uint8_t sector[512];
-	char path[96];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/disk", l->dir);
+	snprintf(overlay, sizeof(overlay), "%s/overlay", l->dir);
 	f = fopen(path, "w");
 	for (int i = 0; f && i < 64; i++) {
 		memset(sector, i, sizeof(sector));
 		fwrite(sector, 1, sizeof(sector), f);
 	}
-	if (!f || fclose(f) || virtio_block_create(path, "lab", &l->dev, NULL))
+	if (!f || fclose(f) || virtio_block_create(&conf, &l->dev, NULL))
 		abort();
 	unlink(path);
 }
@@ -233,14 +251,20 @@ void lab_make(struct lab *l, enum lab_device which)
 	const struct virtio_pci_host host = { l->base, &l->lock, &l->ram.mem, false, kick_add, kick_del,
 					      msi_add, msi_set, msi_del, msi_attach, msi_detach, l };
 	const struct virtio_port_ops port = { port_write, port_ready, l };
+	const struct virtio_balloon_ops balloon = { give_back, l };
 	int code = 0;
 
+	l->which = which;
 	if (which == LAB_RNG)
 		code = virtio_rng_create(&l->dev, NULL);
 	else if (which == LAB_CONSOLE)
 		code = virtio_console_create("lab.port", &port, &l->dev, NULL);
 	else if (which == LAB_BLOCK)
-		make_block(l);
+		make_block(l, VIRTIO_BLOCK_READ);
+	else if (which == LAB_BALLOON)
+		code = virtio_balloon_create(&balloon, &l->dev, NULL);
+	else if (which == LAB_OVERLAY)
+		make_block(l, VIRTIO_BLOCK_OVERLAY);
 	else
 		make_net(l, which);
 	if (code || virtio_pci_create(&host, l->dev, &l->pci, NULL))
@@ -254,6 +278,22 @@ void lab_unmake(struct lab *l)
 {
 	virtio_pci_destroy(l->pci);
 	l->pci = NULL;
+}
+
+void lab_reborn(struct lab *l)
+{
+	struct buf bytes = { 0 };
+	struct rd in;
+
+	if (virtio_pci_save(l->pci, &bytes, NULL) < 0 || bytes.bad)
+		abort();
+	lab_unmake(l);
+	lab_make(l, l->which);
+	in = rd_of(bytes.data, bytes.len);
+	if (virtio_pci_load(l->pci, &in, NULL) < 0)
+		abort();
+	buf_free(&bytes);
+	lab_loop(l);
 }
 
 uint32_t lab_read(struct lab *l, uint32_t at, uint32_t len)

@@ -20,6 +20,7 @@ struct lab {
 	struct ram ram;
 	struct virtio_pci *pci;
 	struct virtio_device *dev;
+	unsigned which;
 	struct driver queue[VIRTIO_QUEUES_MAX];
 	/* what the transport asked of the machine */
 	bool refuse_kicks;
@@ -34,6 +35,7 @@ struct lab {
 	uint8_t sent[LAB_SENT_MAX]; /* by the guest, over the console's port */
 	size_t sent_len, room;
 	unsigned port_ready;
+	size_t given_back; /* bytes, by the balloon */
 };
 
 /* Leaves the host's network, so that there can be a tap; false: that is not allowed here. Once, before
@@ -47,11 +49,14 @@ void lab_fini(struct lab *l);
 
 /* NICs with four pairs of queues but for LAB_NET. The tap is in a network namespace of its own; nobody
  * listens on the path of vhost-user yet. */
-enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_NET, LAB_RELAY, LAB_TAP, LAB_VHOST, LAB_DEVICES };
+enum lab_device { LAB_RNG, LAB_CONSOLE, LAB_BLOCK, LAB_OVERLAY, LAB_BALLOON,
+		  LAB_NET, LAB_RELAY, LAB_TAP, LAB_VHOST, LAB_DEVICES };
 
 /* Makes the device and places it at LAB_BAR. */
 void lab_make(struct lab *l, enum lab_device which);
 void lab_unmake(struct lab *l);
+/* Saves the device and goes on with another one that loads that. */
+void lab_reborn(struct lab *l);
 #define LAB_BAR 0xc0000000u
 
 uint32_t lab_read(struct lab *l, uint32_t at, uint32_t len);

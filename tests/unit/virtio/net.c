@@ -187,6 +187,70 @@ static void several_pairs(void **state)
 	lab_fini(&l);
 }
 
+/* It goes on after it was saved, over the rings' ends, with a chain a pair that it holds: as many
+ * pairs, and each flow on its own. Of a tap flows are the kernel's, which forgets them. */
+static void reborn(void **state)
+{
+	if (kind == LAB_TAP && !alone)
+		skip();
+	start(kind, MULTIPLE);
+	assert_int_equal(set_pairs(LAB_PAIRS), VIRTIO_NET_OK);
+	for (unsigned i = 0; i < LAB_PAIRS; i++)
+		give(i, 1600);
+	for (unsigned i = 0; i < 40; i++) {
+		unsigned flow = i % 7, pair = (flow + 1) % LAB_PAIRS;
+
+		send_on(pair, flow);
+		if (kind == LAB_RELAY)
+			lab_reborn(&l);
+		assert_int_equal(answer_on(flow), pair);
+		drain();
+		lab_reborn(&l);
+		assert_int_equal(virtio_net_status(l.dev).pairs, LAB_PAIRS);
+		assert_int_equal(virtio_net_stats(l.dev).tx_frames, i + 1);
+		assert_int_equal(virtio_net_stats(l.dev).rx_frames, i + 1);
+	}
+	lab_fini(&l);
+}
+
+/* As another NIC than it was it does not go on; the link may be another one, which the driver is
+ * told. */
+static void reborn_as_another(void **state)
+{
+	struct buf bytes = { 0 };
+	struct rd in;
+
+	start(LAB_RELAY, MULTIPLE);
+	assert_int_equal(set_pairs(2), VIRTIO_NET_OK);
+	virtio_net_carrier(l.dev, false);
+	assert_int_equal(virtio_pci_save(l.pci, &bytes, NULL), 0);
+	for (unsigned pairs = 0; pairs < 9; pairs++) {
+		/* the state ends with their number, flows and counters */
+		size_t at = bytes.len - sizeof(struct virtio_net_stats) - NET_FLOWS - 2;
+
+		memcpy(bytes.data + at, (uint8_t[]){ (uint8_t)pairs, 0 }, 2);
+		lab_unmake(&l);
+		lab_make(&l, LAB_RELAY);
+		in = rd_of(bytes.data, bytes.len);
+		assert_int_equal(virtio_pci_load(l.pci, &in, NULL) == 0,
+				 pairs >= 1 && pairs <= LAB_PAIRS);
+	}
+	lab_unmake(&l);
+	lab_make(&l, LAB_NET);
+	in = rd_of(bytes.data, bytes.len);
+	assert_true(virtio_pci_load(l.pci, &in, NULL) < 0);
+	buf_free(&bytes);
+	lab_unmake(&l);
+	lab_make(&l, LAB_RELAY);
+	lab_start(&l, BIT(VIRTIO_F_VERSION_1) | lab_ring | MULTIPLE, 16);
+	virtio_net_carrier(l.dev, false);
+	lab_interrupts(&l, LAB_CONFIG);
+	lab_reborn(&l); /* with carrier */
+	assert_int_equal(lab_interrupts(&l, LAB_CONFIG), 1);
+	assert_true(virtio_net_status(l.dev).link);
+	lab_fini(&l);
+}
+
 /* A reset while frames come and go: afterwards both ways work, each time. */
 static void surprise_reset(void **state)
 {
@@ -269,7 +333,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(receive),   cmocka_unit_test(transmit), ON(relay, several_pairs),
 		ON(relay, surprise_reset),   ON(tap, several_pairs),	  ON(tap, surprise_reset),
-		cmocka_unit_test(tap_offloads),
+		cmocka_unit_test(tap_offloads), ON(relay, reborn),	  ON(tap, reborn),
+		cmocka_unit_test(reborn_as_another),
 	};
 
 	alone = lab_alone();
