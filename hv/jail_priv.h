@@ -4,8 +4,8 @@
 
 /*
  * The process of a machine, confined before its first instruction: a uid of its own without
- * capabilities or new privileges; network, IPC, UTS and mount namespaces of its own; a root that
- * holds nothing but /usr (read-only), a few device nodes and what is named here; limits. It is
+ * capabilities or new privileges; network, IPC, UTS, process and mount namespaces of its own; a root
+ * that holds nothing but /usr (read-only), a few device nodes and what is named here; limits. It is
  * the leader of a session of its own and outlives its parent.
  */
 
@@ -41,7 +41,7 @@ struct jail_conf {
 	const int *fds;
 };
 
-/* What goes wrong after the fork is a line "jail: ..." in the log, and exit status 127. */
+/* What goes wrong after that is a line "jail: ..." in the log, and exit status 127. */
 int jail_spawn(const struct jail_conf *conf, pid_t *pid, struct err *err);
 
 #endif

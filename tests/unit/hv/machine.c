@@ -185,6 +185,7 @@ static void it_starts_in_a_jail(void **state)
 	assert_false(same_namespace(pid, "net"));
 	assert_false(same_namespace(pid, "mnt"));
 	assert_false(same_namespace(pid, "ipc"));
+	assert_false(same_namespace(pid, "pid"));
 	assert_int_equal(getsid(pid), pid);
 	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
 	snprintf(entry, sizeof(entry), "%s/etc", path);
