@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/sock.h"
-#include "hv/record_priv.h"
+#include "hv/machine_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,8 +15,6 @@ enum {
 	LOG_MAX = 16 << 20, /* console.log */
 	ESC_MAX = 2 * SOCK_PATH_MAX,
 	NIC_SLOT = 3,	    /* NICs: functions 0-7 of the slots from here on */
-	CPUS_MAX = 64,
-	NAME_MAX_LEN = 100,
 };
 
 /* Frames leave and reach the guest whole and with their checksums: the engine looks at them. */
@@ -64,21 +62,13 @@ static __attribute__((format(printf, 2, 3))) void add(struct qemu_args *args, co
 	args->argv = argv;
 }
 
-static bool any_vhost_user(const struct hv_conf *conf)
-{
-	for (unsigned i = 0; i < conf->nic_count; i++)
-		if (conf->nics[i].vhost_user)
-			return true;
-	return false;
-}
-
 /* An object of its own in every case: then the memory has one name in all machines' saved state. */
 static void add_memory(struct qemu_args *a, const struct hv_conf *conf, bool mapped)
 {
 	add(a, "-m");
 	add(a, "%u", conf->memory_mib);
 	add(a, "-object");
-	if (any_vhost_user(conf)) /* the engine maps it; else it stays private */
+	if (machine_vhost_user(conf)) /* the engine maps it; else it stays private */
 		add(a, "memory-backend-memfd,id=" QEMU_RAM ",size=%uM,share=on", conf->memory_mib);
 	else if (mapped)
 		add(a, "memory-backend-file,id=" QEMU_RAM ",size=%uM,mem-path=/fd/%d,share=off",
@@ -223,63 +213,6 @@ void qemu_args_free(struct qemu_args *args)
 	*args = (struct qemu_args){ 0 };
 }
 
-static int check_socket(const struct hv_conf *conf, const char *path, const char *what,
-			struct err *err)
-{
-	if (!path || path[0] != '/')
-		return err_set(err, -EINVAL, "%s: %s needs an absolute path", conf->name, what);
-	if (strlen(path) >= SOCK_PATH_MAX)
-		return err_set(err, -ENAMETOOLONG, "%s: %s is longer than the %d bytes of a socket's path",
-			       conf->name, path, SOCK_PATH_MAX - 1);
-	return 0;
-}
-
-static int check_nic(const struct hv_conf *conf, const struct hv_nic *nic, struct err *err)
-{
-	size_t n = strlen(conf->dir);
-	int code = check_socket(conf, nic->peer, "a NIC's peer", err);
-
-	if (code || nic->vhost_user)
-		return code;
-	code = check_socket(conf, nic->local, "a NIC's local socket", err);
-	if (code)
-		return code;
-	if (strncmp(nic->local, conf->dir, n) != 0 || nic->local[n] != '/' ||
-	    strchr(nic->local + n + 1, '/'))
-		return err_set(err, -EINVAL, "%s: %s is not in %s", conf->name, nic->local, conf->dir);
-	return 0;
-}
-
-int qemu_args_check(const struct hv_conf *conf, struct err *err)
-{
-	int code;
-
-	if (!conf->name || strlen(conf->name) > NAME_MAX_LEN)
-		return err_set(err, -EINVAL, "a machine needs a name of at most %d bytes", NAME_MAX_LEN);
-	code = check_socket(conf, conf->dir, "its directory", err);
-	if (!code && strlen(conf->dir) + sizeof("/console.sock") > SOCK_PATH_MAX)
-		code = err_set(err, -ENAMETOOLONG, "%s: %s is too long for the sockets in it", conf->name,
-			       conf->dir);
-	if (code)
-		return code;
-	if (!conf->uid || conf->uid == (uid_t)-1)
-		return err_set(err, -EINVAL, "%s: a machine needs a uid of its own", conf->name);
-	if (!conf->cpus || conf->cpus > CPUS_MAX)
-		return err_set(err, -EINVAL, "%s: %u CPUs; 1 to %d work", conf->name, conf->cpus, CPUS_MAX);
-	if (conf->memory_mib < 16 || conf->memory_mib > HV_MEMORY_MAX_MIB)
-		return err_set(err, -EINVAL, "%s: %u MiB of memory; 16 to %d work", conf->name,
-			       conf->memory_mib, HV_MEMORY_MAX_MIB);
-	if (conf->nic_count > HV_PORTS_MAX)
-		return err_set(err, -EINVAL, "%s: %u NICs; at most %d work", conf->name, conf->nic_count,
-			       HV_PORTS_MAX);
-	if (conf->from && any_vhost_user(conf))
-		return err_set(err, -EINVAL, "%s: a NIC is attached by vhost-user, which a machine that "
-			       "goes on from a saved one cannot have", conf->name);
-	for (unsigned i = 0; i < conf->nic_count && !code; i++)
-		code = check_nic(conf, &conf->nics[i], err);
-	return code;
-}
-
 bool qemu_cpu_has_vm(const char *cpuinfo)
 {
 	const char *p = strstr(cpuinfo, "\nflags"), *end;
@@ -300,7 +233,7 @@ bool qemu_cpu_has_vm(const char *cpuinfo)
 
 uint64_t qemu_file_max(const struct hv_conf *conf)
 {
-	uint64_t memory = any_vhost_user(conf) ? (uint64_t)conf->memory_mib << 20 : 0;
+	uint64_t memory = machine_vhost_user(conf) ? (uint64_t)conf->memory_mib << 20 : 0;
 
 	return memory > LOG_MAX ? memory : LOG_MAX;
 }

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "hv/jail_priv.h"
-#include "hv/qemu_dir_priv.h"
+#include "hv/machine_dir_priv.h"
 #include "hv/qemu_priv.h"
 #include "hv/ram_priv.h"
 
@@ -74,13 +74,13 @@ static int make_view(struct view *v, const struct hv_conf *conf, struct err *err
 	/* A guest that runs reads no kernel any more: its beginning gives it the same devices. */
 	if (conf->kernel) {
 		code = conf->from ?
-			       qemu_dir_stub(conf, conf->kernel, v->kernel, sizeof(v->kernel), err) :
-			       qemu_dir_stage(conf, conf->kernel, "kernel", v->kernel,
+			       machine_dir_stub(conf, conf->kernel, v->kernel, sizeof(v->kernel), err) :
+			       machine_dir_stage(conf, conf->kernel, "kernel", v->kernel,
 					      sizeof(v->kernel), err);
 		show(v, v->kernel, QEMU_KERNEL, true, false);
 	}
 	if (!code && conf->kernel && conf->initrd && !conf->from) {
-		code = qemu_dir_stage(conf, conf->initrd, "initrd", v->initrd, sizeof(v->initrd), err);
+		code = machine_dir_stage(conf, conf->initrd, "initrd", v->initrd, sizeof(v->initrd), err);
 		show(v, v->initrd, QEMU_INITRD, true, false);
 	}
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
@@ -108,7 +108,7 @@ static int open_saved(struct qemu *q, const struct hv_conf *conf, int *state, st
 		code = ram_get(q->base_ram, (uint64_t)s.memory_mib << 20, &q->ram, err);
 		if (code)
 			return err_prefix(err, code, "%s", conf->from);
-		snprintf(q->rec.from, sizeof(q->rec.from), "%s", s.id);
+		snprintf(q->m.rec.from, sizeof(q->m.rec.from), "%s", s.id);
 	}
 	*state = saved_open(conf->from, "state", err);
 	return *state < 0 ? *state : 0;
@@ -119,7 +119,7 @@ static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *j
 		 struct err *err)
 {
 	struct qemu_args args = { 0 };
-	int code = qemu_dir_make(conf, err);
+	int code = machine_dir_make(conf, err);
 
 	if (!code)
 		code = make_view(v, conf, err);
@@ -128,13 +128,13 @@ static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *j
 	code = qemu_args_build(conf, jail->kvm, q->ram != NULL, &args);
 	if (code)
 		return err_sys(err, code, "%s", conf->name);
-	jail->log_fd = code = qemu_dir_log(conf->dir, err);
+	jail->log_fd = code = machine_dir_log(conf->dir, err);
 	if (code >= 0) {
 		jail->argv = (const char *const *)args.argv;
 		jail->binds = v->binds;
 		jail->bind_count = v->count;
 		jail->file_max = qemu_file_max(conf);
-		code = jail_spawn(jail, &q->rec.pid, err);
+		code = jail_spawn(jail, &q->m.rec.pid, err);
 		close(jail->log_fd);
 	}
 	qemu_args_free(&args);
@@ -149,7 +149,7 @@ int qemu_launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "%s", conf->name);
-	snprintf(q->rec.accel, sizeof(q->rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
+	snprintf(q->m.rec.accel, sizeof(q->m.rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
 	if (conf->from) {
 		code = open_saved(q, conf, &fds[0], err);
 		jail.fd_count = 1;

@@ -32,9 +32,6 @@ struct qemu_args {
 int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct qemu_args *out);
 void qemu_args_free(struct qemu_args *args);
 
-/* -EINVAL and a sentence when conf is nothing that a machine can be made of. */
-int qemu_args_check(const struct hv_conf *conf, struct err *err);
-
 /* Whether flags in this cpuinfo text name VT-x or SVM: /dev/kvm alone proves nothing. */
 bool qemu_cpu_has_vm(const char *cpuinfo);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/machine_priv.h"
 #include "hv/qemu_priv.h"
 #include "tests/unit/test.h"
 
@@ -76,9 +77,9 @@ static void a_saved_machine_is_loaded(void **state)
 	assert_true(has(&a, "/kernel"));
 	assert_false(has(&a, "/initrd"));
 	qemu_args_free(&a);
-	assert_int_equal(qemu_args_check(&conf, &err), 0);
+	assert_int_equal(machine_check(&conf, &err), 0);
 	conf.nic_count = 2;
-	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "vhost-user"));
 }
 
@@ -88,13 +89,13 @@ static void what_cannot_be_a_machine_is_refused(void **state)
 	struct hv_conf conf = conf_of(1);
 	struct err err;
 
-	assert_int_equal(qemu_args_check(&conf, &err), 0);
+	assert_int_equal(machine_check(&conf, &err), 0);
 	conf.uid = 0;
-	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 	conf.uid = 5;
 	far.local = "/run/r1/../r2/e1";
 	conf.nics = &far;
-	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 }
 
 static void only_vmx_and_svm_count(void **state)
