@@ -100,6 +100,25 @@ def echoes(sock, text):
     assert got == text
 
 
+def test_filters(start, tmp_path, proved):
+    """Every thread has given up its system calls: before the guest's first instruction, and later."""
+    machine = start("loop", "--paused", "--gdb", f"{tmp_path}/gdb.sock", cpus=2)
+    control = machine.control()
+
+    def filtered():
+        tasks = [vmm.status_of(machine.process.pid, t) for t in vmm.tasks_of(machine.process.pid)]
+        assert len(tasks) >= 3  # KVM may have one of its own
+        return {(t["Seccomp"], t["NoNewPrivs"]) for t in tasks}
+    assert control.ask("status")["result"]["state"] == "created"
+    assert filtered() == {("2", "1")}
+    control.ask("start")
+    machine.until(lambda: machine.said() == "loop\n", "greeting")
+    assert filtered() == {("2", "1")}
+    control.ask("stop")
+    assert machine.end() == (0, "stopped")
+    proved("the loop's and both CPUs' threads have seccomp filters before the guest runs")
+
+
 def test_console(start, tmp_path, proved):
     machine = start("loop")
     machine.until(lambda: machine.said() == "loop\n", "greeting")
