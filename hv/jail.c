@@ -141,7 +141,7 @@ static void enter_root(const struct jail_conf *conf)
 	make_nodes(root, conf);
 	for (unsigned i = 0; i < conf->bind_count; i++)
 		bind_one(root, &conf->binds[i]);
-	if (conf->fd_count) /* "self" is this process, here and after execve() */
+	if (conf->fd_paths) /* "self" is this process, here and after execve() */
 		bind_one(root, &fds);
 	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
 	    chdir("/") < 0)

@@ -35,10 +35,10 @@ struct jail_conf {
 	int log_fd;		       /* stdout and stderr */
 	uint64_t file_max;	       /* bytes of the largest file it may write */
 	bool kvm;		       /* shows /dev/kvm, usable by uid */
-	/* Descriptors of the caller's that it gets as 3, 4, ...; with any, the jail's /fd names
-	 * them (and its own others), for what can only open paths. */
+	/* Descriptors of the caller's that it gets as 3, 4, ... */
 	unsigned fd_count;
 	const int *fds;
+	bool fd_paths; /* the jail's /fd names them, and its own others, for what can only open paths */
 };
 
 /* What goes wrong after that is a line "jail: ..." in the log, and exit status 127. */

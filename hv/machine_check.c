@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { CPUS_MAX = 64, NAME_MAX_LEN = 100 };
+enum { CPUS_MAX = 64, NAME_MAX_LEN = 100, LOG_MAX = 16 << 20 };
 
 bool machine_vhost_user(const struct hv_conf *conf)
 {
@@ -69,4 +69,11 @@ int machine_check(const struct hv_conf *conf, struct err *err)
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
 		code = check_nic(conf, &conf->nics[i], err);
 	return code;
+}
+
+uint64_t machine_file_max(unsigned memory_mib)
+{
+	uint64_t memory = (uint64_t)memory_mib << 20;
+
+	return memory > LOG_MAX ? memory : LOG_MAX;
 }

@@ -81,5 +81,7 @@ const char *machine_accel(const struct hv_machine *m);
 
 /* Whether a NIC is attached by vhost-user. */
 bool machine_vhost_user(const struct hv_conf *conf);
+/* Bytes of the largest file it may make: its log, or memory that is a file. */
+uint64_t machine_file_max(unsigned memory_mib);
 
 #endif

@@ -172,7 +172,8 @@ void cli_help(void)
 	}
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
-	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program).");
+	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program), WEFT_MACHINE (weft-vmm or\n"
+	     "qemu: what runs guests).");
 }
 
 void cli_verb_help(const struct verb *verb)

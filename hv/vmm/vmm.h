@@ -25,9 +25,11 @@ struct vmm_nic {
 	const char *local, *peer; /* paths of datagram sockets */
 };
 
-/* Paths may be NULL: without. */
+/* Paths may be NULL: without. Those of kvm, kernel and initrd may be descriptors, "fd:N", which are
+ * closed at the end, or once they are read. */
 struct vmm_conf {
 	const char *name;
+	const char *kvm; /* "/dev/kvm" */
 	const char *kernel, *initrd, *cmdline;
 	unsigned memory_mib, cpus;
 	bool split_rings; /* of virtio; else packed ones are offered as well */
@@ -74,6 +76,7 @@ struct vmm_status {
 	const char *name;
 	enum vmm_end end;
 	bool started, running;
+	int64_t instant_us; /* since 1970, when it last began, stood still or went on; 0: never */
 	unsigned memory_mib, cpus, nic_count;
 	uint64_t exits; /* of the CPUs to this process */
 };

@@ -27,6 +27,7 @@ struct vmm {
 	struct vcpus *vcpus;
 	struct debugger *debugger; /* NULL: none */
 	bool started, running;
+	int64_t instant_us; /* see vmm_status */
 	uint64_t clock; /* the guest's, at which it stands while it is paused */
 	/* Why it ends; said on the loop. */
 	struct event *end_event;

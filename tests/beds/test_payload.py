@@ -76,12 +76,13 @@ def test_control(start, proved):
     assert control.ask("start") == {"result": {}}
     assert "already" in control.ask("start")["error"]
     machine.until(lambda: machine.said() == "loop\n", "greeting")
-    assert control.ask("pause") == {"result": {}}
+    paused = control.ask("pause")["result"]["instant_us"]
+    assert abs(paused / 1e6 - time.time()) < 5
     status = control.ask("status")["result"]
-    assert status["state"] == "paused" and status["memory_mib"] == 16
+    assert (status["state"], status["memory_mib"], status["instant_us"]) == ("paused", 16, paused)
     time.sleep(0.05)  # in which a guest that runs makes thousands of exits
     assert control.ask("status")["result"]["exits"] == status["exits"]
-    assert control.ask("resume") == {"result": {}}
+    assert control.ask("resume")["result"]["instant_us"] > paused
     machine.until(lambda: control.ask("status")["result"]["exits"] > status["exits"], "more exits")
     assert "no such command" in control.ask("dance")["error"]
     assert "no NIC" in control.ask("carrier", nic=0, up=True)["error"]
