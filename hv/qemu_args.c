@@ -124,6 +124,10 @@ static void add_channels(struct args *a, const char *dir)
 	args_add(a, "socket,id=console,path=%s/console.sock,server=on,wait=off,logfile=%s/console.log", d, d);
 	args_add(a, "-serial");
 	args_add(a, "chardev:console");
+	args_add(a, "-chardev");
+	args_add(a, "socket,id=gdb,path=%s/gdb.sock,server=on,wait=off", d);
+	args_add(a, "-gdb");
+	args_add(a, "chardev:gdb");
 	args_add(a, "-device");
 	args_add(a, "virtio-serial-pci,id=vs,addr=1,max_ports=2,disable-legacy=on");
 	args_add(a, "-chardev");

@@ -50,6 +50,12 @@ static void frames_cross_its_network_namespace(void **state)
 	assert_in_range(n, 100, 520);
 }
 
+static void gdb_is_answered(void **state)
+{
+	one_start(*state);
+	one_assert_gdb(*state);
+}
+
 static void a_kill_is_a_reason(void **state)
 {
 	struct one *b = *state;
@@ -160,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ONE(it_starts_in_a_jail),
 		WITH_ONE(frames_cross_its_network_namespace),
+		WITH_ONE(gdb_is_answered),
 		WITH_ONE(a_kill_is_a_reason),
 		WITH_ONE(stop_cleans_up),
 		WITH_ONE(what_qemu_says_is_the_reason),

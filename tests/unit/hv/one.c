@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -172,4 +175,47 @@ void one_assert_jailed(struct one *b)
 	assert_int_not_equal(access(entry, F_OK), 0);
 	snprintf(entry, sizeof(entry), "%s%s/agent.sock", root, b->dir);
 	assert_int_equal(access(entry, F_OK), 0);
+}
+
+int one_connect(const struct one *b, const char *name)
+{
+	const struct timeval limit = { .tv_sec = 10 };
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s/%s", b->dir, name);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+const char *one_hear(int fd, const char *end)
+{
+	static char text[8192];
+	size_t len = 0;
+
+	text[0] = 0;
+	while (!strstr(text, end)) {
+		ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
+
+		if (n <= 0)
+			fail_msg("no \"%s\" in \"%s\"", end, text);
+		len += (size_t)n;
+		text[len] = 0;
+	}
+	return text;
+}
+
+void one_say(int fd, const char *text)
+{
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+void one_assert_gdb(struct one *b)
+{
+	int fd = one_connect(b, "gdb.sock");
+
+	one_say(fd, "$?#3f");
+	assert_non_null(strstr(one_hear(fd, "#"), "$T"));
+	close(fd);
 }

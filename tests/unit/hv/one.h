@@ -36,6 +36,14 @@ bool one_has(const struct one *b, const char *name);
 /* Identity, namespaces, root, filter and limits of its process. */
 void one_assert_jailed(struct one *b);
 
+/* A stream socket of its directory, of which reads wait for 10 s at most. */
+int one_connect(const struct one *b, const char *name);
+void one_say(int fd, const char *text);
+/* What comes until there is `end` in it. */
+const char *one_hear(int fd, const char *end);
+/* Its gdb socket says that the guest stands. */
+void one_assert_gdb(struct one *b);
+
 /* The text of /proc/PID/NAME. */
 const char *of_process(pid_t pid, const char *name);
 

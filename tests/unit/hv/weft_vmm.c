@@ -39,41 +39,6 @@ static int set_up(void **state)
 
 #define WITH_GUEST(test) cmocka_unit_test_setup_teardown(test, set_up, one_tear_down)
 
-static int connect_to(const struct one *b, const char *name)
-{
-	const struct timeval limit = { .tv_sec = 10 };
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s/%s", b->dir, name);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
-}
-
-/* What it sends until there is `end` in it. */
-static const char *hear(int fd, const char *end)
-{
-	static char text[8192];
-	size_t len = 0;
-
-	text[0] = 0;
-	while (!strstr(text, end)) {
-		ssize_t n = read(fd, text + len, sizeof(text) - 1 - len);
-
-		if (n <= 0)
-			fail_msg("no \"%s\" in \"%s\"", end, text);
-		len += (size_t)n;
-		text[len] = 0;
-	}
-	return text;
-}
-
-static void say(int fd, const char *text)
-{
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-}
-
 static bool said(const struct one *b, const char *text)
 {
 	char path[200];
@@ -141,10 +106,10 @@ static void it_waits_when_it_is_to(void **state)
 	b->conf.paused = true;
 	one_start(b);
 	assert_false(said(b, "loop"));
-	fd = connect_to(b, "console.sock");
+	fd = one_connect(b, "console.sock");
 	assert_int_equal(hv_resume(b->m), 0);
 	assert_true(one_await(b, &b->resumed));
-	hear(fd, "loop\n");
+	one_hear(fd, "loop\n");
 	close(fd);
 }
 
@@ -156,20 +121,20 @@ static void it_stands_still_and_goes_on(void **state)
 	int fd;
 
 	one_start(b);
-	fd = connect_to(b, "console.sock");
-	say(fd, "a\n");
-	hear(fd, "a\n");
+	fd = one_connect(b, "console.sock");
+	one_say(fd, "a\n");
+	one_hear(fd, "a\n");
 	assert_int_equal(hv_pause(b->m), 0);
 	assert_true(one_await(b, &b->paused));
 	stood = hv_instant(b->m);
 	gettimeofday(&now, NULL);
 	us = now.tv_sec * 1000000ll + now.tv_usec - stood;
 	assert_in_range(us, 0, 20 * 1000000);
-	say(fd, "b\n"); /* waits for the guest */
+	one_say(fd, "b\n"); /* waits for the guest */
 	assert_int_equal(hv_resume(b->m), 0);
 	assert_true(one_await(b, &b->resumed));
 	assert_true(hv_instant(b->m) > stood);
-	hear(fd, "b\n");
+	one_hear(fd, "b\n");
 	close(fd);
 }
 
@@ -177,7 +142,7 @@ static void it_stands_still_and_goes_on(void **state)
 static uint64_t dropped(struct one *b)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int nic = socket(AF_UNIX, SOCK_DGRAM, 0), control = connect_to(b, "control.sock");
+	int nic = socket(AF_UNIX, SOCK_DGRAM, 0), control = one_connect(b, "control.sock");
 	unsigned long long count = 0;
 	char frame[60] = { 0 };
 
@@ -188,8 +153,8 @@ static uint64_t dropped(struct one *b)
 	for (int i = 0; i < 2; i++) {
 		const char *at;
 
-		say(control, "{\"id\": 1, \"command\": \"status\"}\n");
-		at = strstr(hear(control, "\n"), "\"rx_no_carrier\":");
+		one_say(control, "{\"id\": 1, \"command\": \"status\"}\n");
+		at = strstr(one_hear(control, "\n"), "\"rx_no_carrier\":");
 		assert_non_null(at);
 		assert_int_equal(sscanf(at, "\"rx_no_carrier\":%llu", &count), 1);
 	}
@@ -323,13 +288,9 @@ static void another_process_adopts_it(void **state)
 static void gdb_is_answered(void **state)
 {
 	struct one *b = *state;
-	int fd;
 
 	one_start(b);
-	fd = connect_to(b, "gdb.sock");
-	say(fd, "$?#3f");
-	assert_non_null(strstr(hear(fd, "#"), "$T"));
-	close(fd);
+	one_assert_gdb(b);
 	assert_filtered(hv_pid(b->m));
 }
 
