@@ -64,6 +64,8 @@ step deploy weft deploy /bed/lab/lab.clab.yml --timeout 600
 step await await_ping
 step ping weft exec lab h1 -- ping -c 20 -i 0.2 10.0.2.10
 step first weft inspect lab --format json
+step pause weft pause lab
+step resume weft resume lab
 kill -9 $(pidof weftd)
 step again weft deploy /bed/lab/lab.clab.yml --timeout 600
 step second weft inspect lab --format json
@@ -151,6 +153,14 @@ def test_deploy(outer, proved):
     proved("`weft deploy` starts two unmodified FRR guests in jailed weft-vmm by itself; OSPF, 20 of 20 "
            f"pings between hosts through both, {vnet['counters']['forwarded']} packets forwarded by the "
            f"engine; {outer.seconds():.0f} s, {outer.cpu_s():.0f} CPU s")
+
+
+def test_pause(outer, proved):
+    """All guests stand still, and go on."""
+    for verb in "pause", "resume":
+        said = step(outer, verb, 60)
+        assert "2 routers " in said, outer.said()
+        proved(f"`weft {verb} lab`: {said.strip()}")
 
 
 def test_adoption(outer, proved):
