@@ -33,6 +33,11 @@ static int find_program(char path[PATH_MAX], struct err *err)
 	return access(path, X_OK) < 0 ? err_set(err, -ENOTSUP, "%s cannot be run", path) : 0;
 }
 
+static bool has_comma(const struct hv_nic *nic)
+{
+	return strchr(nic->peer, ',') || (!nic->vhost_user && strchr(nic->local, ','));
+}
+
 int weft_vmm_can(const struct hv_conf *conf, struct err *err)
 {
 	char path[PATH_MAX];
@@ -41,12 +46,10 @@ int weft_vmm_can(const struct hv_conf *conf, struct err *err)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm boots nothing but kernels", conf->name);
 	if (conf->cpus > CPUS_MAX)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm has at most %d CPUs", conf->name, CPUS_MAX);
-	if (machine_vhost_user(conf))
-		return err_set(err, -ENOTSUP, "%s: weft-vmm has no vhost-user", conf->name);
 	if (conf->from)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm cannot go on from a saved machine", conf->name);
 	for (unsigned i = 0; i < conf->nic_count; i++)
-		if (strchr(conf->nics[i].local, ',') || strchr(conf->nics[i].peer, ','))
+		if (has_comma(&conf->nics[i]))
 			return err_set(err, -ENOTSUP, "%s: a comma in a path of a NIC's: weft-vmm takes none",
 				       conf->name);
 	if (access("/dev/kvm", R_OK | W_OK) < 0)
@@ -68,10 +71,14 @@ static void add_fd(struct args *a, const char *option, unsigned fd)
 
 static void add_nic(struct args *a, const struct hv_nic *nic)
 {
+	char local[SOCK_PATH_MAX + 8] = "";
+
+	if (!nic->vhost_user)
+		snprintf(local, sizeof(local), "local=%s,", nic->local);
 	args_add(a, "--net");
-	args_add(a, "mac=%02x:%02x:%02x:%02x:%02x:%02x,local=%s,peer=%s,mtu=%u,carrier=%s", nic->mac[0],
-		 nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5], nic->local, nic->peer,
-		 nic->mtu, nic->carrier ? "on" : "off");
+	args_add(a, "mac=%02x:%02x:%02x:%02x:%02x:%02x,%s%s=%s,mtu=%u,carrier=%s", nic->mac[0], nic->mac[1],
+		 nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5], local,
+		 nic->vhost_user ? "vhost-user" : "peer", nic->peer, nic->mtu, nic->carrier ? "on" : "off");
 }
 
 static int make_args(struct args *a, const struct hv_conf *conf)

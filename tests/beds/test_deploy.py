@@ -17,7 +17,8 @@ topology:
   defaults: {kind: linux}
   nodes:
     r1: {image: frr, binds: [frr1.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons]}
-    r2: {image: frr, binds: [frr2.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons]}
+    r2: {image: frr, binds: [frr2.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons],
+         weft: {attachment: vhost-user}}
     h1: {image: host, exec: [ip addr add 10.0.1.10/24 dev eth1, ip route add default via 10.0.1.1]}
     h2: {image: host, exec: [ip addr add 10.0.2.10/24 dev eth1, ip route add default via 10.0.2.1]}
   links:
@@ -28,20 +29,19 @@ topology:
 FRR = """frr defaults traditional
 interface eth1
  ip address 10.0.{n}.1/24
- ip ospf area 0
- ip ospf passive
 interface eth2
  ip address 10.0.0.{n}/24
- ip ospf area 0
- ip ospf network point-to-point
- ip ospf hello-interval 1
- ip ospf dead-interval 20
-router ospf
- ospf router-id 10.0.0.{n}
+router bgp 6500{n}
+ no bgp ebgp-requires-policy
+ neighbor 10.0.0.{peer} remote-as external
+ neighbor 10.0.0.{peer} timers connect 1
+ address-family ipv4 unicast
+  network 10.0.{n}.0/24
 """
-DAEMONS = "ospfd=yes\nvtysh_enable=yes\n"
+DAEMONS = "bgpd=yes\nvtysh_enable=yes\n"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
-MEMPOOL = f"{LIBRARIES}/dpdk/pmds-23.0/librte_mempool_ring.so"  # which DPDK looks for in its directory
+# Drivers that DPDK looks for in its directory.
+DRIVERS = [f"{LIBRARIES}/dpdk/pmds-23.0/librte_{name}.so" for name in ("mempool_ring", "net_vhost")]
 
 # What lies at / cannot be pivoted away from, as a jail does with its root; a mount of it can.
 ENTER = """modprobe tun
@@ -64,6 +64,7 @@ step deploy weft deploy /bed/lab/lab.clab.yml --timeout 600
 step await await_ping
 step ping weft exec lab h1 -- ping -c 20 -i 0.2 10.0.2.10
 step first weft inspect lab --format json
+step vhost sh -c 'ls /run/weft/v/*/sock | wc -l'
 step pause weft pause lab
 step resume weft resume lab
 kill -9 $(pidof weftd)
@@ -102,14 +103,15 @@ def pack(tmp):
     lab.mkdir(parents=True)
     shutil.copy(bed.SRC / "configs/images.yml", lab)
     files = {"lab.clab.yml": LAB, "daemons": DAEMONS, "run": RUN,
-             **{f"frr{n}.conf": FRR.format(n=n) for n in (1, 2)}}
+             **{f"frr{n}.conf": FRR.format(n=n, peer=3 - n) for n in (1, 2)}}
     for name, text in files.items():
         (lab / name).write_text(text)
     (lab / "run").chmod(0o755)
     programs = [f"{bed.BIN}/{name}" for name in ("weft", "weftd", "weft-dp")]
     for program in programs:
         subprocess.run(["strip", "-o", top / "bed" / os.path.basename(program), program], check=True)
-    for name, path in {**libraries(*programs, f"/{MEMPOOL}"), MEMPOOL: f"/{MEMPOOL}"}.items():
+    drivers = {name: f"/{name}" for name in DRIVERS}
+    for name, path in {**libraries(*programs, *drivers.values()), **drivers}.items():
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, top / name)
     subprocess.run(["tar", "-cf", f"{tmp}/root.tar", "-C", top, "."], check=True)
@@ -145,14 +147,16 @@ def test_deploy(outer, proved):
     assert step(outer, "await", 200) == "", outer.said()
     assert "20 packets received" in step(outer, "ping", 60), outer.said()
     vnet = json.loads(step(outer, "first", 60))
+    assert step(outer, "vhost", 60) == "2\n", outer.said()
     for node in routers(json.dumps(vnet)).values():
         assert (node["state"], node["machine"], node["accel"], node["boot"]) == (
             "ready", "weft-vmm", "kvm", "cold"), node
         assert node["synced"] and node["fib"][0]["ipv4"] > 0, node
     assert vnet["state"] == "running" and vnet["counters"]["forwarded"] >= 80, vnet["counters"]
-    proved("`weft deploy` starts two unmodified FRR guests in jailed weft-vmm by itself; OSPF, 20 of 20 "
-           f"pings between hosts through both, {vnet['counters']['forwarded']} packets forwarded by the "
-           f"engine; {outer.seconds():.0f} s, {outer.cpu_s():.0f} CPU s")
+    proved("`weft deploy` starts two unmodified FRR guests in jailed weft-vmm by itself, one attached by "
+           "relays, one by vhost-user; BGP between them; 20 of 20 pings between hosts through "
+           f"both, {vnet['counters']['forwarded']} packets forwarded by the engine; "
+           f"{outer.seconds():.0f} s, {outer.cpu_s():.0f} CPU s")
 
 
 def test_pause(outer, proved):

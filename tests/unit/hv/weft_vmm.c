@@ -177,6 +177,36 @@ static void its_nic_has_the_carrier_it_is_given(void **state)
 	assert_int_equal(dropped(b), 1);
 }
 
+/* From its jail, and again: a back end is answered to, dies, and its successor is found. */
+static void its_nic_finds_its_back_end(void **state)
+{
+	const struct timeval limit = { .tv_sec = 10 };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct one *b = *state;
+
+	b->nic.vhost_user = true;
+	b->nic.local = NULL;
+	one_start(b);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", b->peer);
+	for (int i = 0; i < 2; i++) {
+		int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+		uint32_t asked[3];
+
+		assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+		assert_int_equal(chown(at.sun_path, UID, UID), 0);
+		assert_int_equal(listen(listener, 1), 0);
+		setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		fd = accept(listener, NULL, NULL);
+		assert_true(fd >= 0);
+		assert_int_equal(recv(fd, asked, sizeof(asked), MSG_WAITALL), sizeof(asked));
+		assert_int_equal(asked[0], 1); /* VHOST_USER_GET_FEATURES */
+		close(fd);
+		close(listener);
+		unlink(at.sun_path);
+	}
+	assert_filtered(hv_pid(b->m));
+}
+
 static void a_kill_is_a_reason(void **state)
 {
 	struct one *b = *state;
@@ -308,9 +338,6 @@ static void what_it_lacks_is_refused(void **state)
 	b->conf.cpus = 9;
 	assert_int_equal(refusal(b, &err), -ENOTSUP);
 	b->conf.cpus = 1;
-	b->nic.vhost_user = true;
-	assert_int_equal(refusal(b, &err), -ENOTSUP);
-	b->nic.vhost_user = false;
 	b->conf.from = "/nowhere";
 	assert_int_equal(refusal(b, &err), -ENOTSUP);
 	b->conf.from = NULL;
@@ -336,6 +363,7 @@ int main(void)
 		WITH_GUEST(it_waits_when_it_is_to),
 		WITH_GUEST(it_stands_still_and_goes_on),
 		WITH_GUEST(its_nic_has_the_carrier_it_is_given),
+		WITH_GUEST(its_nic_finds_its_back_end),
 		WITH_GUEST(a_kill_is_a_reason),
 		WITH_GUEST(stop_cleans_up),
 		WITH_GUEST(a_guests_end_is_the_reason),
