@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-from perf import dp, noisy
+from perf import dp, memif
 from perf.engine import SENDER, mac
 from perf.frames import checksum, frame
 from perf.lab import LabError
@@ -93,7 +93,7 @@ class Guest(threading.Thread):
                 s.close()
 
 
-class Bed(noisy.Bed):
+class Bed(memif.Bed):
     """A router with two ports that frames come in by, and one they leave by."""
 
     def __init__(self, directory, cpus, guest):
@@ -147,7 +147,7 @@ def measure(directory, cpus):
 
 
 def rows(found, guest):
-    taken = noisy.rate(found, "sent", FLOODS) - noisy.rate(found, "refused", FLOODS)
+    taken = memif.rate(found, "sent", FLOODS) - memif.rate(found, "refused", FLOODS)
     ports = "the flooded port", "another port"
     return [row(CASE, "reached the engine", "Mpps", taken / 1e6, target="weft >= 1"),
             *(row(CASE, f"transit lost, {port}", "packets",
@@ -156,11 +156,11 @@ def rows(found, guest):
             *(row(CASE, f"hellos lost, {port}", "packets", offered(found, i) - guest.hellos[i],
                   target="weft <= 0") for i, port in zip((4, 5), ports)),
             row(CASE, "refused, the worker being away", "packets",
-                noisy.total(found, "stalled", OTHERS)),
-            row(CASE, "p99 delay of transit", "us", noisy.worst(found, 1, TRANSITS))]
+                memif.total(found, "stalled", OTHERS)),
+            row(CASE, "p99 delay of transit", "us", memif.worst(found, 1, TRANSITS))]
 
 
 def run(accel, wanted):
     wanted([CASE])
-    with noisy.room() as (directory, cpus):
+    with memif.room() as (directory, cpus):
         return rows(*measure(directory, cpus))

@@ -41,9 +41,10 @@ static json_t *status(struct vmm *m, const json_t *args, struct err *err)
 	vmm_status(m, &s);
 	for (unsigned i = 0; i < s.nic_count; i++)
 		json_array_append_new(nics, nic_status(m, i));
-	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o, s:o*}", "name", s.name, "state",
+	return json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:o, s:o*}", "name", s.name, "state",
 			 s.end ? vmm_end_name(s.end) : s.running ? "running" :
-			 s.started ? "paused" : "created", "memory_mib", (int)s.memory_mib, "cpus",
+			 s.started ? "paused" : "created", "instant_us",
+			 (json_int_t)s.instant_us, "memory_mib", (int)s.memory_mib, "cpus",
 			 (int)s.cpus, "exits", (json_int_t)s.exits, "nics", nics,
 			 "balloon", balloon_status(&s));
 }
@@ -61,16 +62,24 @@ static json_t *start(struct vmm *m, const json_t *args, struct err *err)
 	return json_object();
 }
 
+static json_t *instant(struct vmm *m)
+{
+	struct vmm_status s;
+
+	vmm_status(m, &s);
+	return json_pack("{s:I}", "instant_us", (json_int_t)s.instant_us);
+}
+
 static json_t *resume(struct vmm *m, const json_t *args, struct err *err)
 {
 	vmm_run(m);
-	return json_object();
+	return instant(m);
 }
 
 static json_t *pause_(struct vmm *m, const json_t *args, struct err *err)
 {
 	vmm_pause(m);
-	return json_object();
+	return instant(m);
 }
 
 static json_t *stop(struct vmm *m, const json_t *args, struct err *err)
@@ -145,6 +154,36 @@ static json_t *registers(struct vmm *m, const json_t *args, struct err *err)
 	return NULL;
 }
 
+/* A descriptor that came with the line, or -ENOENT. */
+static int file_of(const json_t *args, unsigned i)
+{
+	const json_t *fd = json_array_get(json_object_get(args, "files"), i);
+
+	return fd ? (int)json_integer_value(fd) : -ENOENT;
+}
+
+static json_t *save(struct vmm *m, const json_t *args, struct err *err)
+{
+	int state = file_of(args, 0);
+
+	if (state < 0)
+		err_set(err, -EINVAL, "save needs descriptors of one or two files");
+	else if (vmm_save(m, state, file_of(args, 1), err) == 0)
+		return json_object();
+	return NULL;
+}
+
+static json_t *dump(struct vmm *m, const json_t *args, struct err *err)
+{
+	int file = file_of(args, 0);
+
+	if (file < 0)
+		err_set(err, -EINVAL, "dump needs a descriptor of a file");
+	else if (vmm_dump(m, file, err) == 0)
+		return json_object();
+	return NULL;
+}
+
 static json_t *console(struct vmm *m, const json_t *args, struct err *err)
 {
 	return json_object(); /* the rest is the connection's */
@@ -156,7 +195,7 @@ static const struct {
 } commands[] = {
 	{ "status", status }, { "start", start }, { "pause", pause_ },	   { "resume", resume },
 	{ "stop", stop },     { "carrier", carrier }, { "console", console },
-	{ "save", control_save }, { "dump", control_dump }, { "registers", registers },
+	{ "save", save },     { "dump", dump }, { "registers", registers },
 	{ "balloon", balloon },
 };
 

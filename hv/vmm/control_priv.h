@@ -9,14 +9,14 @@
  *                                      {"event": "ended", "reason": "shutdown", "why": ""}
  *
  * Commands: status, start, pause, resume, stop, carrier (nic, up), console (the connection becomes
- * the console's after the answer), save (dir, or descriptors), dump (file, or a descriptor),
- * registers, balloon (mib). Several clients; a line of more than 64 KiB ends a connection.
- * Descriptors come with the line that they are for (SCM_RIGHTS).
+ * the console's after the answer), save (to descriptors of state and memory, or of the first
+ * alone), dump (to a descriptor), registers, balloon (mib). Several clients; a line of more than
+ * 64 KiB ends a connection. Descriptors come with the line that they are for (SCM_RIGHTS): the
+ * machine opens nothing.
  */
 
 #include "hv/vmm/vmm.h"
 
-#include <jansson.h>
 #include <stddef.h>
 
 struct control;
@@ -41,11 +41,6 @@ struct control_files {
 /* One line of a client; the answer goes to out. */
 enum control_next control_line(struct vmm *m, const char *line, size_t len,
 			       const struct control_files *files, struct evbuffer *out);
-
-/* control_save.c: what a command's descriptors are, or -ENOENT. */
-int control_file(const json_t *args, unsigned i);
-json_t *control_save(struct vmm *m, const json_t *args, struct err *err);
-json_t *control_dump(struct vmm *m, const json_t *args, struct err *err);
 
 /* What clients are told when the machine has ended. */
 void control_event(enum vmm_end end, const char *why, struct evbuffer *out);

@@ -36,7 +36,7 @@ int kvm_ioctl(int fd, unsigned long request, void *arg);
 
 bool kvm_has(const struct kvm *k, int capability);
 /* kvm_close() also after it failed. */
-int kvm_open(struct kvm *k, struct err *err);
+int kvm_open(struct kvm *k, const char *path, struct err *err);
 void kvm_close(struct kvm *k);
 /* Before any CPU. */
 int kvm_create_chips(struct kvm *k, struct err *err);

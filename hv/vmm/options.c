@@ -16,12 +16,14 @@ static const char help[] =
 	"\n"
 	"  --name NAME          what people call it\n"
 	"  --kernel FILE        bzImage, or ELF with a PVH entry\n"
-	"  --from DIR           instead: goes on from the machine that the command save wrote\n"
-	"                       there, with its memory and CPUs, and devices that it did not have\n"
+	"  --initrd FILE\n"
+	"  --kvm FILE           default /dev/kvm. These three may be descriptors: fd:N\n"
+	"  --from DIR           instead of a kernel: goes on from the machine whose state and ram\n"
+	"                       the command save wrote there, with its memory and CPUs, and\n"
+	"                       devices that it did not have\n"
 	"  --from-fds S,R       the same by descriptors of its state and of its memory, which is\n"
 	"                       shared and copied on write if it is a sealed memfd; R may be left\n"
 	"                       out\n"
-	"  --initrd FILE\n"
 	"  --cmdline TEXT       the kernel's parameters\n"
 	"  --memory MIB         default 256\n"
 	"  --cpus N             1 to 8, default 1\n"
@@ -53,13 +55,14 @@ static const char help[] =
 	"\n"
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
-enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
-       RINGS, GDB, CONTROL, PAUSED, HELP, FROM, FROM_FDS, BALLOON };
+enum { NAME = 256, KERNEL, INITRD, KVM, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET,
+       DISK, BALLOON, RINGS, GDB, CONTROL, FROM, FROM_FDS, PAUSED, HELP };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
 	{ "kernel", required_argument, NULL, KERNEL },
 	{ "initrd", required_argument, NULL, INITRD },
+	{ "kvm", required_argument, NULL, KVM },
 	{ "cmdline", required_argument, NULL, CMDLINE },
 	{ "memory", required_argument, NULL, MEMORY },
 	{ "cpus", required_argument, NULL, CPUS },
@@ -249,6 +252,8 @@ static const char **text_of(struct options *o, int option)
 		return &o->vmm.kernel;
 	case INITRD:
 		return &o->vmm.initrd;
+	case KVM:
+		return &o->vmm.kvm;
 	case CMDLINE:
 		return &o->vmm.cmdline;
 	case CONSOLE:
@@ -322,7 +327,8 @@ int options_parse(int argc, char **argv, struct options *out)
 	struct err err = { "" };
 	int option;
 
-	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1, .state = -1, .ram = -1 } };
+	*out = (struct options){ .vmm = { .kvm = "/dev/kvm", .memory_mib = 256, .cpus = 1,
+					  .state = -1, .ram = -1 } };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == HELP)
 			return fputs(help, stdout) < 0;

@@ -3,6 +3,8 @@
 
 #include "hv/vmm/acpi_priv.h"
 #include "hv/vmm/debugger_priv.h"
+#include "hv/vmm/filter_priv.h"
+#include "hv/vmm/given_priv.h"
 #include "hv/vmm/saved_priv.h"
 
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *vmm_end_name(enum vmm_end end)
@@ -92,12 +95,12 @@ struct file {
 
 static int map_file(const char *path, struct file *f, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), code = 0;
+	int fd = given_open(path, O_RDONLY), code = 0;
 	struct stat st;
 	void *at = MAP_FAILED;
 
 	if (fd < 0)
-		return err_sys(err, -errno, "%s", path);
+		return err_sys(err, fd, "%s", path);
 	if (fstat(fd, &st) < 0)
 		code = -errno;
 	else if (!S_ISREG(st.st_mode) || !st.st_size)
@@ -176,6 +179,20 @@ static int check_size(const struct vmm *m, struct err *err)
 	return 0;
 }
 
+static unsigned device_kinds(const struct vmm_conf *conf)
+{
+	unsigned kinds = 0;
+
+	for (unsigned i = 0; i < conf->nic_count; i++)
+		kinds |= conf->nic[i].vhost_user ? FILTER_VHOST_USER :
+			 conf->nic[i].peer	 ? 0 :
+						   FILTER_TAP;
+	for (unsigned i = 0; i < conf->disk_count; i++)
+		if (conf->disk[i].write || conf->disk[i].forget || conf->disk[i].overlay)
+			kinds |= FILTER_WRITTEN_DISK;
+	return kinds;
+}
+
 /* KVM, memory, devices and CPUs: of a machine that boots, or that goes on from a saved one. */
 static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved,
 		 const struct vcpu_ops *ops, struct err *err)
@@ -184,7 +201,7 @@ static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved
 	int code = check_size(m, err);
 
 	if (!code)
-		code = kvm_open(&m->kvm, err);
+		code = kvm_open(&m->kvm, conf->kvm, err);
 	if (!code)
 		code = add_memory(m, saved ? conf->ram : -1, err);
 	if (!code)
@@ -194,7 +211,8 @@ static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved
 	if (!code)
 		code = devices_create(m, conf, err);
 	if (!code)
-		code = vcpus_create(&m->kvm, m->cpus, saved ? NULL : &entry, ops, &m->vcpus, err);
+		code = vcpus_create(&m->kvm, m->cpus, saved ? NULL : &entry, m->device_kinds, ops,
+				    &m->vcpus, err);
 	if (!code && saved)
 		code = saved_load(saved, m, err);
 	if (!code)
@@ -220,6 +238,7 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 		return err_sys(err, -ENOMEM, "machine");
 	*m = (struct vmm){ .base = base, .ended_cb = cb, .arg = arg, .memory_mib = conf->memory_mib,
 			   .cpus = conf->cpus, .split_rings = conf->split_rings,
+			   .device_kinds = device_kinds(conf),
 			   .kvm = { .sys = -1, .vm = -1 }, .memory.fd = -1, .console.log = -1 };
 	snprintf(m->name, sizeof(m->name), "%s", conf->name ? conf->name : "");
 	pthread_mutex_init(&m->lock, NULL);
@@ -242,6 +261,11 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 	return code;
 }
 
+int vmm_confine(const struct vmm *m, struct err *err)
+{
+	return filter_install(FILTER_LOOP, m->device_kinds, err);
+}
+
 void vmm_destroy(struct vmm *m)
 {
 	if (!m)
@@ -256,6 +280,14 @@ void vmm_destroy(struct vmm *m)
 	memory_destroy(&m->memory);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
+}
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 void vmm_go(struct vmm *m, int step)
@@ -274,6 +306,7 @@ void vmm_go(struct vmm *m, int step)
 	else
 		vcpus_run_one(m->vcpus, (unsigned)step);
 	m->started = m->running = true;
+	m->instant_us = now_us();
 }
 
 void vmm_run(struct vmm *m)
@@ -288,6 +321,7 @@ void vmm_pause(struct vmm *m)
 	vcpus_park(m->vcpus);
 	kvm_clock_get(&m->kvm, &m->clock);
 	m->running = false;
+	m->instant_us = now_us();
 }
 
 void vmm_stop(struct vmm *m)
@@ -331,7 +365,8 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 {
 	pthread_mutex_lock(&m->lock);
 	*out = (struct vmm_status){ .name = m->name, .end = m->end, .started = m->started,
-				    .running = m->running, .memory_mib = m->memory_mib,
+				    .running = m->running, .instant_us = m->instant_us,
+				    .memory_mib = m->memory_mib,
 				    .cpus = m->cpus, .nic_count = m->nic_count,
 				    .exits = vcpus_exits(m->vcpus), .balloon = m->balloon };
 	if (m->balloon) {

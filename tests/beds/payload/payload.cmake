@@ -26,7 +26,7 @@ function(payload name format out)
 endfunction()
 
 foreach(name hello reset panic triple loop rng rings hostile smp clock net count saved generation
-    balloon)
+    balloon disk)
   payload(${name} bzimage ${name})
 endforeach()
 payload(hello pvh hello.pvh)

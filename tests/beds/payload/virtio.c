@@ -84,6 +84,18 @@ void virtio_vector(struct virtio *v, unsigned entry, unsigned vector)
 	pci_write(v->function, msix, pci_read(v->function, msix) | 1u << 31);
 }
 
+uint32_t virtio_pending(struct virtio *v, unsigned entry)
+{
+	unsigned msix = msix_capability(v);
+	uint32_t bar = pci_read(v->function, 0x10) & ~15u, bits;
+	uint32_t control = bar + (pci_read(v->function, msix + 4) & ~7u) + 16 * entry + 12;
+
+	REG32(control) = 1;
+	bits = REG32(bar + (pci_read(v->function, msix + 8) & ~7u));
+	REG32(control) = 0;
+	return bits;
+}
+
 void virtio_start(struct virtio *v, unsigned vector)
 {
 	virtio_vector(v, 0, vector);
@@ -105,19 +117,29 @@ void virtio_start(struct virtio *v, unsigned vector)
 	REG8(v->common + STATUS) = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
 }
 
-void virtio_offer(struct virtio *v, void *to, uint32_t len)
+void virtio_offer_chain(struct virtio *v, const struct virtio_part *parts, unsigned count)
 {
 	volatile uint16_t *idx = &ring.avail.idx;
 	unsigned i = *idx % SIZE;
 
-	ring.desc[i].at = (uintptr_t)to;
-	ring.desc[i].len = len;
-	ring.desc[i].flags = 2;
+	for (unsigned n = 0; n < count; n++) {
+		unsigned at = (i + n) % SIZE;
+
+		ring.desc[at].at = (uintptr_t)parts[n].at;
+		ring.desc[at].len = parts[n].len;
+		ring.desc[at].flags = (parts[n].writable ? 2 : 0) | (n + 1 < count ? 1 : 0);
+		ring.desc[at].next = (uint16_t)((at + 1) % SIZE);
+	}
 	ring.avail.ring[i] = (uint16_t)i;
 	__asm__ volatile("" : : : "memory");
 	++*idx;
 	__asm__ volatile("" : : : "memory");
 	REG16(v->notify + v->queue * v->notify_step) = v->queue;
+}
+
+void virtio_offer(struct virtio *v, void *to, uint32_t len)
+{
+	virtio_offer_chain(v, &(struct virtio_part){ to, len, 1 }, 1);
 }
 
 int virtio_used(struct virtio *v, uint32_t *len)

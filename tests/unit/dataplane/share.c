@@ -390,6 +390,32 @@ static void catching_up(void **state)
 	share_destroy(s);
 }
 
+/* The worker had half a core for a while, as while others ran on it. What it has then is given to vnets
+ * again within a few epochs, before it would count as not limiting. */
+static void idle_is_given(void **state)
+{
+	uint64_t now = 0, epoch = HZ / 5000;
+	uint32_t most;
+	struct share *s;
+
+	assert_int_equal(share_create(1, HZ, now, &s), 0);
+	assert_int_equal(share_vnet_set(s, 0, 0, 1), 0);
+	most = s->capacity;
+	for (unsigned k = 0; k < 1000; k++) {
+		share_charge(s, 0, epoch, 100);
+		share_epoch_end(s, now += epoch, true);
+	}
+	assert_true(s->capacity <= most * 6 / 10);
+	for (unsigned k = 0; k < 8; k++) {
+		share_charge(s, 0, epoch / 2, 50);
+		share_idle(s, epoch / 2);
+		share_epoch_end(s, now += epoch, true);
+	}
+	assert_true(s->limiting);
+	assert_true(s->capacity >= most);
+	share_destroy(s);
+}
+
 /* Who has little left may have a few packets of a burst in advance, who has saved up has all. */
 static void in_advance(void **state)
 {
@@ -435,7 +461,7 @@ int main(void)
 		cmocka_unit_test(uncontended), cmocka_unit_test(idle_cost_nothing),
 		cmocka_unit_test(changes),     cmocka_unit_test(debts),
 		cmocka_unit_test(catching_up), cmocka_unit_test(in_advance),
-		cmocka_unit_test(refusals),
+		cmocka_unit_test(refusals),    cmocka_unit_test(idle_is_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
