@@ -122,8 +122,7 @@ int64_t hv_instant(const struct hv_machine *m);
  * Writes a paused machine to the directory dir, which must not exist. It is complete or not there:
  * written beside as DIR.tmp-XXXXXX (which a crash may leave behind), flushed, renamed. HV_SAVED or
  * HV_NOT_SAVED follows; the loop is not held up. Once it was sent it must go on before it can be
- * saved again. -EBUSY: it is being saved; -EEXIST; -ENOTSUP: a NIC is attached by vhost-user, or the
- * backend cannot save.
+ * saved again. -EBUSY: it is being saved; -EEXIST; -ENOTSUP: a NIC is attached by vhost-user.
  *
  * as_template: all memory goes into DIR/ram, which machines started from dir share. Otherwise only
  * what differs from the saved machine this one started from is written, and DIR/ram is a hard link
@@ -133,7 +132,7 @@ int hv_save(struct hv_machine *m, const char *dir, bool as_template, struct err 
 
 /* Appends, as text, all that must be the same for a saved machine to work in another: backend and
  * its build, accelerator, arguments, memory, CPUs. NICs, names and directories are not in it.
- * -ENOTSUP: its backend cannot save. */
+ * weft-vmm: and the host's kernel. -ENOTSUP: the backend is not there. */
 int hv_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err);
 
 /* The processor has VT-x or SVM, and /dev/kvm opens. */

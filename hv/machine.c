@@ -87,9 +87,10 @@ int machine_init(struct machine *m, const struct hv_backend *backend, const stru
 		 struct event_base *base, const char *dir, hv_event_cb cb, void *arg)
 {
 	*m = (struct machine){ .m.backend = backend, .ops = ops, .base = base, .cb = cb, .arg = arg,
-			       .status = MACHINE_RUNS };
+			       .status = MACHINE_RUNS, .base_ram = -1 };
 	snprintf(m->dir, sizeof(m->dir), "%s", dir);
 	STAILQ_INIT(&m->news);
+	STAILQ_INIT(&m->wishes);
 	m->notify = event_new(base, -1, 0, notify, m);
 	return m->notify ? 0 : -ENOMEM;
 }
@@ -99,6 +100,9 @@ void machine_fini(struct machine *m)
 	struct news *n;
 
 	proc_unwatch(m->proc);
+	machine_drop_wishes(m, false);
+	ram_put(m->ram);
+	saved_close(&m->base_ram);
 	while ((n = STAILQ_FIRST(&m->news))) {
 		STAILQ_REMOVE_HEAD(&m->news, link);
 		free(n);

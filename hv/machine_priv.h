@@ -9,7 +9,9 @@
 
 #include "base/sock.h"
 #include "hv/hv.h"
+#include "hv/ram_priv.h"
 #include "hv/record_priv.h"
+#include "hv/save_priv.h"
 
 #include <sys/queue.h>
 
@@ -29,6 +31,17 @@ struct news {
 	char reason[512];
 };
 
+/* What the owner asked for. Done one after the other, as soon as the control channel is up. */
+enum wish_kind { WISH_PAUSE, WISH_RESUME, WISH_SAVE };
+
+struct wish {
+	STAILQ_ENTRY(wish) link;
+	enum wish_kind kind;
+	bool begun;
+	bool as_template;
+	char dir[PATH_MAX];
+};
+
 struct machine {
 	struct hv_machine m; /* first */
 	const struct machine_ops *ops;
@@ -40,6 +53,9 @@ struct machine {
 	struct proc *proc;
 	struct event *notify;
 	STAILQ_HEAD(, news) news;
+	STAILQ_HEAD(, wish) wishes;
+	struct ram *ram; /* that it shares, held for the next ones; NULL when adopted */
+	int base_ram;	 /* file of the memory that it started from; -1: none, or not known */
 	bool stop_asked, over;
 	int status; /* of the process: as waitpid(2), -1 when nobody knows, MACHINE_RUNS */
 };
@@ -60,6 +76,24 @@ static inline bool machine_runs(const struct machine *m)
 void machine_tell(struct machine *m, enum hv_event ev, const char *reason);
 /* HV_STOPPED follows, after what the owner is still to be told. */
 void machine_over(struct machine *m);
+
+/* machine_wish.c. The backend grants the first, and then the next; dir: NULL but for WISH_SAVE. */
+int machine_wish(struct machine *m, enum wish_kind kind, const char *dir, bool as_template);
+void machine_granted(struct machine *m, enum hv_event ev, const char *reason); /* the first */
+bool machine_saves(const struct machine *m); /* or will */
+/* tell: the owner that nothing is saved. */
+void machine_drop_wishes(struct machine *m, bool tell);
+
+/* machine_saved.c. Opens what it goes on from: its state, and in m the memory that it shares, if
+ * any. */
+int machine_open_saved(struct machine *m, const struct hv_conf *conf, int *state, struct err *err);
+/* The memory that it started from, if `from` holds that. Without, it is saved whole. */
+void machine_find_base(struct machine *m, const char *from);
+/* -ENOTSUP, -EBUSY, -EEXIST: as hv_save(). */
+int machine_may_save(const struct machine *m, const char *dir, struct err *err);
+/* As save_start(), with m as the argument. */
+int machine_save(struct machine *m, const struct wish *w, int source, save_take take,
+		 save_done_cb done, struct save **out, struct err *err);
 
 /* What can be said against conf whatever the backend: paths, uid, memory, NICs. -EINVAL. */
 int machine_check(const struct hv_conf *conf, struct err *err);

@@ -2,19 +2,18 @@
 /*
  * The QEMU backend: a machine is a jailed qemu-system-x86_64 (jail.c), watched by pidfd (proc.c)
  * and spoken to by QMP (qmp.c). Everything needed to find it again is in DIR (record.c). Saved
- * machines: saved.c is what they look like, qemu_save.c writes them, ram.c shares their memory.
+ * machines: saved.c is what they look like, save.c and qemu_save.c write them, ram.c shares their
+ * memory.
  */
 #include "hv/qemu_machine_priv.h"
 
 #include "hv/machine_dir_priv.h"
 #include "hv/qemu_priv.h"
-#include "hv/ram_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static struct qemu *of(const struct hv_machine *m)
 {
@@ -38,8 +37,6 @@ static void destroy(struct qemu *q)
 {
 	control_fini(q);
 	machine_fini(&q->m);
-	ram_put(q->ram);
-	saved_close(&q->base_ram);
 	free(q);
 }
 
@@ -52,7 +49,6 @@ static struct qemu *create(struct event_base *base, const char *dir, hv_event_cb
 	if (!q)
 		return NULL;
 	code = machine_init(&q->m, &hv_qemu, &ops, base, dir, cb, arg);
-	q->base_ram = -1;
 	if (control_init(q) < 0 || code) {
 		destroy(q);
 		return NULL;
@@ -91,19 +87,6 @@ static int qemu_start(struct event_base *base, const struct hv_conf *conf, hv_ev
 	return 0;
 }
 
-/* The memory that it started from, if `from` holds that. Without, it is saved whole. */
-static void find_base(struct qemu *q, const char *from)
-{
-	struct saved s;
-
-	if (!from || !q->m.rec.from[0] || saved_read(from, &s, NULL) < 0 ||
-	    strcmp(s.id, q->m.rec.from) != 0 || s.memory_mib != q->m.rec.memory_mib)
-		return;
-	q->base_ram = saved_open(from, "ram", NULL);
-	if (q->base_ram < 0)
-		q->base_ram = -1;
-}
-
 static int qemu_adopt(struct event_base *base, const char *dir, const char *from, hv_event_cb cb,
 		      void *arg, struct hv_machine **out, struct err *err)
 {
@@ -121,7 +104,7 @@ static int qemu_adopt(struct event_base *base, const char *dir, const char *from
 		destroy(q);
 		return code;
 	}
-	find_base(q, from);
+	machine_find_base(&q->m, from);
 	control_connect(q);
 	*out = &q->m.m;
 	return 0;
@@ -156,21 +139,11 @@ static int64_t qemu_instant(const struct hv_machine *m)
 static int qemu_save(struct hv_machine *m, const char *dir, bool as_template, struct err *err)
 {
 	struct qemu *q = of(m);
-	struct stat st;
+	int code = machine_may_save(&q->m, dir, err);
 
-	for (unsigned i = 0; i < q->m.rec.nic_count; i++)
-		if (!q->m.rec.sockets[i][0])
-			return err_set(err, -ENOTSUP, "NIC %u is attached by vhost-user, which cannot be "
-				       "saved", i);
-	if (control_saves(q))
-		return err_set(err, -EBUSY, "%s: it is being saved already", q->m.dir);
-	if (strlen(dir) >= PATH_MAX)
-		return err_sys(err, -ENAMETOOLONG, "%s", dir);
-	if (lstat(dir, &st) == 0)
-		return err_sys(err, -EEXIST, "%s", dir);
-	if (control_wish(q, WISH_SAVE, dir, as_template) < 0)
-		return err_sys(err, -ENOMEM, "%s", dir);
-	return 0;
+	if (!code && control_wish(q, WISH_SAVE, dir, as_template) < 0)
+		code = err_sys(err, -ENOMEM, "%s", dir);
+	return code;
 }
 
 static void qemu_detach(struct hv_machine *m)

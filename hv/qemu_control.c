@@ -21,18 +21,9 @@ enum { DIAL_MS = 10, DIAL_SLOW_MS = 250, DIAL_FAST_TRIES = 500 };
 
 static void grant(struct qemu *q);
 
-static void pop_wish(struct qemu *q)
-{
-	struct wish *w = STAILQ_FIRST(&q->wishes);
-
-	STAILQ_REMOVE_HEAD(&q->wishes, link);
-	free(w);
-}
-
 static void granted(struct qemu *q, enum hv_event ev, const char *reason)
 {
-	pop_wish(q);
-	machine_tell(&q->m, ev, reason);
+	machine_granted(&q->m, ev, reason);
 	grant(q);
 }
 
@@ -97,22 +88,18 @@ static void sending(void *arg, const json_t *value, const char *refused)
 
 static void begin_save(struct qemu *q, const struct wish *w)
 {
-	struct save_conf conf = { .dir = w->dir, .machine = q->m.dir, .pid = q->m.rec.pid,
-				  .uid = q->m.rec.owner, .as_template = w->as_template,
-				  .base = q->base_ram };
 	char uri[SOCK_PATH_MAX + 32];
 	struct err err;
+	int listener;
 
-	snprintf(conf.saved.backend, sizeof(conf.saved.backend), "%s", q->m.rec.backend);
-	snprintf(conf.saved.id, sizeof(conf.saved.id), "%s", q->m.rec.from);
-	conf.saved.memory_mib = q->m.rec.memory_mib;
-	conf.saved.cpus = q->m.rec.cpus;
 	q->result[0] = 0;
 	if (!q->stands) {
 		granted(q, HV_NOT_SAVED, "the machine is not paused");
 		return;
 	}
-	if (save_start(q->m.base, &conf, save_is_done, q, &q->save, &err) < 0) {
+	listener = qemu_save_listen(q->m.dir, q->m.rec.owner, &err);
+	if (listener < 0 || machine_save(&q->m, w, listener, qemu_save_take, save_is_done, &q->save,
+					 &err) < 0) {
 		granted(q, HV_NOT_SAVED, err.text);
 		return;
 	}
@@ -125,7 +112,7 @@ static void begin_save(struct qemu *q, const struct wish *w)
 /* Begins with the first wish, if it has not. */
 static void grant(struct qemu *q)
 {
-	struct wish *w = STAILQ_FIRST(&q->wishes);
+	struct wish *w = STAILQ_FIRST(&q->m.wishes);
 
 	if (!w || w->begun || !q->up)
 		return;
@@ -140,27 +127,11 @@ static void grant(struct qemu *q)
 
 int control_wish(struct qemu *q, enum wish_kind kind, const char *dir, bool as_template)
 {
-	struct wish *w = calloc(1, sizeof(*w));
+	int code = machine_wish(&q->m, kind, dir, as_template);
 
-	if (!w)
-		return -ENOMEM;
-	w->kind = kind;
-	w->as_template = as_template;
-	if (dir)
-		snprintf(w->dir, sizeof(w->dir), "%s", dir);
-	STAILQ_INSERT_TAIL(&q->wishes, w, link);
-	grant(q);
-	return 0;
-}
-
-bool control_saves(const struct qemu *q)
-{
-	const struct wish *w;
-
-	STAILQ_FOREACH(w, &q->wishes, link)
-		if (w->kind == WISH_SAVE)
-			return true;
-	return false;
+	if (!code)
+		grant(q);
+	return code;
 }
 
 static void dial_later(struct qemu *q)
@@ -173,7 +144,7 @@ static void dial_later(struct qemu *q)
 
 static void hang_up(struct qemu *q)
 {
-	struct wish *w = STAILQ_FIRST(&q->wishes);
+	struct wish *w = STAILQ_FIRST(&q->m.wishes);
 
 	if (q->bev)
 		bufferevent_free(q->bev);
@@ -206,11 +177,7 @@ void control_process_ended(struct machine *m)
 	 * is being saved is given up first. */
 	if (q->bev || q->save)
 		return;
-	while (STAILQ_FIRST(&q->wishes)) {
-		if (STAILQ_FIRST(&q->wishes)->kind == WISH_SAVE)
-			machine_tell(&q->m, HV_NOT_SAVED, "the machine ended");
-		pop_wish(q);
-	}
+	machine_drop_wishes(m, true);
 	machine_over(m);
 }
 
@@ -334,7 +301,6 @@ static void dial(evutil_socket_t unused, short what, void *arg)
 
 int control_init(struct qemu *q)
 {
-	STAILQ_INIT(&q->wishes);
 	q->dial = evtimer_new(q->m.base, dial, q);
 	return q->dial ? 0 : -ENOMEM;
 }
@@ -345,8 +311,6 @@ void control_fini(struct qemu *q)
 	q->save = NULL;
 	q->sending = false;
 	hang_up(q);
-	while (STAILQ_FIRST(&q->wishes))
-		pop_wish(q);
 	if (q->dial)
 		event_free(q->dial);
 }

@@ -54,31 +54,6 @@ static int make_view(struct view *v, const struct hv_conf *conf, struct err *err
 	return code ? code : view_sockets(v, conf, err);
 }
 
-/* Opens what the machine goes on from: its state, and in q the memory that it shares, if any. */
-static int open_saved(struct qemu *q, const struct hv_conf *conf, int *state, struct err *err)
-{
-	struct saved s;
-	int code = saved_read(conf->from, &s, err);
-
-	if (code)
-		return code;
-	if (strcmp(s.backend, hv_qemu.name) != 0 || s.memory_mib != conf->memory_mib ||
-	    s.cpus != conf->cpus)
-		return err_set(err, -EINVAL, "%s: %s was saved by %s with %u MiB and %u CPUs", conf->name,
-			       conf->from, s.backend, s.memory_mib, s.cpus);
-	if (s.id[0]) {
-		q->base_ram = code = saved_open(conf->from, "ram", err);
-		if (code < 0)
-			return code;
-		code = ram_get(q->base_ram, (uint64_t)s.memory_mib << 20, &q->ram, err);
-		if (code)
-			return err_prefix(err, code, "%s", conf->from);
-		snprintf(q->m.rec.from, sizeof(q->m.rec.from), "%s", s.id);
-	}
-	*state = saved_open(conf->from, "state", err);
-	return *state < 0 ? *state : 0;
-}
-
 /* Makes the directory and starts the process in its jail. */
 static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *jail, struct view *v,
 		 struct err *err)
@@ -90,7 +65,7 @@ static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *j
 		code = make_view(v, conf, err);
 	if (code)
 		return code;
-	code = qemu_args_build(conf, jail->kvm, q->ram != NULL, &args);
+	code = qemu_args_build(conf, jail->kvm, q->m.ram != NULL, &args);
 	if (code)
 		return err_sys(err, code, "%s", conf->name);
 	jail->log_fd = code = machine_dir_log(conf->dir, err);
@@ -116,12 +91,12 @@ int qemu_launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
 		return err_sys(err, -ENOMEM, "%s", conf->name);
 	snprintf(q->m.rec.accel, sizeof(q->m.rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
 	if (conf->from) {
-		code = open_saved(q, conf, &fds[0], err);
+		code = machine_open_saved(&q->m, conf, &fds[0], err);
 		jail.fd_count = 1;
 		jail.fd_paths = true;
 	}
-	if (q->ram) {
-		fds[1] = ram_fd(q->ram);
+	if (q->m.ram) {
+		fds[1] = ram_fd(q->m.ram);
 		jail.fd_count = 2;
 	}
 	jail.fds = fds;

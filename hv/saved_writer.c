@@ -208,6 +208,18 @@ int saved_writer_page(struct saved_writer *w, uint64_t offset, const uint8_t *by
 	return memcmp(is, was, QEMU_PAGE) != 0;
 }
 
+unsigned saved_writer_files(const struct saved_writer *w, int fds[2])
+{
+	fds[0] = w->state_fd;
+	fds[1] = w->ram_fd;
+	return w->as_template ? 2 : 1;
+}
+
+bool saved_writer_shares(const struct saved_writer *w)
+{
+	return w->base >= 0;
+}
+
 static int sync_path(const char *path, struct err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), code = 0;

@@ -28,6 +28,12 @@ int saved_writer_state(struct saved_writer *w, const void *bytes, size_t len, st
 int saved_writer_page(struct saved_writer *w, uint64_t offset, const uint8_t *bytes,
 		      struct err *err);
 
+/* For who writes the files itself instead: the state's, and, when all memory goes there, ram's.
+ * Returns how many. They stay the writer's. */
+unsigned saved_writer_files(const struct saved_writer *w, int fds[2]);
+/* ram is the base's. */
+bool saved_writer_shares(const struct saved_writer *w);
+
 /* Flushes it all to disk, and gives it its name. */
 int saved_writer_finish(struct saved_writer *w, struct err *err);
 

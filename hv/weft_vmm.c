@@ -99,6 +99,7 @@ static int adopt(struct event_base *base, const char *dir, const char *from, hv_
 		destroy(w);
 		return code;
 	}
+	machine_find_base(&w->m, from);
 	weft_vmm_control_connect(w);
 	*out = &w->m.m;
 	return 0;
@@ -117,22 +118,22 @@ static int set_carrier(struct hv_machine *m, unsigned nic, bool up)
 
 static int pause_(struct hv_machine *m)
 {
-	return weft_vmm_control_wish(of(m), true);
+	return weft_vmm_control_wish(of(m), WISH_PAUSE, NULL, false);
 }
 
 static int resume(struct hv_machine *m)
 {
-	return weft_vmm_control_wish(of(m), false);
+	return weft_vmm_control_wish(of(m), WISH_RESUME, NULL, false);
 }
 
 static int save(struct hv_machine *m, const char *dir, bool as_template, struct err *err)
 {
-	return err_set(err, -ENOTSUP, "%s: weft-vmm cannot save a machine", of(m)->m.dir);
-}
+	struct weft_vmm *w = of(m);
+	int code = machine_may_save(&w->m, dir, err);
 
-static int fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err)
-{
-	return err_set(err, -ENOTSUP, "weft-vmm cannot save a machine, so there are no templates of it");
+	if (!code && weft_vmm_control_wish(w, WISH_SAVE, dir, as_template) < 0)
+		code = err_sys(err, -ENOMEM, "%s", dir);
+	return code;
 }
 
 static int64_t instant(const struct hv_machine *m)
@@ -154,7 +155,7 @@ const struct hv_backend hv_weft_vmm = {
 	.pause = pause_,
 	.resume = resume,
 	.save = save,
-	.fingerprint = fingerprint,
+	.fingerprint = weft_vmm_fingerprint,
 	.instant = instant,
 	.pid = machine_pid,
 	.accel = machine_accel,

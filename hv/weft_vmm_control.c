@@ -2,7 +2,7 @@
 /*
  * A machine's control channel: dialled until it answers, and again when it is lost. It is up once
  * the machine has said what it does. One answer at a time is awaited: that to "status", or the one
- * to the first wish.
+ * to the first wish. What is saved goes by a connection of its own.
  */
 #include "hv/weft_vmm_priv.h"
 
@@ -68,30 +68,61 @@ void weft_vmm_control_process_ended(struct machine *m)
 	struct weft_vmm *w = (struct weft_vmm *)m;
 
 	evtimer_del(w->dial);
-	/* Its last words may still wait in the socket; the end of the stream follows them. */
-	if (!w->bev)
-		machine_over(m);
+	/* Its last words may still wait in the socket; the end of the stream follows them. And what
+	 * is being saved is given up first. */
+	if (w->bev || w->save)
+		return;
+	machine_drop_wishes(m, true);
+	machine_over(m);
+}
+
+static void grant(struct weft_vmm *w);
+
+static void saved(void *arg, const char *failed)
+{
+	struct weft_vmm *w = arg;
+
+	machine_granted(&w->m, failed ? HV_NOT_SAVED : HV_SAVED, failed);
+	save_destroy(w->save);
+	w->save = NULL;
+	grant(w);
+	if (!machine_runs(&w->m))
+		weft_vmm_control_process_ended(&w->m);
+}
+
+static void begin_save(struct weft_vmm *w, const struct wish *wish)
+{
+	struct err err;
+	int fd = weft_vmm_save_connect(&w->m, &err);
+
+	if (fd >= 0 &&
+	    machine_save(&w->m, wish, fd, weft_vmm_save_take, saved, &w->save, &err) == 0)
+		return;
+	machine_granted(&w->m, HV_NOT_SAVED, err.text);
+	grant(w);
 }
 
 /* Asks for the first wish, if it has not. */
 static void grant(struct weft_vmm *w)
 {
-	const struct weft_vmm_wish *wish = STAILQ_FIRST(&w->wishes);
+	const struct wish *wish = STAILQ_FIRST(&w->m.wishes);
 
-	if (wish && w->up && !w->asked)
-		w->asked = command(w, "\"%s\"", wish->pause ? "pause" : "resume");
+	if (!wish || !w->up || w->asked || w->save)
+		return;
+	if (wish->kind == WISH_SAVE)
+		begin_save(w, wish);
+	else
+		w->asked = command(w, "\"%s\"", wish->kind == WISH_PAUSE ? "pause" : "resume");
 }
 
-int weft_vmm_control_wish(struct weft_vmm *w, bool pause)
+int weft_vmm_control_wish(struct weft_vmm *w, enum wish_kind kind, const char *dir,
+			  bool as_template)
 {
-	struct weft_vmm_wish *wish = calloc(1, sizeof(*wish));
+	int code = machine_wish(&w->m, kind, dir, as_template);
 
-	if (!wish)
-		return -ENOMEM;
-	wish->pause = pause;
-	STAILQ_INSERT_TAIL(&w->wishes, wish, link);
-	grant(w);
-	return 0;
+	if (!code)
+		grant(w);
+	return code;
 }
 
 void weft_vmm_control_carrier(struct weft_vmm *w, unsigned nic)
@@ -113,11 +144,9 @@ static void came_up(struct weft_vmm *w)
 
 static void granted(struct weft_vmm *w)
 {
-	struct weft_vmm_wish *wish = STAILQ_FIRST(&w->wishes);
+	bool pause = STAILQ_FIRST(&w->m.wishes)->kind == WISH_PAUSE;
 
-	STAILQ_REMOVE_HEAD(&w->wishes, link);
-	machine_tell(&w->m, wish->pause ? HV_PAUSED : HV_RESUMED, NULL);
-	free(wish);
+	machine_granted(&w->m, pause ? HV_PAUSED : HV_RESUMED, NULL);
 }
 
 static void answered(struct weft_vmm *w, const struct weft_vmm_line *line)
@@ -195,20 +224,15 @@ static void dial(evutil_socket_t unused, short what, void *arg)
 
 int weft_vmm_control_init(struct weft_vmm *w)
 {
-	STAILQ_INIT(&w->wishes);
 	w->dial = evtimer_new(w->m.base, dial, w);
 	return w->dial ? 0 : -ENOMEM;
 }
 
 void weft_vmm_control_fini(struct weft_vmm *w)
 {
-	struct weft_vmm_wish *wish;
-
+	save_destroy(w->save);
+	w->save = NULL;
 	hang_up(w);
-	while ((wish = STAILQ_FIRST(&w->wishes))) {
-		STAILQ_REMOVE_HEAD(&w->wishes, link);
-		free(wish);
-	}
 	if (w->dial)
 		event_free(w->dial);
 }

@@ -10,14 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define IN_JAIL "/weft-vmm"
 
-enum { CPUS_MAX = 8 };
+/* Without the pages a state has at most so many bytes (hv/vmm/state_priv.h); a log, too. */
+enum { CPUS_MAX = 8, STATE_MAX = 16 << 20 };
 
-/* What the process gets as descriptors 3, 4, ...; the jail shows none of them. */
-enum { FD_KVM, FD_KERNEL, FD_INITRD, FDS };
+/* What the process gets as descriptors 3, 4, ...; the jail shows none of them. It boots, or goes on
+ * from a saved machine. */
+enum { FD_KVM, FD_KERNEL, FD_INITRD, FD_STATE = FD_KERNEL, FD_RAM, FDS };
 
 /* weft-vmm lies beside the program that runs. */
 static int find_program(char path[PATH_MAX], struct err *err)
@@ -46,8 +50,6 @@ int weft_vmm_can(const struct hv_conf *conf, struct err *err)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm boots nothing but kernels", conf->name);
 	if (conf->cpus > CPUS_MAX)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm has at most %d CPUs", conf->name, CPUS_MAX);
-	if (conf->from)
-		return err_set(err, -ENOTSUP, "%s: weft-vmm cannot go on from a saved machine", conf->name);
 	for (unsigned i = 0; i < conf->nic_count; i++)
 		if (has_comma(&conf->nics[i]))
 			return err_set(err, -ENOTSUP, "%s: a comma in a path of a NIC's: weft-vmm takes none",
@@ -81,12 +83,8 @@ static void add_nic(struct args *a, const struct hv_nic *nic)
 		 nic->vhost_user ? "vhost-user" : "peer", nic->peer, nic->mtu, nic->carrier ? "on" : "off");
 }
 
-static int make_args(struct args *a, const struct hv_conf *conf)
+static void add_boot(struct args *a, const struct hv_conf *conf)
 {
-	args_add(a, IN_JAIL);
-	args_add(a, "--name");
-	args_add(a, "%s", conf->name);
-	add_fd(a, "--kvm", FD_KVM);
 	add_fd(a, "--kernel", FD_KERNEL);
 	if (conf->initrd)
 		add_fd(a, "--initrd", FD_INITRD);
@@ -96,6 +94,27 @@ static int make_args(struct args *a, const struct hv_conf *conf)
 	args_add(a, "%u", conf->memory_mib);
 	args_add(a, "--cpus");
 	args_add(a, "%u", conf->cpus);
+}
+
+static void add_saved(struct args *a, const int fds[FDS])
+{
+	args_add(a, "--from-fds");
+	if (fds[FD_RAM] < 0)
+		args_add(a, "%d", 3 + FD_STATE);
+	else
+		args_add(a, "%d,%d", 3 + FD_STATE, 3 + FD_RAM);
+}
+
+static int make_args(struct args *a, const struct hv_conf *conf, const int fds[FDS])
+{
+	args_add(a, IN_JAIL);
+	args_add(a, "--name");
+	args_add(a, "%s", conf->name);
+	add_fd(a, "--kvm", FD_KVM);
+	if (conf->from)
+		add_saved(a, fds);
+	else
+		add_boot(a, conf);
 	add_path(a, "--control", conf->dir, "control.sock");
 	add_path(a, "--gdb", conf->dir, "gdb.sock");
 	add_path(a, "--console", conf->dir, "console.sock");
@@ -108,16 +127,39 @@ static int make_args(struct args *a, const struct hv_conf *conf)
 	return a->argv ? 0 : -ENOMEM;
 }
 
-static int open_files(const struct hv_conf *conf, int fds[FDS], struct err *err)
+static int open_file(const struct hv_conf *conf, const char *path, int flags, int *fd,
+		     struct err *err)
 {
-	const char *const paths[] = { "/dev/kvm", conf->kernel, conf->initrd };
+	*fd = open(path, flags | O_CLOEXEC);
+	return *fd < 0 ? err_sys(err, -errno, "%s: %s", conf->name, path) : 0;
+}
 
-	for (unsigned i = 0; i < FDS && paths[i]; i++) {
-		fds[i] = open(paths[i], (i == FD_KVM ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-		if (fds[i] < 0)
-			return err_sys(err, -errno, "%s: %s", conf->name, paths[i]);
+static int open_files(struct weft_vmm *w, const struct hv_conf *conf, int fds[FDS], struct err *err)
+{
+	int code = open_file(conf, "/dev/kvm", O_RDWR, &fds[FD_KVM], err);
+
+	if (code)
+		return code;
+	if (conf->from) {
+		code = machine_open_saved(&w->m, conf, &fds[FD_STATE], err);
+		if (!code && w->m.ram)
+			fds[FD_RAM] = fcntl(ram_fd(w->m.ram), F_DUPFD_CLOEXEC, 3);
+		if (!code && w->m.ram && fds[FD_RAM] < 0)
+			code = err_sys(err, -errno, "%s", conf->name);
+		return code;
 	}
-	return 0;
+	code = open_file(conf, conf->kernel, O_RDONLY, &fds[FD_KERNEL], err);
+	if (!code && conf->initrd)
+		code = open_file(conf, conf->initrd, O_RDONLY, &fds[FD_INITRD], err);
+	return code;
+}
+
+/* Of the largest file that it may write: its state, which may have all pages and their numbers. */
+static uint64_t file_max(const struct hv_conf *conf)
+{
+	uint64_t memory = (uint64_t)conf->memory_mib << 20;
+
+	return memory + memory / 512 + STATE_MAX;
 }
 
 /* The directory is made, and everything opened. */
@@ -126,8 +168,10 @@ static int spawn(struct weft_vmm *w, const struct hv_conf *conf, struct jail_con
 	struct view *v = calloc(1, sizeof(*v));
 	struct args args = { 0 };
 	char program[PATH_MAX];
-	int code = v && make_args(&args, conf) == 0 ? 0 : err_sys(err, -ENOMEM, "%s", conf->name);
+	int code = 0;
 
+	if (!v || make_args(&args, conf, jail->fds) < 0)
+		code = err_sys(err, -ENOMEM, "%s", conf->name);
 	if (!code)
 		code = find_program(program, err);
 	if (!code) {
@@ -152,15 +196,36 @@ int weft_vmm_launch(struct weft_vmm *w, const struct hv_conf *conf, struct err *
 {
 	int fds[FDS] = { -1, -1, -1 };
 	struct jail_conf jail = { .uid = conf->uid, .dir = conf->dir, .fds = fds,
-				  .fd_count = conf->initrd ? FDS : FD_INITRD,
-				  .file_max = machine_file_max(conf->memory_mib) };
+				  .file_max = file_max(conf) };
 	int code = machine_dir_make(conf, err);
 
 	if (!code)
-		code = open_files(conf, fds, err);
+		code = open_files(w, conf, fds, err);
+	while (jail.fd_count < FDS && fds[jail.fd_count] >= 0)
+		jail.fd_count++;
 	if (!code)
 		code = spawn(w, conf, &jail, err);
 	for (unsigned i = 0; i < FDS; i++)
 		saved_close(&fds[i]);
 	return code;
+}
+
+/* With the kernel's KVM the CPUs' features change, which have to be the same. */
+int weft_vmm_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err)
+{
+	char program[PATH_MAX];
+	struct utsname host;
+	struct stat st;
+	int code = find_program(program, err);
+
+	if (code)
+		return code;
+	if (stat(program, &st) < 0 || uname(&host) < 0)
+		return err_sys(err, -errno, "%s", program);
+	buf_printf(out, "%s %lld bytes, %lld.%09ld, inode %llu, %s %s\n", hv_weft_vmm.name,
+		   (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+		   (unsigned long long)st.st_ino, host.release, host.version);
+	buf_printf(out, "%s\n%s\n%u MiB, %u CPUs\n", conf->kernel,
+		   conf->cmdline ? conf->cmdline : "", conf->memory_mib, conf->cpus);
+	return out->bad ? err_sys(err, -ENOMEM, "%s", conf->name) : 0;
 }

@@ -5,7 +5,7 @@
 /*
  * The weft-vmm backend: a machine is a jailed weft-vmm (hv/vmm), spoken to in lines of JSON.
  * weft_vmm.c starts, finds and ends it; weft_vmm_launch.c makes its process; weft_vmm_control.c
- * speaks to it.
+ * speaks to it; weft_vmm_save.c has it write what it is.
  */
 
 #include "hv/machine_priv.h"
@@ -14,12 +14,6 @@
 extern const struct hv_backend hv_weft_vmm;
 
 enum weft_vmm_link { WEFT_VMM_LINK_ASIS, WEFT_VMM_LINK_DOWN, WEFT_VMM_LINK_UP };
-
-/* What the owner asked for: a pause, else to go on. Done one after the other, once control is up. */
-struct weft_vmm_wish {
-	STAILQ_ENTRY(weft_vmm_wish) link;
-	bool pause;
-};
 
 struct weft_vmm {
 	struct machine m; /* first */
@@ -31,7 +25,7 @@ struct weft_vmm {
 	bool up, running_told;
 	int64_t id, asked; /* of the last command; of the one whose answer is awaited, 0: none */
 	int64_t instant_us;
-	STAILQ_HEAD(, weft_vmm_wish) wishes;
+	struct save *save; /* the first wish is WISH_SAVE */
 	struct weft_vmm_line end; /* its last words; kind is WEFT_VMM_ENDED if there were any */
 };
 
@@ -40,13 +34,19 @@ int weft_vmm_control_init(struct weft_vmm *w);
 void weft_vmm_control_fini(struct weft_vmm *w);
 void weft_vmm_control_connect(struct weft_vmm *w); /* goes on trying */
 void weft_vmm_control_carrier(struct weft_vmm *w, unsigned nic);
-int weft_vmm_control_wish(struct weft_vmm *w, bool pause);
+int weft_vmm_control_wish(struct weft_vmm *w, enum wish_kind kind, const char *dir,
+			  bool as_template);
 void weft_vmm_control_process_ended(struct machine *m);
+
+/* weft_vmm_save.c: a save's source, or -errno; and its save_take. */
+int weft_vmm_save_connect(const struct machine *m, struct err *err);
+int weft_vmm_save_take(struct save *s, struct err *err);
 
 /* weft_vmm_launch.c */
 /* Whether weft-vmm can run conf: -ENOTSUP and what it lacks, or why it cannot be run here. */
 int weft_vmm_can(const struct hv_conf *conf, struct err *err);
 /* Makes the directory, the command line and the jail, starts the process; sets its pid. */
 int weft_vmm_launch(struct weft_vmm *w, const struct hv_conf *conf, struct err *err);
+int weft_vmm_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err);
 
 #endif

@@ -28,6 +28,12 @@ void one_seen(struct hv_machine *m, enum hv_event ev, const char *reason, void *
 		b->paused = true;
 	if (ev == HV_RESUMED)
 		b->resumed = true;
+	if (ev == HV_SAVED)
+		b->saved = true;
+	if (ev == HV_NOT_SAVED) {
+		b->not_saved = true;
+		snprintf(b->why_not, sizeof(b->why_not), "%s", reason);
+	}
 	if (ev == HV_STOPPED) {
 		b->stopped = true;
 		snprintf(b->reason, sizeof(b->reason), "%s", reason);

@@ -15,8 +15,8 @@ struct one {
 	struct hv_nic nic;
 	struct hv_conf conf;
 	struct hv_machine *m;
-	bool running, stopped, paused, resumed;
-	char reason[256];
+	bool running, stopped, paused, resumed, saved, not_saved;
+	char reason[256], why_not[256]; /* it stopped; it was not saved */
 };
 
 int one_set_up(void **state);

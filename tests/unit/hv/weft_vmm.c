@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real weft-vmm processes with the payload bed's guests, on whatever /dev/kvm there is. Needs root. */
-#include "base/file.h"
-#include "tests/unit/hv/one.h"
+#include "tests/unit/hv/weft_vmm_guest.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <libgen.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,63 +12,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char kernel[PATH_MAX + 32];
-
-/* PAYLOADS is beside the directory of this program. */
-static void guest(struct one *b, const char *payload)
-{
-	char self[PATH_MAX] = "";
-
-	assert_true(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-	snprintf(kernel, sizeof(kernel), "%s/payloads/%s", dirname(dirname(self)), payload);
-	b->conf.kernel = kernel;
-}
-
-static int set_up(void **state)
-{
-	one_set_up(state);
-	one_place(*state, "r1");
-	guest(*state, "loop");
-	return 0;
-}
-
-#define WITH_GUEST(test) cmocka_unit_test_setup_teardown(test, set_up, one_tear_down)
-
-static bool said(const struct one *b, const char *text)
-{
-	char path[200];
-	struct buf log = { 0 };
-	bool yes;
-
-	snprintf(path, sizeof(path), "%s/console.log", b->dir);
-	assert_int_equal(file_read(path, 1 << 20, &log, NULL), 0);
-	buf_u8(&log, 0);
-	yes = strstr((const char *)log.data, text);
-	buf_free(&log);
-	return yes;
-}
-
-static void assert_filtered(pid_t pid)
-{
-	char path[64], status[96];
-	struct dirent *e;
-	unsigned count = 0;
-	DIR *tasks;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	tasks = opendir(path);
-	assert_non_null(tasks);
-	while ((e = readdir(tasks))) {
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(status, sizeof(status), "task/%.20s/status", e->d_name);
-		assert_non_null(strstr(of_process(pid, status), "\nSeccomp:\t2\n"));
-		count++;
-	}
-	closedir(tasks);
-	assert_true(count >= 2);
-}
 
 static void it_starts_in_a_jail(void **state)
 {
@@ -324,25 +263,15 @@ static void gdb_is_answered(void **state)
 	assert_filtered(hv_pid(b->m));
 }
 
-static int refusal(struct one *b, struct err *err)
-{
-	return hv_start(b->base, &b->conf, one_seen, b, &b->m, err);
-}
-
 static void what_it_lacks_is_refused(void **state)
 {
 	struct one *b = *state;
-	struct buf text = { 0 };
 	struct err err;
 
 	b->conf.cpus = 9;
-	assert_int_equal(refusal(b, &err), -ENOTSUP);
+	assert_int_equal(hv_start(b->base, &b->conf, one_seen, b, &b->m, &err), -ENOTSUP);
 	b->conf.cpus = 1;
-	b->conf.from = "/nowhere";
-	assert_int_equal(refusal(b, &err), -ENOTSUP);
-	b->conf.from = NULL;
-	assert_int_equal(hv_fingerprint(&b->conf, &text, &err), -ENOTSUP);
-	buf_free(&text);
+	b->nic.vhost_user = true;
 	one_start(b);
 	assert_int_equal(hv_save(b->m, "/tmp/weft-none", false, &err), -ENOTSUP);
 }
@@ -374,11 +303,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_name_is_refused),
 	};
 
-	if (geteuid() != 0 || access("/dev/kvm", R_OK | W_OK) < 0) {
-		print_message("skipped: it needs root and /dev/kvm\n");
+	if (!weft_vmm_works())
 		return 77;
-	}
-	signal(SIGPIPE, SIG_IGN); /* as weftd: a machine may be gone before it is told something */
-	assert_int_equal(hv_use("weft-vmm", NULL), 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
