@@ -5,6 +5,7 @@
 #include "control/router.h"
 #include "control/vnet_priv.h"
 #include "hv/hv.h"
+#include "vrouter/template.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -124,31 +125,37 @@ int admission_judge(const struct admission *a, struct err *err)
 	return code ? code : judge_guarantee(a, err);
 }
 
-/* A template is one machine: what differs from it boots cold. */
-static unsigned need_mib(const struct topology_node *n, const struct image *img)
-{
-	unsigned mib = n->memory_mib ? n->memory_mib : img->memory_mib;
-
-	if (!n->cold && !n->vhost_user && n->cpus <= 1 && mib == img->memory_mib)
-		return CLONE_MIB;
-	return mib + MACHINE_MIB;
-}
-
 /* The sum in the making. Images are looked up once for all the routers in a row that have one. */
 struct sum {
 	struct weftd *daemon;
 	struct admission all;
 	struct image image;
+	bool templates; /* the image's routers can be clones */
 };
+
+/* A template is one machine: what differs from it boots cold. */
+static unsigned need_mib(const struct topology_node *n, const struct sum *s)
+{
+	unsigned mib = n->memory_mib ? n->memory_mib : s->image.memory_mib;
+
+	if (s->templates && !n->cold && !n->vhost_user && n->cpus <= 1 && mib == s->image.memory_mib)
+		return CLONE_MIB;
+	return mib + MACHINE_MIB;
+}
 
 static int find_image(struct sum *s, const struct topology_node *n, struct err *err)
 {
+	struct template there;
 	char store[512];
+	int code;
 
 	if (!strcmp(s->image.name, n->guest_image))
 		return 0;
 	snprintf(store, sizeof(store), "%s/images", s->daemon->state);
-	return image_find(store, n->guest_image, &s->image, err);
+	code = image_find(store, n->guest_image, &s->image, err);
+	if (!code) /* the first router that wants one has it built */
+		s->templates = template_find(&s->image, &there, NULL) != -ENOTSUP;
+	return code;
 }
 
 static bool is_ready(const struct node *n)
@@ -169,9 +176,9 @@ static void add_present(struct sum *s, const struct node *n, bool leaves)
 	if (leaves != ready || find_image(s, n->spec, NULL) < 0)
 		return;
 	if (leaves)
-		s->all.free_mib += need_mib(n->spec, &s->image);
+		s->all.free_mib += need_mib(n->spec, s);
 	else
-		s->all.promised_mib += need_mib(n->spec, &s->image);
+		s->all.promised_mib += need_mib(n->spec, s);
 }
 
 static void add_vnet(struct sum *s, struct vnet *v, const struct topology *next)
@@ -225,7 +232,7 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 		if (code)
 			return err_prefix(err, code, "node %s", n->name);
 		if (!existing || !vnet_find_same(existing, n))
-			admission_add(&s.all, need_mib(n, &s.image));
+			admission_add(&s.all, need_mib(n, &s));
 	}
 	TAILQ_FOREACH (v, &d->vnets, entry) {
 		/* The engine goes on forwarding for those that sleep. */

@@ -30,6 +30,11 @@ static void set_link(struct vnet *v, struct evhttp_request *req, const char *end
 	json_decref(body);
 }
 
+static json_t *socket_json(const struct node *n, const char *name)
+{
+	return json_pack("{s:o}", "path", json_sprintf("%s/g/%u/%s", n->vnet->daemon->run, n->id, name));
+}
+
 static void node_call(struct node *n, struct evhttp_request *req, enum evhttp_cmd_type method,
 		      const char *verb)
 {
@@ -47,9 +52,9 @@ static void node_call(struct node *n, struct evhttp_request *req, enum evhttp_cm
 		router_restart(n->router);
 		api_reply(req, 202, json_object());
 	} else if (!post && !strcmp(verb, "console")) {
-		api_reply(req, HTTP_OK, json_pack("{s:o}", "path",
-						  json_sprintf("%s/g/%u/console.sock",
-							       n->vnet->daemon->run, n->id)));
+		api_reply(req, HTTP_OK, socket_json(n, "console.sock"));
+	} else if (!post && !strcmp(verb, "debug")) {
+		api_reply(req, HTTP_OK, socket_json(n, "gdb.sock"));
 	} else if (!post && !strcmp(verb, "routes")) {
 		api_reply(req, HTTP_OK, vnet_routes_json(n));
 	} else {

@@ -10,6 +10,7 @@
 #include "control/sweep.h"
 #include "control/templates.h"
 #include "control/vnet.h"
+#include "hv/hv.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -42,6 +43,7 @@ static const char help[] =
 	"  WEFT_RUN    sockets and guests' directories [/run/weft]\n"
 	"  WEFT_STATE  database, images, logs [/var/lib/weft]\n"
 	"  WEFT_SHARE  installed configuration (images.yml)\n"
+	"  WEFT_MACHINE  weft-vmm or qemu: what runs new guests [weft-vmm where there is KVM]\n"
 	"\n"
 	"Example: WEFT_RUN=/run/weft-test weftd --verbose\n";
 
@@ -210,6 +212,9 @@ static int setup(struct program *p, struct err *err)
 	d->on_shutdown = on_shutdown;
 	TAILQ_INIT(&d->vnets);
 	raise_descriptors();
+	code = hv_use(setting("WEFT_MACHINE", NULL), err);
+	if (code)
+		return err_prefix(err, code, "WEFT_MACHINE");
 	if (strlen(d->run) > 64)
 		return err_set(err, -ENAMETOOLONG, "WEFT_RUN: longer than 64 characters");
 	code = prepare_dirs(p, err);

@@ -100,14 +100,15 @@ int templates_want(struct templates *t, const struct image *img, struct err *err
 {
 	struct building *b = find(t, img);
 	struct template there;
+	int code;
 
 	if (b && b->build)
 		return -EAGAIN;
-	if (template_find(img, &there, err) == 0) {
-		if (b)
-			forget(b);
-		return 0;
-	}
+	code = template_find(img, &there, err);
+	if (code == 0 && b)
+		forget(b);
+	if (code == 0 || code == -ENOTSUP)
+		return code;
 	if (b && now_s() - b->failed_at < FAILED_REST_S)
 		return err_set(err, -EIO, "%s", b->err.text);
 	if (b)

@@ -215,6 +215,7 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "boot_s", past.boot_ms ? json_real((double)past.boot_ms / 1000) :
 							json_null());
 	json_object_set_new(o, "pid", info.pid ? json_integer(info.pid) : json_null());
+	json_object_set_new(o, "machine", info.machine ? json_string(info.machine) : json_null());
 	json_object_set_new(o, "accel", info.accel ? json_string(info.accel) : json_null());
 	json_object_set_new(o, "restarts", json_integer(past.restarts));
 	json_object_set_new(o, "synced", json_boolean(info.synced));

@@ -34,7 +34,7 @@ struct hv_nic {
 struct hv_conf {
 	const char *name;	/* for people and process titles: "red/r1" */
 	const char *dir;	/* made by the backend if missing, owned by uid, holds its sockets:
-				   agent.sock, console.sock, console.log, qmp.sock, machine.json */
+				   agent.sock, console.sock, console.log, gdb.sock, machine.json */
 	uid_t uid;		/* its own; the process runs as uid:uid */
 	const char *kernel;	/* paths readable by root; the backend opens or copies them */
 	const char *initrd;
@@ -63,7 +63,7 @@ typedef void (*hv_event_cb)(struct hv_machine *m, enum hv_event ev, const char *
 
 /* A row of the explicit backend table in hv/hv.c. */
 struct hv_backend {
-	const char *name; /* "qemu" */
+	const char *name; /* "weft-vmm", "qemu" */
 	int (*start)(struct event_base *base, const struct hv_conf *conf, hv_event_cb cb, void *arg,
 		     struct hv_machine **out, struct err *err);
 	int (*adopt)(struct event_base *base, const char *dir, const char *from, hv_event_cb cb,
@@ -84,6 +84,14 @@ struct hv_backend {
 struct hv_machine {
 	const struct hv_backend *backend;
 };
+
+/*
+ * Which backend new machines get. NULL: weft-vmm where there is KVM (hv_can_use_kvm()) and it has what
+ * hv_conf asks for, else QEMU. A name: that one, with whatever /dev/kvm there is; hv_start() refuses
+ * with -ENOTSUP what it lacks. A saved machine always goes on in the one that saved it. -EINVAL: there
+ * is none of that name.
+ */
+int hv_use(const char *name, struct err *err);
 
 /* Starts a machine. conf is copied. Fails at once only for what can be known at once. */
 int hv_start(struct event_base *base, const struct hv_conf *conf, hv_event_cb cb, void *arg,
@@ -114,7 +122,8 @@ int64_t hv_instant(const struct hv_machine *m);
  * Writes a paused machine to the directory dir, which must not exist. It is complete or not there:
  * written beside as DIR.tmp-XXXXXX (which a crash may leave behind), flushed, renamed. HV_SAVED or
  * HV_NOT_SAVED follows; the loop is not held up. Once it was sent it must go on before it can be
- * saved again. -EBUSY: it is being saved; -EEXIST; -ENOTSUP: a NIC is attached by vhost-user.
+ * saved again. -EBUSY: it is being saved; -EEXIST; -ENOTSUP: a NIC is attached by vhost-user, or the
+ * backend cannot save.
  *
  * as_template: all memory goes into DIR/ram, which machines started from dir share. Otherwise only
  * what differs from the saved machine this one started from is written, and DIR/ram is a hard link
@@ -123,13 +132,15 @@ int64_t hv_instant(const struct hv_machine *m);
 int hv_save(struct hv_machine *m, const char *dir, bool as_template, struct err *err);
 
 /* Appends, as text, all that must be the same for a saved machine to work in another: backend and
- * its build, accelerator, arguments, memory, CPUs. NICs, names and directories are not in it. */
+ * its build, accelerator, arguments, memory, CPUs. NICs, names and directories are not in it.
+ * -ENOTSUP: its backend cannot save. */
 int hv_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *err);
 
-/* Machines that start now use KVM, else TCG. */
+/* The processor has VT-x or SVM, and /dev/kvm opens. */
 bool hv_can_use_kvm(void);
 
 pid_t hv_pid(const struct hv_machine *m);
+const char *hv_name(const struct hv_machine *m); /* of its backend */
 const char *hv_accel(const struct hv_machine *m);
 
 /* Frees the handle and leaves a running machine alone. After HV_STOPPED this is how to free. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between fork() and execve() only system calls and string functions are used: other threads of
+ * Between clone() and execve() only system calls and string functions are used: other threads of
  * the parent may have held any lock.
  */
 #include "hv/jail_priv.h"
@@ -141,7 +141,7 @@ static void enter_root(const struct jail_conf *conf)
 	make_nodes(root, conf);
 	for (unsigned i = 0; i < conf->bind_count; i++)
 		bind_one(root, &conf->binds[i]);
-	if (conf->fd_count) /* "self" is this process, here and after execve() */
+	if (conf->fd_paths) /* "self" is this process, here and after execve() */
 		bind_one(root, &fds);
 	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
 	    chdir("/") < 0)
@@ -242,15 +242,15 @@ int jail_spawn(const struct jail_conf *conf, pid_t *pid, struct err *err)
 
 	if (null_fd < 0)
 		return err_sys(err, -errno, "/dev/null");
-	/* A signal between fork and reset_signals() would run the parent's handler in the child,
+	/* A signal between clone and reset_signals() would run the parent's handler in the child,
 	 * on descriptors that both share. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	p = fork();
+	p = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (p == 0)
 		child(conf, null_fd);
 	if (p < 0)
-		code = err_sys(err, -errno, "fork");
+		code = err_sys(err, -errno, "clone");
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	close(null_fd);
 	if (!code)

@@ -4,8 +4,8 @@
 
 /*
  * The process of a machine, confined before its first instruction: a uid of its own without
- * capabilities or new privileges; network, IPC, UTS and mount namespaces of its own; a root that
- * holds nothing but /usr (read-only), a few device nodes and what is named here; limits. It is
+ * capabilities or new privileges; network, IPC, UTS, process and mount namespaces of its own; a root
+ * that holds nothing but /usr (read-only), a few device nodes and what is named here; limits. It is
  * the leader of a session of its own and outlives its parent.
  */
 
@@ -35,13 +35,13 @@ struct jail_conf {
 	int log_fd;		       /* stdout and stderr */
 	uint64_t file_max;	       /* bytes of the largest file it may write */
 	bool kvm;		       /* shows /dev/kvm, usable by uid */
-	/* Descriptors of the caller's that it gets as 3, 4, ...; with any, the jail's /fd names
-	 * them (and its own others), for what can only open paths. */
+	/* Descriptors of the caller's that it gets as 3, 4, ... */
 	unsigned fd_count;
 	const int *fds;
+	bool fd_paths; /* the jail's /fd names them, and its own others, for what can only open paths */
 };
 
-/* What goes wrong after the fork is a line "jail: ..." in the log, and exit status 127. */
+/* What goes wrong after that is a line "jail: ..." in the log, and exit status 127. */
 int jail_spawn(const struct jail_conf *conf, pid_t *pid, struct err *err);
 
 #endif

@@ -32,7 +32,7 @@ static void pop_wish(struct qemu *q)
 static void granted(struct qemu *q, enum hv_event ev, const char *reason)
 {
 	pop_wish(q);
-	qemu_tell(q, ev, reason);
+	machine_tell(&q->m, ev, reason);
 	grant(q);
 }
 
@@ -41,7 +41,7 @@ static void paused(void *arg, const json_t *value, const char *refused)
 	struct qemu *q = arg;
 
 	if (refused)
-		log_warn("%s: the machine refused to pause: %.200s", q->dir, refused);
+		log_warn("%s: the machine refused to pause: %.200s", q->m.dir, refused);
 	q->stands = !refused;
 	granted(q, HV_PAUSED, NULL);
 }
@@ -51,7 +51,7 @@ static void resumed(void *arg, const json_t *value, const char *refused)
 	struct qemu *q = arg;
 
 	if (refused)
-		log_warn("%s: the machine refused to go on: %.200s", q->dir, refused);
+		log_warn("%s: the machine refused to go on: %.200s", q->m.dir, refused);
 	q->stands = refused != NULL;
 	granted(q, HV_RESUMED, NULL);
 }
@@ -85,8 +85,8 @@ static void save_is_done(void *arg, const char *failed)
 	save_destroy(q->save);
 	q->save = NULL;
 	saved(q);
-	if (q->status >= -1 && !q->bev)
-		control_process_ended(q);
+	if (!machine_runs(&q->m) && !q->bev)
+		control_process_ended(&q->m);
 }
 
 static void sending(void *arg, const json_t *value, const char *refused)
@@ -97,26 +97,26 @@ static void sending(void *arg, const json_t *value, const char *refused)
 
 static void begin_save(struct qemu *q, const struct wish *w)
 {
-	struct save_conf conf = { .dir = w->dir, .machine = q->dir, .pid = q->rec.pid,
-				  .uid = q->rec.owner, .as_template = w->as_template,
+	struct save_conf conf = { .dir = w->dir, .machine = q->m.dir, .pid = q->m.rec.pid,
+				  .uid = q->m.rec.owner, .as_template = w->as_template,
 				  .base = q->base_ram };
 	char uri[SOCK_PATH_MAX + 32];
 	struct err err;
 
-	snprintf(conf.saved.backend, sizeof(conf.saved.backend), "%s", q->rec.backend);
-	snprintf(conf.saved.id, sizeof(conf.saved.id), "%s", q->rec.from);
-	conf.saved.memory_mib = q->rec.memory_mib;
-	conf.saved.cpus = q->rec.cpus;
+	snprintf(conf.saved.backend, sizeof(conf.saved.backend), "%s", q->m.rec.backend);
+	snprintf(conf.saved.id, sizeof(conf.saved.id), "%s", q->m.rec.from);
+	conf.saved.memory_mib = q->m.rec.memory_mib;
+	conf.saved.cpus = q->m.rec.cpus;
 	q->result[0] = 0;
 	if (!q->stands) {
 		granted(q, HV_NOT_SAVED, "the machine is not paused");
 		return;
 	}
-	if (save_start(q->base, &conf, save_is_done, q, &q->save, &err) < 0) {
+	if (save_start(q->m.base, &conf, save_is_done, q, &q->save, &err) < 0) {
 		granted(q, HV_NOT_SAVED, err.text);
 		return;
 	}
-	snprintf(uri, sizeof(uri), "unix:%s/" SAVE_SOCKET, q->dir);
+	snprintf(uri, sizeof(uri), "unix:%s/" SAVE_SOCKET, q->m.dir);
 	q->sending = true;
 	if (qmp_command(q->qmp, "migrate", json_pack("{s:s}", "uri", uri), sending) < 0)
 		save_failed(q, "out of memory");
@@ -191,14 +191,16 @@ static void hang_up(struct qemu *q)
 static void lost(struct qemu *q)
 {
 	hang_up(q);
-	if (q->status >= -1)
-		control_process_ended(q);
+	if (!machine_runs(&q->m))
+		control_process_ended(&q->m);
 	else
 		dial_later(q);
 }
 
-void control_process_ended(struct qemu *q)
+void control_process_ended(struct machine *m)
 {
+	struct qemu *q = (struct qemu *)m;
+
 	evtimer_del(q->dial);
 	/* Its last words may still wait in the socket; the end of the stream follows them. And what
 	 * is being saved is given up first. */
@@ -206,11 +208,10 @@ void control_process_ended(struct qemu *q)
 		return;
 	while (STAILQ_FIRST(&q->wishes)) {
 		if (STAILQ_FIRST(&q->wishes)->kind == WISH_SAVE)
-			qemu_tell(q, HV_NOT_SAVED, "the machine ended");
+			machine_tell(&q->m, HV_NOT_SAVED, "the machine ended");
 		pop_wish(q);
 	}
-	q->ended = true;
-	event_active(q->notify, 0, 0);
+	machine_over(m);
 }
 
 void control_carrier(struct qemu *q, unsigned nic)
@@ -233,10 +234,10 @@ static void take_status(void *arg, const json_t *value, const char *refused)
 		return; /* an event tells when it is loaded */
 	q->stands = !json_is_true(json_object_get(value, "running"));
 	q->up = true;
-	for (unsigned i = 0; i < q->rec.nic_count; i++)
+	for (unsigned i = 0; i < q->m.rec.nic_count; i++)
 		control_carrier(q, i);
 	if (!q->running_told)
-		qemu_tell(q, HV_RUNNING, NULL);
+		machine_tell(&q->m, HV_RUNNING, NULL);
 	q->running_told = true;
 	grant(q);
 }
@@ -285,7 +286,7 @@ static void take_refusal(void *arg, const char *text)
 {
 	struct qemu *q = arg;
 
-	log_warn("%s: the machine refused a command: %.200s", q->dir, text);
+	log_warn("%s: the machine refused a command: %.200s", q->m.dir, text);
 }
 
 static void readable(struct bufferevent *bev, void *arg)
@@ -308,13 +309,13 @@ static void dial(evutil_socket_t unused, short what, void *arg)
 	char path[PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/qmp.sock", q->dir);
-	fd = sock_connect_unix(path, q->rec.owner);
+	snprintf(path, sizeof(path), "%s/qmp.sock", q->m.dir);
+	fd = sock_connect_unix(path, q->m.rec.owner);
 	if (fd < 0) {
 		dial_later(q);
 		return;
 	}
-	q->bev = bufferevent_socket_new(q->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	q->bev = bufferevent_socket_new(q->m.base, fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!q->bev) {
 		close(fd);
 		dial_later(q);
@@ -334,7 +335,7 @@ static void dial(evutil_socket_t unused, short what, void *arg)
 int control_init(struct qemu *q)
 {
 	STAILQ_INIT(&q->wishes);
-	q->dial = evtimer_new(q->base, dial, q);
+	q->dial = evtimer_new(q->m.base, dial, q);
 	return q->dial ? 0 : -ENOMEM;
 }
 

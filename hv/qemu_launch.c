@@ -3,9 +3,10 @@
 
 #include "base/file.h"
 #include "hv/jail_priv.h"
-#include "hv/qemu_dir_priv.h"
+#include "hv/machine_dir_priv.h"
 #include "hv/qemu_priv.h"
 #include "hv/ram_priv.h"
+#include "hv/view_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,39 +35,6 @@ bool hv_can_use_kvm(void)
 	return fd >= 0;
 }
 
-/* What of the host the jail shows: the images, where the peers are, and last DIR itself. */
-struct view {
-	unsigned count;
-	struct jail_bind binds[JAIL_BINDS_MAX];
-	char kernel[PATH_MAX], initrd[PATH_MAX];
-	char peers[HV_PORTS_MAX][SOCK_PATH_MAX];
-};
-
-static void show(struct view *v, const char *from, const char *to, bool file, bool writable)
-{
-	v->binds[v->count++] =
-		(struct jail_bind){ .from = from, .to = to, .file = file, .writable = writable };
-}
-
-static int show_peer(struct view *v, const struct hv_conf *conf, unsigned i, struct err *err)
-{
-	char *dir = v->peers[i];
-	struct stat st;
-
-	snprintf(dir, SOCK_PATH_MAX, "%s", conf->nics[i].peer);
-	*strrchr(dir, '/') = 0;
-	if (strcmp(dir, conf->dir) == 0)
-		return 0;
-	for (unsigned k = 0; k < v->count; k++)
-		if (strcmp(v->binds[k].to, dir) == 0)
-			return 0;
-	if (!dir[0] || stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
-		return err_set(err, -ENOENT, "%s: no directory for the NIC's peer %s", conf->name,
-			       conf->nics[i].peer);
-	show(v, dir, dir, false, false);
-	return 0;
-}
-
 static int make_view(struct view *v, const struct hv_conf *conf, struct err *err)
 {
 	int code = 0;
@@ -74,19 +42,16 @@ static int make_view(struct view *v, const struct hv_conf *conf, struct err *err
 	/* A guest that runs reads no kernel any more: its beginning gives it the same devices. */
 	if (conf->kernel) {
 		code = conf->from ?
-			       qemu_dir_stub(conf, conf->kernel, v->kernel, sizeof(v->kernel), err) :
-			       qemu_dir_stage(conf, conf->kernel, "kernel", v->kernel,
+			       machine_dir_stub(conf, conf->kernel, v->kernel, sizeof(v->kernel), err) :
+			       machine_dir_stage(conf, conf->kernel, "kernel", v->kernel,
 					      sizeof(v->kernel), err);
-		show(v, v->kernel, QEMU_KERNEL, true, false);
+		view_show(v, v->kernel, QEMU_KERNEL, true, false);
 	}
 	if (!code && conf->kernel && conf->initrd && !conf->from) {
-		code = qemu_dir_stage(conf, conf->initrd, "initrd", v->initrd, sizeof(v->initrd), err);
-		show(v, v->initrd, QEMU_INITRD, true, false);
+		code = machine_dir_stage(conf, conf->initrd, "initrd", v->initrd, sizeof(v->initrd), err);
+		view_show(v, v->initrd, QEMU_INITRD, true, false);
 	}
-	for (unsigned i = 0; i < conf->nic_count && !code; i++)
-		code = show_peer(v, conf, i, err);
-	show(v, conf->dir, conf->dir, false, true);
-	return code;
+	return code ? code : view_sockets(v, conf, err);
 }
 
 /* Opens what the machine goes on from: its state, and in q the memory that it shares, if any. */
@@ -108,7 +73,7 @@ static int open_saved(struct qemu *q, const struct hv_conf *conf, int *state, st
 		code = ram_get(q->base_ram, (uint64_t)s.memory_mib << 20, &q->ram, err);
 		if (code)
 			return err_prefix(err, code, "%s", conf->from);
-		snprintf(q->rec.from, sizeof(q->rec.from), "%s", s.id);
+		snprintf(q->m.rec.from, sizeof(q->m.rec.from), "%s", s.id);
 	}
 	*state = saved_open(conf->from, "state", err);
 	return *state < 0 ? *state : 0;
@@ -118,8 +83,8 @@ static int open_saved(struct qemu *q, const struct hv_conf *conf, int *state, st
 static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *jail, struct view *v,
 		 struct err *err)
 {
-	struct qemu_args args = { 0 };
-	int code = qemu_dir_make(conf, err);
+	struct args args = { 0 };
+	int code = machine_dir_make(conf, err);
 
 	if (!code)
 		code = make_view(v, conf, err);
@@ -128,16 +93,16 @@ static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *j
 	code = qemu_args_build(conf, jail->kvm, q->ram != NULL, &args);
 	if (code)
 		return err_sys(err, code, "%s", conf->name);
-	jail->log_fd = code = qemu_dir_log(conf->dir, err);
+	jail->log_fd = code = machine_dir_log(conf->dir, err);
 	if (code >= 0) {
 		jail->argv = (const char *const *)args.argv;
 		jail->binds = v->binds;
 		jail->bind_count = v->count;
-		jail->file_max = qemu_file_max(conf);
-		code = jail_spawn(jail, &q->rec.pid, err);
+		jail->file_max = machine_file_max(machine_vhost_user(conf) ? conf->memory_mib : 0);
+		code = jail_spawn(jail, &q->m.rec.pid, err);
 		close(jail->log_fd);
 	}
-	qemu_args_free(&args);
+	args_free(&args);
 	return code;
 }
 
@@ -149,10 +114,11 @@ int qemu_launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "%s", conf->name);
-	snprintf(q->rec.accel, sizeof(q->rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
+	snprintf(q->m.rec.accel, sizeof(q->m.rec.accel), "%s", jail.kvm ? "kvm" : "tcg");
 	if (conf->from) {
 		code = open_saved(q, conf, &fds[0], err);
 		jail.fd_count = 1;
+		jail.fd_paths = true;
 	}
 	if (q->ram) {
 		fds[1] = ram_fd(q->ram);
@@ -171,7 +137,7 @@ int qemu_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *er
 	struct hv_conf same = { .name = "", .dir = "", .kernel = conf->kernel, .cmdline = conf->cmdline,
 				.memory_mib = conf->memory_mib, .cpus = conf->cpus };
 	bool kvm = hv_can_use_kvm();
-	struct qemu_args args;
+	struct args args;
 	struct stat st;
 	int code;
 
@@ -185,6 +151,6 @@ int qemu_fingerprint(const struct hv_conf *conf, struct buf *out, struct err *er
 		   (unsigned long long)st.st_ino, kvm ? "kvm" : "tcg");
 	for (unsigned i = 0; i < args.count; i++)
 		buf_printf(out, "%s\n", args.argv[i]);
-	qemu_args_free(&args);
+	args_free(&args);
 	return out->bad ? err_sys(err, -ENOMEM, "%s", conf->name) : 0;
 }

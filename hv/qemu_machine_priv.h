@@ -7,10 +7,8 @@
  * owner; qemu_launch.c makes its process; qemu_control.c speaks to it.
  */
 
-#include "base/sock.h"
-#include "hv/hv.h"
+#include "hv/machine_priv.h"
 #include "hv/qemu_save_priv.h"
-#include "hv/record_priv.h"
 
 #include <limits.h>
 #include <sys/queue.h>
@@ -28,27 +26,10 @@ struct wish {
 	char dir[PATH_MAX];
 };
 
-/* What the owner is to be told, from the loop's top. */
-struct news {
-	STAILQ_ENTRY(news) link;
-	enum hv_event ev;
-	char reason[512];
-};
-
 struct qemu {
-	struct hv_machine m; /* first */
-	struct event_base *base;
-	hv_event_cb cb;
-	void *arg;
-	char dir[SOCK_PATH_MAX];
-	struct hv_record rec;
+	struct machine m; /* first */
 	struct ram *ram; /* that it shares, held for the next ones; NULL when adopted */
 	int base_ram;	 /* file of the memory that it started from; -1: none, or not known */
-	struct proc *proc;
-	struct event *notify;
-	STAILQ_HEAD(, news) news;
-	bool stop_asked, ended;
-	int status;
 	/* control */
 	enum carrier carrier[HV_PORTS_MAX];
 	struct event *dial; /* timer: connect to QMP */
@@ -64,9 +45,6 @@ struct qemu {
 	char shutdown[32]; /* reason of QMP's SHUTDOWN event */
 };
 
-/* qemu.c */
-void qemu_tell(struct qemu *q, enum hv_event ev, const char *reason);
-
 /* qemu_control.c */
 int control_init(struct qemu *q);
 void control_fini(struct qemu *q);
@@ -74,8 +52,7 @@ void control_connect(struct qemu *q); /* goes on trying */
 void control_carrier(struct qemu *q, unsigned nic);
 int control_wish(struct qemu *q, enum wish_kind kind, const char *dir, bool as_template);
 bool control_saves(const struct qemu *q); /* or will */
-/* The process has ended; returns whether that is all, else the news follow. */
-void control_process_ended(struct qemu *q);
+void control_process_ended(struct machine *m);
 
 /* qemu_launch.c: makes the directory, the command line and the jail, starts the process; fills
  * what of the record comes from there. */

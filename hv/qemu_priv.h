@@ -2,6 +2,7 @@
 #ifndef HV_QEMU_PRIV_H
 #define HV_QEMU_PRIV_H
 
+#include "hv/args_priv.h"
 #include "hv/hv.h"
 
 #include <stdint.h>
@@ -22,23 +23,11 @@
 
 extern const struct hv_backend hv_qemu;
 
-struct qemu_args {
-	char **argv; /* NULL-terminated */
-	unsigned count;
-};
-
 /* QEMU's command line for conf, as the jail runs it. mapped: its memory is QEMU_RAM_FD, copied on
  * write. -ENOMEM. */
-int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct qemu_args *out);
-void qemu_args_free(struct qemu_args *args);
-
-/* -EINVAL and a sentence when conf is nothing that a machine can be made of. */
-int qemu_args_check(const struct hv_conf *conf, struct err *err);
+int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct args *out);
 
 /* Whether flags in this cpuinfo text name VT-x or SVM: /dev/kvm alone proves nothing. */
 bool qemu_cpu_has_vm(const char *cpuinfo);
-
-/* Bytes of the largest file the machine may make: its log, or its shared memory. */
-uint64_t qemu_file_max(const struct hv_conf *conf);
 
 #endif

@@ -31,7 +31,8 @@ struct template {
 	uint64_t bytes; /* that it takes on disk */
 };
 
-/* -ENOENT: never built; -ESTALE: out is what is there, and it is of no use any more. */
+/* -ENOENT: never built; -ESTALE: out is what is there, and it is of no use any more; -ENOTSUP: what runs
+ * guests here cannot save any. */
 int template_find(const struct image *img, struct template *out, struct err *err);
 
 /* Boots the image in the directory dir as uid, saves it. done is called once, from the loop. */

@@ -340,6 +340,7 @@ void vrouter_info(const struct vrouter *v, struct vrouter_info *out)
 	snprintf(out->cold_why, sizeof(out->cold_why), "%s", v->cold_why);
 	if (v->machine) {
 		out->pid = hv_pid(v->machine);
+		out->machine = hv_name(v->machine);
 		out->accel = hv_accel(v->machine);
 	}
 }

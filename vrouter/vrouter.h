@@ -47,7 +47,7 @@ struct vrouter_info {
 	char reason[256];
 	uint64_t boot_ms;  /* from power-on to ready; 0: not yet */
 	pid_t pid;
-	const char *accel;
+	const char *machine, *accel; /* see hv_name(), hv_accel() */
 	unsigned restarts;
 	bool synced;	   /* the FIB equals the guest's (first dump done) */
 	bool clone;	   /* started from the image's template */

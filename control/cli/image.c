@@ -6,9 +6,11 @@
 #include "control/cli/progress.h"
 #include "control/cli/table.h"
 #include "control/cli/image_template.h"
+#include "hv/hv.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void store_path(const struct cli *cli, char out[PATH_MAX])
@@ -27,6 +29,7 @@ static int build_one(const struct cli *cli, const char *name, bool force)
 	struct progress progress;
 	struct template template;
 	struct image image;
+	bool without = false;
 	struct err err;
 	int code;
 
@@ -34,12 +37,15 @@ static int build_one(const struct cli *cli, const char *name, bool force)
 	snprintf(agent, sizeof(agent), "%.*s/weft-agent", PATH_MAX - 16, cli->bin);
 	progress_init(&progress);
 	code = image_build(store, name, agent, force, show, &progress, &image, &err);
-	if (!code)
+	if (!code) {
 		code = template_make(cli, &image, force, &progress, &template, &err);
+		without = code == -ENOTSUP;
+	}
 	progress_fini(&progress);
-	if (code)
+	if (code && !without)
 		return cli_fail(cli, CLI_FAILED, "%s", err.text);
-	printf("%s %.12s: %s, template %s, %.1f s\n", image.name, image.key, image.version, template.key,
+	printf("%s %.12s: %s, %s%s, %.1f s\n", image.name, image.key, image.version,
+	       without ? "no template: " : "template ", without ? err.text : template.key,
 	       progress_seconds(&progress));
 	fflush(stdout);
 	return CLI_OK;
@@ -136,9 +142,13 @@ int cli_image(struct cli *cli, int argc, char **argv)
 	static const struct option options[] = {
 		CLI_HELP, CLI_FORMAT, { "force", no_argument, NULL, 'F' }, { 0 }
 	};
+	const char *machine = getenv("WEFT_MACHINE");
 	bool force = false;
+	struct err err;
 	int c;
 
+	if (hv_use(machine && *machine ? machine : NULL, &err) < 0)
+		return cli_usage(cli, "WEFT_MACHINE: %s", err.text);
 	while ((c = cli_option(cli, argc, argv, options)) == 'F')
 		force = true;
 	if (c == CLI_OPTION_STOP)

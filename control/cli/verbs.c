@@ -75,6 +75,12 @@ const struct verb cli_verbs[] = {
 	{ "console", "Nodes", "console VNET NODE", "attach the terminal to a router's serial console",
 	  "Ctrl-] leaves.\n\nOptions:\n" HELP_HELP "\nExample:\n  weft console red r1\n",
 	  cli_console },
+	{ "debug", "Nodes", "debug VNET NODE", "let gdb at a router's whole machine: its kernel and CPUs",
+	  "Speaks gdb's remote protocol on standard input and output: for gdb to run. The router\n"
+	  "stands still while gdb does not let it go on, and goes on when gdb detaches or quits.\n\n"
+	  "Options:\n" HELP_HELP "\n"
+	  "Example:\n"
+	  "  gdb vmlinux -ex 'target remote | weft debug red r1'\n", cli_debug },
 	{ "restart", "Nodes", "restart VNET NODE", "power-cycle a router; forwarding goes on meanwhile",
 	  "Options:\n" HELP_HELP "\nExample:\n  weft restart red r1\n", cli_restart },
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
@@ -172,7 +178,8 @@ void cli_help(void)
 	}
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
-	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program).");
+	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program), WEFT_MACHINE (weft-vmm or\n"
+	     "qemu: what runs guests).");
 }
 
 void cli_verb_help(const struct verb *verb)

@@ -285,5 +285,9 @@ void view_node(const json_t *node)
 	table_destroy(t);
 	json_array_foreach (json_list(node, "ports"), i, port)
 		view_drops(json_map(port, "drops"), json_text(port, "name"));
+	if (*json_text(node, "machine"))
+		printf("\n%s runs in %s by %s, process %llu\n", json_text(node, "name"),
+		       json_text(node, "machine"), json_text(node, "accel"),
+		       (unsigned long long)json_count(node, "pid"));
 	view_node_notes(node, &any);
 }

@@ -33,9 +33,10 @@ static json_t *status(struct vmm *m, const json_t *args, struct err *err)
 	vmm_status(m, &s);
 	for (unsigned i = 0; i < s.nic_count; i++)
 		json_array_append_new(nics, nic_status(m, i));
-	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o}", "name", s.name, "state",
+	return json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:o}", "name", s.name, "state",
 			 s.end ? vmm_end_name(s.end) : s.running ? "running" :
-			 s.started ? "paused" : "created", "memory_mib", (int)s.memory_mib, "cpus",
+			 s.started ? "paused" : "created", "instant_us",
+			 (json_int_t)s.instant_us, "memory_mib", (int)s.memory_mib, "cpus",
 			 (int)s.cpus, "exits", (json_int_t)s.exits, "nics", nics);
 }
 
@@ -52,16 +53,24 @@ static json_t *start(struct vmm *m, const json_t *args, struct err *err)
 	return json_object();
 }
 
+static json_t *instant(struct vmm *m)
+{
+	struct vmm_status s;
+
+	vmm_status(m, &s);
+	return json_pack("{s:I}", "instant_us", (json_int_t)s.instant_us);
+}
+
 static json_t *resume(struct vmm *m, const json_t *args, struct err *err)
 {
 	vmm_run(m);
-	return json_object();
+	return instant(m);
 }
 
 static json_t *pause_(struct vmm *m, const json_t *args, struct err *err)
 {
 	vmm_pause(m);
-	return json_object();
+	return instant(m);
 }
 
 static json_t *stop(struct vmm *m, const json_t *args, struct err *err)

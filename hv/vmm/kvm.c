@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/vmm/kvm_priv.h"
 
+#include "hv/vmm/given_priv.h"
 #include "hv/vmm/layout_priv.h"
 
 #include <errno.h>
@@ -77,15 +78,15 @@ static int make_vm(struct kvm *k, struct err *err)
 	return code ? err_sys(err, code, "/dev/kvm: interrupt controllers") : 0;
 }
 
-int kvm_open(struct kvm *k, struct err *err)
+int kvm_open(struct kvm *k, const char *path, struct err *err)
 {
 	int code;
 
 	*k = (struct kvm){ .sys = -1, .vm = -1 };
 	pthread_mutex_init(&k->lock, NULL);
-	k->sys = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	k->sys = given_open(path, O_RDWR);
 	if (k->sys < 0)
-		code = err_sys(err, -errno, "/dev/kvm");
+		code = err_sys(err, k->sys, "%s", path);
 	else
 		code = check(k, err);
 	if (!code)

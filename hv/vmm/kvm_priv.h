@@ -32,7 +32,7 @@ int kvm_ioctl(int fd, unsigned long request, void *arg);
 
 bool kvm_has(const struct kvm *k, int capability);
 /* kvm_close() also after it failed. */
-int kvm_open(struct kvm *k, struct err *err);
+int kvm_open(struct kvm *k, const char *path, struct err *err);
 void kvm_close(struct kvm *k);
 int kvm_add_memory(struct kvm *k, unsigned slot, uint64_t gpa, void *host, uint64_t len);
 

@@ -15,6 +15,7 @@ static const char help[] =
 	"  --name NAME          what people call it\n"
 	"  --kernel FILE        bzImage, or ELF with a PVH entry\n"
 	"  --initrd FILE\n"
+	"  --kvm FILE           default /dev/kvm. These three may be descriptors: fd:N\n"
 	"  --cmdline TEXT       the kernel's parameters\n"
 	"  --memory MIB         default 256\n"
 	"  --cpus N             1 to 8, default 1\n"
@@ -40,13 +41,14 @@ static const char help[] =
 	"\n"
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
-enum { NAME = 256, KERNEL, INITRD, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
+enum { NAME = 256, KERNEL, INITRD, KVM, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET, DISK,
        RINGS, GDB, CONTROL, PAUSED, HELP };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
 	{ "kernel", required_argument, NULL, KERNEL },
 	{ "initrd", required_argument, NULL, INITRD },
+	{ "kvm", required_argument, NULL, KVM },
 	{ "cmdline", required_argument, NULL, CMDLINE },
 	{ "memory", required_argument, NULL, MEMORY },
 	{ "cpus", required_argument, NULL, CPUS },
@@ -174,6 +176,9 @@ static int take(struct options *o, int option, char *value, struct err *err)
 	case INITRD:
 		c->initrd = value;
 		break;
+	case KVM:
+		c->kvm = value;
+		break;
 	case CMDLINE:
 		c->cmdline = value;
 		break;
@@ -232,7 +237,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	struct err err = { "" };
 	int option;
 
-	*out = (struct options){ .vmm = { .memory_mib = 256, .cpus = 1 } };
+	*out = (struct options){ .vmm = { .kvm = "/dev/kvm", .memory_mib = 256, .cpus = 1 } };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == HELP)
 			return fputs(help, stdout) < 0;

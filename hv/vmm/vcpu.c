@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hv/vmm/vcpu_priv.h"
 
+#include "hv/vmm/filter_priv.h"
+
 #include <errno.h>
 #include <linux/kvm.h>
 #include <signal.h>
@@ -31,9 +33,11 @@ struct vcpus {
 	struct vcpu_ops ops;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	unsigned nics; /* filter_install() */
 	bool run, quit;
 	int only; /* >= 0: no other CPU runs */
 	unsigned count, parked;
+	struct err refused; /* why a thread could not be confined; "" */
 	struct vcpu cpu[VCPUS_MAX];
 };
 
@@ -145,11 +149,29 @@ static void handle(struct vcpu *c)
 	}
 }
 
+/* Only within its filter it runs a guest. */
+static bool confined(struct vcpu *c)
+{
+	struct vcpus *v = c->all;
+	struct err err;
+
+	if (filter_install(FILTER_CPU, v->nics, &err) == 0)
+		return true;
+	pthread_mutex_lock(&v->lock);
+	v->refused = err;
+	v->parked++;
+	pthread_cond_broadcast(&v->changed);
+	pthread_mutex_unlock(&v->lock);
+	return false;
+}
+
 static void *run(void *arg)
 {
 	struct vcpu *c = arg;
 	struct timespec pause = { .tv_nsec = 1000000 };
 
+	if (!confined(c))
+		return NULL;
 	while (may_run(c)) {
 		if (ioctl(c->fd, KVM_RUN, NULL) == 0)
 			handle(c);
@@ -188,7 +210,20 @@ static int make(struct vcpus *v, unsigned i, const struct load_entry *entry, str
 	return 0;
 }
 
-int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry,
+/* Until all threads stand, each within its filter. */
+static int await_threads(struct vcpus *v, struct err *err)
+{
+	bool refused;
+
+	pthread_mutex_lock(&v->lock);
+	while (v->parked < v->count)
+		pthread_cond_wait(&v->changed, &v->lock);
+	refused = v->refused.text[0];
+	pthread_mutex_unlock(&v->lock);
+	return refused ? err_set(err, -EPERM, "%s", v->refused.text) : 0;
+}
+
+int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry, unsigned nics,
 		 const struct vcpu_ops *ops, struct vcpus **out, struct err *err)
 {
 	struct sigaction kick = { .sa_handler = on_kick };
@@ -197,7 +232,8 @@ int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry
 
 	if (!v)
 		return err_sys(err, -ENOMEM, "CPUs");
-	*v = (struct vcpus){ .kvm = kvm, .ops = *ops, .count = count, .only = -1 };
+	*v = (struct vcpus){ .kvm = kvm, .ops = *ops, .count = count, .nics = nics,
+			     .only = -1 };
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->changed, NULL);
 	sigaction(KICK, &kick, NULL);
@@ -205,6 +241,8 @@ int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry
 		v->cpu[i].fd = -1;
 	for (unsigned i = 0; i < count && !code; i++)
 		code = make(v, i, entry, err);
+	if (!code)
+		code = await_threads(v, err);
 	if (code)
 		vcpus_destroy(v);
 	else

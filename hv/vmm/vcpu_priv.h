@@ -27,8 +27,9 @@ struct vcpu_ops {
 	void *arg;
 };
 
-/* Makes them, ready to start at entry and parked. Threads start here. */
-int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry,
+/* Makes them, ready to start at entry and parked. Threads start here, within filters for a machine
+ * with such NICs (filter_install()). */
+int vcpus_create(struct kvm *kvm, unsigned count, const struct load_entry *entry, unsigned nics,
 		 const struct vcpu_ops *ops, struct vcpus **out, struct err *err);
 /* Not from a CPU's thread. Both return when it is so; the caller holds no lock that ops take. */
 void vcpus_run(struct vcpus *v);

@@ -3,6 +3,8 @@
 
 #include "hv/vmm/acpi_priv.h"
 #include "hv/vmm/debugger_priv.h"
+#include "hv/vmm/filter_priv.h"
+#include "hv/vmm/given_priv.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -11,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *vmm_end_name(enum vmm_end end)
@@ -91,12 +94,12 @@ struct file {
 
 static int map_file(const char *path, struct file *f, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), code = 0;
+	int fd = given_open(path, O_RDONLY), code = 0;
 	struct stat st;
 	void *at = MAP_FAILED;
 
 	if (fd < 0)
-		return err_sys(err, -errno, "%s", path);
+		return err_sys(err, fd, "%s", path);
 	if (fstat(fd, &st) < 0)
 		code = -errno;
 	else if (!S_ISREG(st.st_mode) || !st.st_size)
@@ -168,6 +171,17 @@ static int check(const struct vmm_conf *conf, struct err *err)
 	return 0;
 }
 
+static unsigned nic_kinds(const struct vmm_conf *conf)
+{
+	unsigned kinds = 0;
+
+	for (unsigned i = 0; i < conf->nic_count; i++)
+		kinds |= conf->nic[i].vhost_user ? FILTER_VHOST_USER :
+			 conf->nic[i].peer	 ? 0 :
+						   FILTER_TAP;
+	return kinds;
+}
+
 int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_cb cb, void *arg,
 	       struct vmm **out, struct err *err)
 {
@@ -183,12 +197,13 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 		return err_sys(err, -ENOMEM, "machine");
 	*m = (struct vmm){ .base = base, .ended_cb = cb, .arg = arg, .memory_mib = conf->memory_mib,
 			   .cpus = conf->cpus, .split_rings = conf->split_rings,
+			   .nic_kinds = nic_kinds(conf),
 			   .kvm = { .sys = -1, .vm = -1 }, .memory.fd = -1, .console.log = -1 };
 	snprintf(m->name, sizeof(m->name), "%s", conf->name ? conf->name : "");
 	pthread_mutex_init(&m->lock, NULL);
 	ops.arg = m;
 	m->end_event = event_new(base, -1, 0, on_end, m);
-	code = m->end_event ? kvm_open(&m->kvm, err) : err_sys(err, -ENOMEM, "machine");
+	code = m->end_event ? kvm_open(&m->kvm, conf->kvm, err) : err_sys(err, -ENOMEM, "machine");
 	if (!code)
 		code = add_memory(m, err);
 	if (!code)
@@ -196,7 +211,7 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 	if (!code)
 		code = devices_create(m, conf, err);
 	if (!code)
-		code = vcpus_create(&m->kvm, m->cpus, &entry, &ops, &m->vcpus, err);
+		code = vcpus_create(&m->kvm, m->cpus, &entry, m->nic_kinds, &ops, &m->vcpus, err);
 	if (!code && conf->gdb)
 		code = debugger_create(m, conf->gdb, &m->debugger, err);
 	if (code)
@@ -204,6 +219,11 @@ int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_c
 	else
 		*out = m;
 	return code;
+}
+
+int vmm_confine(const struct vmm *m, struct err *err)
+{
+	return filter_install(FILTER_LOOP, m->nic_kinds, err);
 }
 
 void vmm_destroy(struct vmm *m)
@@ -222,6 +242,14 @@ void vmm_destroy(struct vmm *m)
 	free(m);
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 void vmm_go(struct vmm *m, int step)
 {
 	bool over;
@@ -238,6 +266,7 @@ void vmm_go(struct vmm *m, int step)
 	else
 		vcpus_run_one(m->vcpus, (unsigned)step);
 	m->started = m->running = true;
+	m->instant_us = now_us();
 }
 
 void vmm_run(struct vmm *m)
@@ -252,6 +281,7 @@ void vmm_pause(struct vmm *m)
 	vcpus_park(m->vcpus);
 	kvm_clock_get(&m->kvm, &m->clock);
 	m->running = false;
+	m->instant_us = now_us();
 }
 
 void vmm_stop(struct vmm *m)
@@ -283,7 +313,8 @@ void vmm_status(struct vmm *m, struct vmm_status *out)
 {
 	pthread_mutex_lock(&m->lock);
 	*out = (struct vmm_status){ .name = m->name, .end = m->end, .started = m->started,
-				    .running = m->running, .memory_mib = m->memory_mib,
+				    .running = m->running, .instant_us = m->instant_us,
+				    .memory_mib = m->memory_mib,
 				    .cpus = m->cpus, .nic_count = m->nic_count,
 				    .exits = vcpus_exits(m->vcpus) };
 	pthread_mutex_unlock(&m->lock);

@@ -32,9 +32,11 @@ struct vmm_nic {
 	const char *vhost_user; /* the path that the back end listens on */
 };
 
-/* Paths may be NULL: without. */
+/* Paths may be NULL: without. Those of kvm, kernel and initrd may be descriptors, "fd:N", which are
+ * closed at the end, or once they are read. */
 struct vmm_conf {
 	const char *name;
+	const char *kvm; /* "/dev/kvm" */
 	const char *kernel, *initrd, *cmdline;
 	unsigned memory_mib, cpus;
 	bool split_rings; /* of virtio; else packed ones are offered as well */
@@ -67,6 +69,9 @@ typedef void (*vmm_ended_cb)(void *arg, enum vmm_end end, const char *why);
 int vmm_create(struct event_base *base, const struct vmm_conf *conf, vmm_ended_cb cb, void *arg,
 	       struct vmm **out, struct err *err);
 void vmm_destroy(struct vmm *m); /* NULL allowed */
+/* Gives up the system calls that the loop's thread has no more use for; others end the process. What
+ * CPUs' threads have no use for they gave up in vmm_create(). */
+int vmm_confine(const struct vmm *m, struct err *err);
 
 /* Loop thread. Harmless when it is so already, or when it has ended. */
 void vmm_run(struct vmm *m);
@@ -81,6 +86,7 @@ struct vmm_status {
 	const char *name;
 	enum vmm_end end;
 	bool started, running;
+	int64_t instant_us; /* since 1970, when it last began, stood still or went on; 0: never */
 	unsigned memory_mib, cpus, nic_count;
 	uint64_t exits; /* of the CPUs to this process */
 };

@@ -19,6 +19,7 @@ struct vmm {
 	char name[64];
 	unsigned memory_mib, cpus;
 	bool split_rings;
+	unsigned nic_kinds; /* filter_install() */
 	/* Of all that devices hold. A CPU's thread has it while it does what the guest asked for, the
 	 * loop in each callback. Never while waiting for a CPU. */
 	pthread_mutex_t lock;
@@ -27,6 +28,7 @@ struct vmm {
 	struct vcpus *vcpus;
 	struct debugger *debugger; /* NULL: none */
 	bool started, running;
+	int64_t instant_us; /* see vmm_status */
 	uint64_t clock; /* the guest's, at which it stands while it is paused */
 	/* Why it ends; said on the loop. */
 	struct event *end_event;

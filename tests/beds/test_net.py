@@ -200,6 +200,66 @@ def test_surprise_reset(lab, proved):
     proved(f"{lab.nic()['backend']}: 20 surprise resets under traffic")
 
 
+class Noting:
+    """A back end that has memory to note in-flight descriptors in. It serves no queue."""
+    GET_FEATURES, GET_PROTOCOL, GET_AREA, SET_AREA = 1, 15, 31, 32
+    ANSWERS = {GET_FEATURES: 1 << 32 | 1 << 30, GET_PROTOCOL: 1 << 12}  # version 1, in-flight memory
+
+    def __init__(self, path):
+        self.path, self.listener = path, socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(1)
+        self.listener.settimeout(10)
+        self.sock = self.listener.accept()[0]
+        self.sock.settimeout(10)
+
+    def serve(self, until):
+        """Answers, up to a request whose descriptors it returns."""
+        while True:
+            header, fds, _, _ = socket.recv_fds(self.sock, 12, 8)
+            request, _, size = struct.unpack("<III", header)
+            if size:
+                self.sock.recv(size, socket.MSG_WAITALL)
+            if request == self.GET_AREA:
+                area = os.memfd_create("area")
+                os.ftruncate(area, 4096)
+                socket.send_fds(self.sock, [struct.pack("<IIIQQHHI", request, 5, 24, 4096, 0, 2, 256, 0)],
+                                [area])
+                os.close(area)
+            elif request in self.ANSWERS:
+                self.sock.sendall(struct.pack("<IIIQ", request, 5, 8, self.ANSWERS[request]))
+            if request == until:
+                return fds
+            for fd in fds:
+                os.close(fd)
+
+    def close(self):
+        self.sock.close()
+        self.listener.close()
+        os.unlink(self.path)
+
+
+def test_in_flight(tmp_path, proved):
+    """What a back end notes in-flight descriptors in is kept for its successor."""
+    path, areas = f"{tmp_path}/noting", []
+    machine = vmm.Vmm(tmp_path, "net", "--net", f"mac={GUEST},vhost-user={path}")
+    try:
+        for i in range(3):
+            noting = Noting(path)
+            if i == 0:
+                noting.serve(Noting.GET_AREA)
+            [fd] = noting.serve(Noting.SET_AREA)
+            areas.append(os.fstat(fd).st_ino)
+            os.close(fd)
+            noting.serve(Noting.GET_FEATURES)
+            machine.until(lambda: machine.said().count("link up\n") > i, "link")
+            noting.close()
+    finally:
+        machine.close()
+    assert len(set(areas)) == 1
+    proved("a vhost-user back end's memory of in-flight descriptors is kept over 2 of its deaths")
+
+
 @pytest.fixture
 def alone():
     """A network of its own, for this process and all that it starts."""

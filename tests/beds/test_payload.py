@@ -77,12 +77,13 @@ def test_control(start, proved):
     assert control.ask("start") == {"result": {}}
     assert "already" in control.ask("start")["error"]
     machine.until(lambda: machine.said() == "loop\n", "greeting")
-    assert control.ask("pause") == {"result": {}}
+    paused = control.ask("pause")["result"]["instant_us"]
+    assert abs(paused / 1e6 - time.time()) < 5
     status = control.ask("status")["result"]
-    assert status["state"] == "paused" and status["memory_mib"] == 16
+    assert (status["state"], status["memory_mib"], status["instant_us"]) == ("paused", 16, paused)
     time.sleep(0.05)  # in which a guest that runs makes thousands of exits
     assert control.ask("status")["result"]["exits"] == status["exits"]
-    assert control.ask("resume") == {"result": {}}
+    assert control.ask("resume")["result"]["instant_us"] > paused
     machine.until(lambda: control.ask("status")["result"]["exits"] > status["exits"], "more exits")
     assert "no such command" in control.ask("dance")["error"]
     assert "no NIC" in control.ask("carrier", nic=0, up=True)["error"]
@@ -99,6 +100,25 @@ def echoes(sock, text):
     while len(got) < len(text):
         got += sock.recv(4096)
     assert got == text
+
+
+def test_filters(start, tmp_path, proved):
+    """Every thread has given up its system calls: before the guest's first instruction, and later."""
+    machine = start("loop", "--paused", "--gdb", f"{tmp_path}/gdb.sock", cpus=2)
+    control = machine.control()
+
+    def filtered():
+        tasks = [vmm.status_of(machine.process.pid, t) for t in vmm.tasks_of(machine.process.pid)]
+        assert len(tasks) >= 3  # KVM may have one of its own
+        return {(t["Seccomp"], t["NoNewPrivs"]) for t in tasks}
+    assert control.ask("status")["result"]["state"] == "created"
+    assert filtered() == {("2", "1")}
+    control.ask("start")
+    machine.until(lambda: machine.said() == "loop\n", "greeting")
+    assert filtered() == {("2", "1")}
+    control.ask("stop")
+    assert machine.end() == (0, "stopped")
+    proved("the loop's and both CPUs' threads have seccomp filters before the guest runs")
 
 
 def test_console(start, tmp_path, proved):

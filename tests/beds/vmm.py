@@ -35,6 +35,16 @@ def gdb(path, *commands, program=None, timeout=60):
     return run.stdout + run.stderr
 
 
+def tasks_of(pid):
+    return os.listdir(f"/proc/{pid}/task")
+
+
+def status_of(pid, task):
+    """{field: value} of a thread."""
+    lines = pathlib.Path(f"/proc/{pid}/task/{task}/status").read_text().splitlines()
+    return {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
+
+
 class Line:
     """A connection that speaks in lines of JSON."""
 

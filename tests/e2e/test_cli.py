@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft` alone, against a small weftd that gives canned answers of docs/api.md."""
-import base64, http.server, json, os, re, shutil, socketserver, subprocess, tempfile, threading
+import base64, http.server, json, os, re, shutil, socket, socketserver, subprocess, tempfile, threading
 import pytest
 
 WEFT = os.path.join(os.environ["WEFT_BIN"], "weft")
@@ -82,7 +82,7 @@ def weft(where, *args, stdin=b""):
 def test_help_and_usage(lab):
     code, out, _ = weft(lab.dir, "--help")
     assert code == 0
-    for verb in "deploy destroy inspect top exec console restart routes link image version help".split():
+    for verb in "deploy destroy inspect top exec console debug restart routes link image version help".split():
         assert "  " + verb in out
         code, text, _ = weft(lab.dir, verb, "--help")
         assert code == 0 and "Usage: weft " + verb in text and "Example" in text
@@ -157,6 +157,8 @@ def test_inspect_routes_and_garbage(lab):
     assert lab.seen[-1][1].endswith("?protocols=1")
     assert json.loads(weft(lab.dir, "inspect", "red", "--format", "json")[1]) == vnet()
     assert "eth1: ttl" in weft(lab.dir, "inspect", "red", "r1")[1]
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, dict(vnet(), nodes=[node(machine="weft-vmm", accel="kvm", pid=7)]))]
+    assert "\nr1 runs in weft-vmm by kvm, process 7\n" in weft(lab.dir, "inspect", "red", "r1")[1]
     lab.answers[("GET", "/v1/vnets/red")] = [(200, dict(vnet(), nodes=[node(boot="cold", boot_why="no template")]))]
     assert re.search("START.*\n.*cold(.*\n)+r1: booted cold: no template", weft(lab.dir, "inspect", "red")[1])
     assert "r1: booted cold: no template" in weft(lab.dir, "inspect", "red", "r1")[1]
@@ -187,6 +189,34 @@ def test_small_verbs(lab):
     assert weft(lab.dir, "restart", "red", "r1")[0] == 0
     code, _, err = weft(lab.dir, "destroy", "blue")
     assert code == 1 and "no vnet 'blue'" in err
+
+
+def test_debug(lab):
+    """Bytes go both ways until gdb has no more to say."""
+    path = lab.dir + "/gdb.sock"
+    lab.answers[("GET", "/v1/vnets/red/nodes/r1/debug")] = [(200, {"path": path})]
+    code, _, err = weft(lab.dir, "debug", "red", "r1")
+    assert code == 1 and f"cannot connect to its machine at {path}" in err
+    with socket.create_server(path, family=socket.AF_UNIX) as server:
+        heard = []
+
+        def machine():
+            with server.accept()[0] as s:
+                heard.append(s.recv(100))
+                s.sendall(b"+$T05#b9")
+                heard.append(s.recv(100))
+        thread = threading.Thread(target=machine)
+        thread.start()
+        gdb = subprocess.Popen([WEFT, "debug", "red", "r1"], env=dict(os.environ, WEFT_RUN=lab.dir),
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        gdb.stdin.write(b"$?#3f")
+        gdb.stdin.flush()
+        assert gdb.stdout.read(8) == b"+$T05#b9"
+        gdb.stdin.close()
+        assert gdb.wait(timeout=10) == 0
+        thread.join(timeout=10)
+        gdb.stdout.close()
+    assert heard == [b"$?#3f", b""]
 
 
 def test_nobody_answers(tmp_path):

@@ -165,6 +165,16 @@ def test_console(weft):
         os.close(fd)
 
 
+def test_debug(weft):
+    """gdb at a router's machine stops it, looks, and lets it go."""
+    target = f"target remote | {BIN}/weft debug red r1"
+    run = subprocess.run(["gdb", "-nx", "-q", "-batch", "-ex", "set architecture i386:x86-64", "-ex", target,
+                          "-ex", "p $pc != 0", "-ex", "detach"], env=ENV, stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and "$1 = 1" in run.stdout, run.stdout + run.stderr
+    assert weft.exec("red", "r1", "hostname") == "r1\n"
+
+
 def test_idle_engine_uses_little(weft):
     """With hellos alone, far under 5 % of a core; measured over some seconds of its own CPU time."""
     pid = weft.engine_pid()

@@ -2,3 +2,4 @@
 weft_unit(vmm load DEPS vmm)
 weft_unit(vmm parts DEPS vmm)
 weft_unit(vmm stream DEPS vmm LINK PkgConfig::libevent)
+weft_unit(vmm filter DEPS vmm)

@@ -14,11 +14,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../../vrouter/image/lib.sh"
 
 zstd_level=12
-packages="linux-image-cloud-amd64 busybox-static dash socat libevent-2.1-7 libevent-pthreads-2.1-7 libjansson4"
+packages="linux-image-cloud-amd64 busybox-static dash socat libevent-2.1-7 libevent-pthreads-2.1-7 libjansson4
+	libseccomp2"
 wanted='^(lib|zlib1g_|linux-image-[0-9]|busybox-static_|dash_|socat_)'
 paths="bin/busybox bin/dash usr/bin/socat lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
 	usr/lib/x86_64-linux-gnu/libevent-2.1.so.7* usr/lib/x86_64-linux-gnu/libevent_core-2.1.so.7*
-	usr/lib/x86_64-linux-gnu/libevent_pthreads-2.1.so.7* usr/lib/x86_64-linux-gnu/libjansson.so.4*"
+	usr/lib/x86_64-linux-gnu/libevent_pthreads-2.1.so.7* usr/lib/x86_64-linux-gnu/libjansson.so.4*
+	usr/lib/x86_64-linux-gnu/libseccomp.so.2*"
 
 need apt-get dpkg-deb readelf ldconfig cpio zstd sha256sum
 mkdir -p "$store/cache/partial"

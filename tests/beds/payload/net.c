@@ -185,6 +185,7 @@ void payload_main(uint64_t info)
 	virtio_vector(&v, 0, 0x40);
 	virtio_vector(&v, 1, 0x41);
 	start();
+	check(!(virtio_pending(&v, 1) & ~2u), "no vector waits but the one that is masked");
 	say("mtu ");
 	say_number(REG16(v.device + CONFIG_MTU));
 	say(" pairs ");

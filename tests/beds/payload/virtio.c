@@ -83,6 +83,18 @@ void virtio_vector(struct virtio *v, unsigned entry, unsigned vector)
 	pci_write(v->function, msix, pci_read(v->function, msix) | 1u << 31);
 }
 
+uint32_t virtio_pending(struct virtio *v, unsigned entry)
+{
+	unsigned msix = msix_capability(v);
+	uint32_t bar = pci_read(v->function, 0x10) & ~15u, bits;
+	uint32_t control = bar + (pci_read(v->function, msix + 4) & ~7u) + 16 * entry + 12;
+
+	REG32(control) = 1;
+	bits = REG32(bar + (pci_read(v->function, msix + 8) & ~7u));
+	REG32(control) = 0;
+	return bits;
+}
+
 void virtio_start(struct virtio *v, unsigned vector)
 {
 	virtio_vector(v, 0, vector);

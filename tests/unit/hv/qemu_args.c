@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "hv/machine_priv.h"
 #include "hv/qemu_priv.h"
 #include "tests/unit/test.h"
 
@@ -17,7 +18,7 @@ static struct hv_conf conf_of(unsigned nic_count)
 				 .nic_count = nic_count, .nics = nics };
 }
 
-static bool has(const struct qemu_args *a, const char *text)
+static bool has(const struct args *a, const char *text)
 {
 	for (unsigned i = 0; i < a->count; i++)
 		if (strstr(a->argv[i], text))
@@ -28,7 +29,7 @@ static bool has(const struct qemu_args *a, const char *text)
 static void relay_keeps_memory_private(void **state)
 {
 	struct hv_conf conf = conf_of(1);
-	struct qemu_args a;
+	struct args a;
 
 	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
 	assert_true(has(&a, "tcg,thread=single,tb-size=32"));
@@ -42,29 +43,29 @@ static void relay_keeps_memory_private(void **state)
 	assert_false(has(&a, "-incoming"));
 	assert_false(has(&a, "-S"));
 	assert_false(has(&a, "host_mtu"));
-	qemu_args_free(&a);
+	args_free(&a);
 }
 
 static void vhost_user_shares_memory(void **state)
 {
 	struct hv_conf conf = conf_of(2);
-	struct qemu_args a;
+	struct args a;
 
 	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
 	assert_true(has(&a, "memory-backend-memfd,id=ram,size=160M,share=on"));
 	assert_true(has(&a, ",memory-backend=ram"));
 	assert_true(has(&a, "host_mtu=9000,vectors=0"));
-	qemu_args_free(&a);
+	args_free(&a);
 	assert_int_equal(qemu_args_build(&conf, true, false, &a), 0);
 	assert_false(has(&a, "vectors=0"));
 	assert_false(has(&a, "tcg"));
-	qemu_args_free(&a);
+	args_free(&a);
 }
 
 static void a_saved_machine_is_loaded(void **state)
 {
 	struct hv_conf conf = conf_of(1);
-	struct qemu_args a;
+	struct args a;
 	struct err err;
 
 	conf.from = "/saved";
@@ -75,10 +76,10 @@ static void a_saved_machine_is_loaded(void **state)
 	assert_true(has(&a, "-S"));
 	assert_true(has(&a, "/kernel"));
 	assert_false(has(&a, "/initrd"));
-	qemu_args_free(&a);
-	assert_int_equal(qemu_args_check(&conf, &err), 0);
+	args_free(&a);
+	assert_int_equal(machine_check(&conf, &err), 0);
 	conf.nic_count = 2;
-	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "vhost-user"));
 }
 
@@ -88,13 +89,13 @@ static void what_cannot_be_a_machine_is_refused(void **state)
 	struct hv_conf conf = conf_of(1);
 	struct err err;
 
-	assert_int_equal(qemu_args_check(&conf, &err), 0);
+	assert_int_equal(machine_check(&conf, &err), 0);
 	conf.uid = 0;
-	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 	conf.uid = 5;
 	far.local = "/run/r1/../r2/e1";
 	conf.nics = &far;
-	assert_int_equal(qemu_args_check(&conf, &err), -EINVAL);
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 }
 
 static void only_vmx_and_svm_count(void **state)

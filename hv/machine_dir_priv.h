@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HV_QEMU_DIR_PRIV_H
-#define HV_QEMU_DIR_PRIV_H
+#ifndef HV_MACHINE_DIR_PRIV_H
+#define HV_MACHINE_DIR_PRIV_H
 
 #include "hv/hv.h"
 #include "hv/record_priv.h"
@@ -13,24 +13,24 @@
  */
 
 /* Makes DIR, empties it of what a former machine left, makes DIR/root. */
-int qemu_dir_make(const struct hv_conf *conf, struct err *err);
+int machine_dir_make(const struct hv_conf *conf, struct err *err);
 
-/* Opens DIR/qemu.log anew, for stdout and stderr. Returns a descriptor or -errno. */
-int qemu_dir_log(const char *dir, struct err *err);
+/* Opens DIR/machine.log anew, for stdout and stderr. Returns a descriptor or -errno. */
+int machine_dir_log(const char *dir, struct err *err);
 
 /* Writes to out the path of a file with path's bytes that uid can read: path itself where others
  * may read it, else a copy DIR/name. */
-int qemu_dir_stage(const struct hv_conf *conf, const char *path, const char *name, char *out,
+int machine_dir_stage(const struct hv_conf *conf, const char *path, const char *name, char *out,
 		   size_t size, struct err *err);
 
 /* Writes to out the path of a new file with the first 64 KiB of the kernel that uid can read. */
-int qemu_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, size_t size,
+int machine_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, size_t size,
 		  struct err *err);
 
-/* The last line of DIR/qemu.log, printable, or "". */
-void qemu_dir_last_line(const char *dir, char *out, size_t size);
+/* The last line of DIR/machine.log, printable, or "". */
+void machine_dir_last_line(const char *dir, char *out, size_t size);
 
 /* Removes the sockets and the record; the logs stay for who asks why. */
-void qemu_dir_clean(const char *dir, const struct hv_record *rec);
+void machine_dir_clean(const char *dir, const struct hv_record *rec);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hv/qemu_dir_priv.h"
+#include "hv/machine_dir_priv.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -23,9 +23,10 @@ static void drop(const char *dir, const char *name)
 		rmdir(path);
 }
 
-void qemu_dir_clean(const char *dir, const struct hv_record *rec)
+void machine_dir_clean(const char *dir, const struct hv_record *rec)
 {
-	static const char *const names[] = { "qmp.sock", "console.sock", "agent.sock", "root",
+	static const char *const names[] = { "qmp.sock", "control.sock", "gdb.sock", "console.sock",
+					     "agent.sock", "root",
 					     "kernel.copy", "initrd.copy", "save.sock" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -36,7 +37,7 @@ void qemu_dir_clean(const char *dir, const struct hv_record *rec)
 	hv_record_remove(dir);
 }
 
-int qemu_dir_make(const struct hv_conf *conf, struct err *err)
+int machine_dir_make(const struct hv_conf *conf, struct err *err)
 {
 	struct hv_record none = { 0 };
 	char path[PATH_MAX];
@@ -49,26 +50,26 @@ int qemu_dir_make(const struct hv_conf *conf, struct err *err)
 		return err_set(err, -ENOTDIR, "%s: %s is not a directory", conf->name, conf->dir);
 	if (chown(conf->dir, conf->uid, conf->uid) < 0 || chmod(conf->dir, 0700) < 0)
 		return err_sys(err, -errno, "%s", conf->dir);
-	qemu_dir_clean(conf->dir, &none);
+	machine_dir_clean(conf->dir, &none);
 	drop(conf->dir, "console.log");
-	drop(conf->dir, "qemu.log");
+	drop(conf->dir, "machine.log");
 	snprintf(path, sizeof(path), "%s/root", conf->dir);
 	if (mkdir(path, 0755) < 0)
 		return err_sys(err, -errno, "%s", path);
 	return 0;
 }
 
-int qemu_dir_log(const char *dir, struct err *err)
+int machine_dir_log(const char *dir, struct err *err)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/qemu.log", dir);
+	snprintf(path, sizeof(path), "%s/machine.log", dir);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND | O_CLOEXEC, 0600);
 	return fd < 0 ? err_sys(err, -errno, "%s", path) : fd;
 }
 
-int qemu_dir_stage(const struct hv_conf *conf, const char *path, const char *name, char *out,
+int machine_dir_stage(const struct hv_conf *conf, const char *path, const char *name, char *out,
 		   size_t size, struct err *err)
 {
 	struct buf b = { 0 };
@@ -93,7 +94,7 @@ int qemu_dir_stage(const struct hv_conf *conf, const char *path, const char *nam
 	return code;
 }
 
-int qemu_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, size_t size,
+int machine_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, size_t size,
 		  struct err *err)
 {
 	char bytes[STUB_SIZE];
@@ -114,7 +115,7 @@ int qemu_dir_stub(const struct hv_conf *conf, const char *kernel, char *out, siz
 	return code;
 }
 
-void qemu_dir_last_line(const char *dir, char *out, size_t size)
+void machine_dir_last_line(const char *dir, char *out, size_t size)
 {
 	char path[PATH_MAX], text[1024], *line;
 	ssize_t n = 0;
@@ -122,7 +123,7 @@ void qemu_dir_last_line(const char *dir, char *out, size_t size)
 	int fd;
 
 	out[0] = 0;
-	snprintf(path, sizeof(path), "%s/qemu.log", dir);
+	snprintf(path, sizeof(path), "%s/machine.log", dir);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return;
