@@ -10,10 +10,12 @@ enum {
 	EPOCH_US = 200,
 	CREDIT = 16,	  /* epochs for which a vnet may save up what it does not use */
 	CREDIT_PACKETS = 256, /* or for so many packets, whichever is more */
+	CREDIT_USED = 4,  /* epochs like the last one are charged when limiting begins */
 	CALM = 16,	  /* epochs until all may pass again */
 	FILL_PASSES = 16,
 	CAPACITY_ONE = 1 << 16,
 	CAPACITY_MAX = CAPACITY_ONE + CAPACITY_ONE / 16,
+	CAPACITY_SURE = CAPACITY_ONE - CAPACITY_ONE / 16, /* what a worker does besides takes less */
 	SLACK = 64,   /* part of the time that is to stay idle, or queues would not become empty */
 	IDLE_MAX = 16, /* slacks of idle time that count in an epoch */
 	QUANTUMS = 6, /* an epoch */
@@ -161,10 +163,15 @@ static uint64_t wanted_of(struct share_vnet *v)
 	return wanted;
 }
 
-/* Looks at all who were active: sets floor and level. Returns the packets that were dropped. */
+/*
+ * Looks at all who were active: sets floor and level. Returns the packets that were dropped.
+ * The floor is what each always has, and does not depend on how much waits: while a core that has
+ * become slower catches up, less is left for those who want more than that, but no less is promised.
+ */
 static uint64_t measure(struct share *s, uint64_t time)
 {
-	uint64_t ticks = time * s->capacity / CAPACITY_ONE, all = ticks, lost = 0, weights = 0;
+	uint64_t ticks = time * s->capacity / CAPACITY_ONE, lost = 0, weights = 0;
+	uint64_t all = time * CAPACITY_SURE / CAPACITY_ONE;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->active_count; i++) {
@@ -187,9 +194,10 @@ static uint64_t measure(struct share *s, uint64_t time)
 	return lost;
 }
 
-/* All had what they asked for until now. The buckets are as if they had been full and CREDIT epochs
- * like this one had passed: those of who is within its share are full, and a little over, as when
- * the worker catches up after it was away, costs nobody a packet. */
+/* All had what they asked for until now. The buckets are as if they had been full and CREDIT_USED
+ * epochs like this one had passed: those of who is within its share are full, and a little over, as
+ * when the worker catches up after it was away and has more of some than of others at first, costs
+ * nobody a packet. */
 static void limit_begin(struct share *s, uint64_t time)
 {
 	s->limiting = true;
@@ -200,7 +208,7 @@ static void limit_begin(struct share *s, uint64_t time)
 		struct share_vnet *v = &s->vnets[s->active[i]];
 		int64_t over = (int64_t)used(v) - ticks_of(time, rate_at(v, s->floor));
 
-		v->left = RTE_MAX(credit(s, v) - CREDIT * RTE_MAX(over, 0), 0);
+		v->left = RTE_MAX(credit(s, v) - CREDIT_USED * RTE_MAX(over, 0), 0);
 	}
 }
 
@@ -293,7 +301,7 @@ int share_create(uint32_t vnets, uint64_t hz, uint64_t now, struct share **out)
 	s->quantum = s->length / QUANTUMS;
 	s->start = s->now = now;
 	s->epoch = 1;
-	s->capacity = CAPACITY_ONE - CAPACITY_ONE / 16;
+	s->capacity = CAPACITY_SURE;
 	s->vnets = aligned_alloc(RTE_CACHE_LINE_SIZE, vnets * sizeof(*s->vnets));
 	s->active = calloc(vnets, sizeof(*s->active));
 	s->claims = calloc(vnets, sizeof(*s->claims));

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import socket
+import statistics
 import tempfile
 
 from perf import dp
@@ -23,7 +24,7 @@ SHORT = 0.2  # to find out what the core can do just now
 WINDOWS, STEPS_MAX = 12, 16
 FEW, MOST = 50e3, 10e6  # packets a second; more than the source can make of all senders together
 ENOUGH, NARROW, TRIES = 0.98, 1.08, 2
-NEAR = 0.85, 0.95, 1.05, 1.15, 1.3  # of what the core could do a moment ago
+MORE, AGAIN = 1.1, 5  # than what the core could do a moment ago; times
 
 
 def first(program, name):
@@ -155,8 +156,8 @@ def narrow(one, senders):
 
 
 def again(one, senders, before):
-    """The same a moment later."""
-    return max(offer(one, senders, part * before, SHORT) for part in NEAR)
+    """The same a moment later, the most times."""
+    return statistics.median(offer(one, senders, MORE * before, SHORT) for _ in range(AGAIN))
 
 
 WHERE = "", ", refused, the worker being away", ", refused else", ", dropped"

@@ -45,7 +45,7 @@ def _slice(senders):
 
 def turns(one):
     say("noisy: what the core can do")
-    hog, others = (memif.narrow(one, senders) for senders in (HOG, OTHERS))
+    hog, others = (memif.alone(one, senders) for senders in (HOG, OTHERS))
     for i in range(TURNS):
         say(f"noisy: {i + 1} of {TURNS}")
         hog, others = memif.again(one, HOG, hog), memif.again(one, OTHERS, others)

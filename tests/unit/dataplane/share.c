@@ -1,186 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A worker in virtual time: a device's ring that overflows, bursts, costs; who loses what. */
-#include "dataplane/share_priv.h"
+#include "tests/unit/dataplane/share_lab.h"
 #include "tests/unit/test.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-enum { VNETS = 64, RING = 4096, BURST = 64, GATHER = 8, LOOK = 20, REST = 5 * 2600 };
-/* LOOK: ticks until a vnet is known; REST: from poll to poll, when limited */
-#define HZ 2600000000ull
-#define MS (HZ / 1000)
-
-struct source {
-	double rate; /* packets a tick */
-	uint32_t cost;
-	uint32_t clump; /* packets that come at once */
-	double due;
-	uint64_t passed, dropped, overflow, ticks;
-};
-
-struct lab {
-	struct share *s;
-	struct source vnets[VNETS];
-	uint64_t now, idle;
-	uint8_t ring[RING];
-	unsigned head, count;
-	unsigned waiting; /* polls in a row that left something in the ring */
-	bool full; /* each poll of this epoch found a full burst */
-};
-
-static struct lab *lab_create(void)
-{
-	struct lab *lab = calloc(1, sizeof(*lab));
-
-	assert_non_null(lab);
-	lab->now = HZ;
-	lab->full = true;
-	assert_int_equal(share_create(VNETS, HZ, lab->now, &lab->s), 0);
-	return lab;
-}
-
-static void lab_destroy(struct lab *lab)
-{
-	share_destroy(lab->s);
-	free(lab);
-}
-
-/* load: of a core, when all passes. */
-static void lab_vnet(struct lab *lab, unsigned vnet, uint32_t guarantee, uint32_t weight,
-		     double load, uint32_t cost)
-{
-	assert_int_equal(share_vnet_set(lab->s, vnet, guarantee, weight), 0);
-	lab->vnets[vnet] = (struct source){ .rate = load / (cost + LOOK),
-					    .cost = cost,
-					    .clump = 1,
-					    .due = (double)lab->now + vnet * 977 % 5000 };
-}
-
-static void arrive(struct lab *lab, unsigned vnet)
-{
-	if (lab->count == RING) {
-		lab->vnets[vnet].overflow++;
-		return;
-	}
-	lab->ring[(lab->head + lab->count++) % RING] = (uint8_t)vnet;
-}
-
-/* In order of time, to a few hundred ticks. */
-static void arrivals(struct lab *lab, uint64_t until)
-{
-	for (uint64_t t = lab->now; t < until;) {
-		t = t + 300 < until ? t + 300 : until;
-		for (unsigned i = 0; i < VNETS; i++) {
-			struct source *v = &lab->vnets[i];
-
-			for (; v->rate > 0 && v->due <= (double)t; v->due += v->clump / v->rate)
-				for (unsigned k = 0; k < v->clump; k++)
-					arrive(lab, i);
-		}
-	}
-	lab->now = until;
-}
-
-/* At most so many that wait, by vnet. */
-static unsigned take(struct lab *lab, unsigned most, unsigned count[VNETS])
-{
-	unsigned n = lab->count < most ? lab->count : most;
-
-	memset(count, 0, VNETS * sizeof(count[0]));
-	for (unsigned i = 0; i < n; i++)
-		count[lab->ring[(lab->head + i) % RING]]++;
-	lab->head = (lab->head + n) % RING;
-	lab->count -= n;
-	return n;
-}
-
-/* A burst, or what passes of some. Returns the packets taken; false in *full if there were fewer
- * than asked for. */
-static unsigned gather(struct lab *lab, unsigned pass[VNETS], bool *full)
-{
-	unsigned count[VNETS], all = 0, passed = 0, n, most;
-
-	for (unsigned bursts = 0; bursts < GATHER && passed <= BURST / 2; bursts++) {
-		most = BURST - passed;
-		n = take(lab, most, count);
-		all += n;
-		*full = n == most;
-		for (unsigned i = 0; i < VNETS; i++) {
-			unsigned some = count[i] ? share_admit(lab->s, i, count[i]) : 0;
-
-			if (count[i])
-				share_charge(lab->s, i, count[i] * LOOK, 0);
-			lab->vnets[i].ticks += count[i] * LOOK;
-			lab->vnets[i].dropped += count[i] - some;
-			pass[i] += some;
-			passed += some;
-		}
-		if (!*full || !lab->s->limiting)
-			break;
-	}
-	return all;
-}
-
-static void poll(struct lab *lab)
-{
-	unsigned pass[VNETS] = {0}, n;
-	uint64_t took = 200, idle = 0; /* what is nobody's */
-	bool full;
-
-	lab->s->backlog = lab->waiting >= 4;
-	n = gather(lab, pass, &full);
-	lab->waiting = full ? lab->waiting + 1 : 0;
-	for (unsigned i = 0; i < VNETS; i++) {
-		uint64_t ticks = (uint64_t)pass[i] * lab->vnets[i].cost;
-
-		if (pass[i])
-			share_charge(lab->s, i, ticks, pass[i]);
-		lab->vnets[i].passed += pass[i];
-		lab->vnets[i].ticks += ticks;
-		took += ticks;
-	}
-	took += n * LOOK;
-	if (!n)
-		idle = took;
-	else if (lab->s->limiting && n < BURST && took < REST) /* as the worker does */
-		idle = REST - took;
-	share_idle(lab->s, idle);
-	lab->idle += idle;
-	lab->full &= full;
-	arrivals(lab, lab->now + (n ? took : 0) + idle);
-	if (share_epoch(lab->s, lab->now, lab->full))
-		lab->full = true;
-}
-
-static void run(struct lab *lab, uint64_t ticks)
-{
-	uint64_t end = lab->now + ticks;
-
-	while (lab->now < end)
-		poll(lab);
-}
-
-static void forget(struct lab *lab)
-{
-	for (unsigned i = 0; i < VNETS; i++) {
-		struct source *v = &lab->vnets[i];
-
-		v->passed = v->dropped = v->overflow = v->ticks = 0;
-	}
-	lab->idle = 0;
-}
-
-static uint64_t lost(const struct lab *lab, unsigned vnet)
-{
-	return lab->vnets[vnet].dropped + lab->vnets[vnet].overflow;
-}
-
-static double part(const struct lab *lab, unsigned vnet, uint64_t ticks)
-{
-	return (double)lab->vnets[vnet].ticks / (double)ticks;
-}
 
 /* One wants ten times the core, in packets of many hops; sixteen want half of what is theirs. */
 static void hog(void **state)
@@ -189,25 +12,49 @@ static void hog(void **state)
 
 	for (unsigned i = 1; i <= 16; i++)
 		lab_vnet(lab, i, 0, 1, 0.5 / 17, 150);
-	run(lab, 20 * MS);
+	lab_run(lab, 20 * MS);
 	assert_false(lab->s->limiting);
 	lab_vnet(lab, 0, 0, 1, 10, 6000);
-	run(lab, 5 * MS); /* it has seen through it */
-	forget(lab);
-	run(lab, 300 * MS);
+	lab_run(lab, 5 * MS); /* it has seen through it */
+	lab_forget(lab);
+	lab_run(lab, 300 * MS);
 	for (unsigned i = 1; i <= 16; i++) {
-		assert_int_equal(lost(lab, i), 0);
+		assert_int_equal(lab_lost(lab, i), 0);
 		assert_true(lab->vnets[i].passed > 0);
 	}
-	assert_true(lost(lab, 0) > lab->vnets[0].passed);
+	assert_true(lab_lost(lab, 0) > lab->vnets[0].passed);
 	/* What is left: all but the sixteen's 8 / 17, 2 % of slack and what polls cost. */
-	assert_true(part(lab, 0, 300 * MS) > 1 - 8.0 / 17 - 0.06);
+	assert_true(lab_part(lab, 0, 300 * MS) > 1 - 8.0 / 17 - 0.06);
 	assert_true((double)lab->idle / (300.0 * MS) < 0.04);
 
 	/* It has gone: after a while nobody is looked at any more. */
 	lab->vnets[0].rate = 0;
-	run(lab, 10 * MS);
+	lab_run(lab, 10 * MS);
 	assert_false(lab->s->limiting);
+	lab_destroy(lab);
+}
+
+/* The core is half as fast for a while, again and again, and away for a moment before it. What waits
+ * then is not what those within their share have to pay for, as all of them together fit. */
+static void slow_core(void **state)
+{
+	struct lab *lab = lab_create();
+
+	for (unsigned i = 1; i <= 16; i++)
+		lab_vnet(lab, i, 0, 1, 0.52 / 17, 1000);
+	lab_vnet(lab, 0, 0, 1, 10, 22000);
+	lab_run(lab, 50 * MS);
+	lab_forget(lab);
+	for (unsigned k = 0; k < 10; k++) {
+		lab->slow = 1;
+		lab_run(lab, 80 * MS);
+		lab->now += MS / 2;
+		lab->slow = 2.0;
+		lab_run(lab, 20 * MS);
+	}
+	for (unsigned i = 1; i <= 16; i++)
+		assert_int_equal(lab->vnets[i].dropped, 0);
+	assert_true(lab_lost(lab, 0) > 0);
 	lab_destroy(lab);
 }
 
@@ -221,12 +68,12 @@ static void clumps(void **state)
 		lab->vnets[i].clump = i <= 8 ? 32 : 4;
 	}
 	lab_vnet(lab, 0, 0, 1, 10, 6000);
-	run(lab, 20 * MS);
-	forget(lab);
+	lab_run(lab, 20 * MS);
+	lab_forget(lab);
 	for (unsigned k = 0; k < 50; k++) {
-		run(lab, 7 * MS);
+		lab_run(lab, 7 * MS);
 		for (unsigned i = 1; i <= 4; i++) { /* they pause, others pause and come back */
-			double rate = 0.5 / 17 / (150 + LOOK);
+			double rate = 0.5 / 17 / (150 + LAB_LOOK);
 			struct source *v = &lab->vnets[i + 4 * (k % 4)];
 
 			v->rate = v->rate > 0 ? 0 : rate;
@@ -235,7 +82,7 @@ static void clumps(void **state)
 	}
 	for (unsigned i = 1; i <= 16; i++)
 		assert_int_equal(lab->vnets[i].dropped, 0);
-	assert_true(lost(lab, 0) > 0);
+	assert_true(lab_lost(lab, 0) > 0);
 	lab_destroy(lab);
 }
 
@@ -247,14 +94,14 @@ static void weights(void **state)
 
 	for (unsigned i = 0; i < 32; i++)
 		lab_vnet(lab, i, 0, 1 + i % 8, 2 * (1 + i % 8) / 144.0, 150 + 400 * (i % 5));
-	run(lab, 50 * MS);
-	forget(lab);
-	run(lab, 300 * MS);
+	lab_run(lab, 100 * MS); /* what they had saved is used up */
+	lab_forget(lab);
+	lab_run(lab, 300 * MS);
 	for (unsigned i = 0; i < 32; i++)
-		all += part(lab, i, 300 * MS);
+		all += lab_part(lab, i, 300 * MS);
 	assert_true(all > 0.95);
 	for (unsigned i = 0; i < 32; i++) {
-		double got = part(lab, i, 300 * MS) / (all * (1 + i % 8) / 144);
+		double got = lab_part(lab, i, 300 * MS) / (all * (1 + i % 8) / 144);
 
 		assert_true(got > 0.99 && got < 1.01);
 		sum += got;
@@ -271,15 +118,15 @@ static void guarantees(void **state)
 	lab_vnet(lab, 0, 500000, 1, 0.48, 150); /* within its guarantee, at little weight */
 	lab_vnet(lab, 1, 0, 1000, 2, 700);
 	lab_vnet(lab, 2, 100000, 1000, 2, 700);
-	run(lab, 20 * MS);
-	forget(lab);
-	run(lab, 300 * MS);
-	assert_int_equal(lost(lab, 0), 0);
-	assert_true(lost(lab, 1) > 0 && lost(lab, 2) > 0);
+	lab_run(lab, 20 * MS);
+	lab_forget(lab);
+	lab_run(lab, 300 * MS);
+	assert_int_equal(lab_lost(lab, 0), 0);
+	assert_true(lab_lost(lab, 1) > 0 && lab_lost(lab, 2) > 0);
 	/* The guarantee comes first, the rest is halved. */
-	assert_true(part(lab, 2, 300 * MS) - part(lab, 1, 300 * MS) > 0.09);
-	assert_true(part(lab, 2, 300 * MS) - part(lab, 1, 300 * MS) < 0.11);
-	assert_true(part(lab, 0, 300 * MS) + part(lab, 1, 300 * MS) + part(lab, 2, 300 * MS) >
+	assert_true(lab_part(lab, 2, 300 * MS) - lab_part(lab, 1, 300 * MS) > 0.09);
+	assert_true(lab_part(lab, 2, 300 * MS) - lab_part(lab, 1, 300 * MS) < 0.11);
+	assert_true(lab_part(lab, 0, 300 * MS) + lab_part(lab, 1, 300 * MS) + lab_part(lab, 2, 300 * MS) >
 		    0.95);
 	lab_destroy(lab);
 }
@@ -291,8 +138,8 @@ static void uncontended(void **state)
 
 	lab_vnet(lab, 0, 0, 1, 0.85, 150);
 	lab_vnet(lab, 1, 0, 1000, 0.05, 700);
-	run(lab, 200 * MS);
-	assert_int_equal(lost(lab, 0) + lost(lab, 1), 0);
+	lab_run(lab, 200 * MS);
+	assert_int_equal(lab_lost(lab, 0) + lab_lost(lab, 1), 0);
 	assert_false(lab->s->limiting);
 	lab_destroy(lab);
 }
@@ -306,14 +153,14 @@ static void idle_cost_nothing(void **state)
 		assert_int_equal(share_vnet_set(lab->s, i, 0, 1), 0);
 	lab_vnet(lab, 3, 0, 1, 2, 150);
 	lab_vnet(lab, 5, 0, 1, 0.1, 150);
-	run(lab, 10 * MS);
+	lab_run(lab, 10 * MS);
 	assert_true(lab->s->limiting);
 	assert_true(lab->s->active_count <= 2);
-	forget(lab);
-	run(lab, 100 * MS);
+	lab_forget(lab);
+	lab_run(lab, 100 * MS);
 	/* Nor do they get a part. */
-	assert_true(part(lab, 3, 100 * MS) > 0.84);
-	assert_int_equal(lost(lab, 5), 0);
+	assert_true(lab_part(lab, 3, 100 * MS) > 0.84);
+	assert_int_equal(lab_lost(lab, 5), 0);
 	lab_destroy(lab);
 }
 
@@ -324,24 +171,24 @@ static void changes(void **state)
 
 	for (unsigned i = 0; i < 8; i++)
 		lab_vnet(lab, i, 0, 1, 0.3, 300);
-	run(lab, 50 * MS);
+	lab_run(lab, 50 * MS);
 	for (unsigned k = 0; k < 200; k++) {
 		unsigned i = 4 + k % 4;
 
 		lab->vnets[i].rate = 0;
-		run(lab, MS); /* the ring holds none of its packets */
+		lab_run(lab, MS); /* the ring holds none of its packets */
 		share_vnet_del(lab->s, i);
-		run(lab, MS / 2);
+		lab_run(lab, MS / 2);
 		lab_vnet(lab, i, k % 3 * 10000, 1 + k % 7, 0.3, 300);
-		run(lab, MS);
+		lab_run(lab, MS);
 	}
 	for (unsigned i = 0; i < 8; i++)
 		lab_vnet(lab, i, 0, i < 4 ? 1 : 2, 0.6, 300);
-	run(lab, 20 * MS);
-	forget(lab);
-	run(lab, 200 * MS);
+	lab_run(lab, 20 * MS);
+	lab_forget(lab);
+	lab_run(lab, 200 * MS);
 	for (unsigned i = 4; i < 8; i++) {
-		double ratio = part(lab, i, 1) / part(lab, i - 4, 1);
+		double ratio = lab_part(lab, i, 1) / lab_part(lab, i - 4, 1);
 
 		assert_true(ratio > 1.98 && ratio < 2.02);
 	}
@@ -456,7 +303,7 @@ static void refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(hog),	       cmocka_unit_test(clumps),
+		cmocka_unit_test(hog),	       cmocka_unit_test(slow_core),    cmocka_unit_test(clumps),
 		cmocka_unit_test(weights),     cmocka_unit_test(guarantees),
 		cmocka_unit_test(uncontended), cmocka_unit_test(idle_cost_nothing),
 		cmocka_unit_test(changes),     cmocka_unit_test(debts),
