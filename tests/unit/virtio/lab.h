@@ -34,6 +34,7 @@ struct lab {
 	uint8_t sent[LAB_SENT_MAX]; /* by the guest, over the console's port */
 	size_t sent_len, room;
 	unsigned port_ready;
+	void (*port_said)(struct lab *l); /* while it is taken from the guest; NULL: nothing */
 };
 
 /* Leaves the host's network, so that there can be a tap; false: that is not allowed here. Once, before
