@@ -63,10 +63,11 @@ class Vmm:
     def __init__(self, tmp, payload, *args, memory=16, cpus=1, fds=()):
         self.log, self.path = f"{tmp}/console.log", f"{tmp}/control.sock"
         self.process = subprocess.Popen(
-            [f"{BIN}/weft-vmm", "--name", payload, "--kernel", PAYLOADS / payload, "--memory",
-             str(memory), "--cpus", str(cpus), "--console-log", self.log, "--control", self.path,
-             "--console", f"{tmp}/console.sock", *args],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=fds)
+            ["setpriv", "--pdeathsig", "KILL", f"{BIN}/weft-vmm", "--name", payload, "--kernel",
+             PAYLOADS / payload, "--memory", str(memory), "--cpus", str(cpus), "--console-log", self.log,
+             "--control", self.path, "--console", f"{tmp}/console.sock", *args],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=fds,
+            start_new_session=True)  # as weftd's machines
 
     def control(self):
         self.until(lambda: os.path.exists(self.path), "a control socket")

@@ -25,7 +25,7 @@ function(payload name format out)
   set_property(GLOBAL APPEND PROPERTY payloads ${payload_out}/${out})
 endfunction()
 
-foreach(name hello reset panic triple loop rng rings hostile smp clock net)
+foreach(name hello reset panic triple loop rng rings hostile smp clock net bad)
   payload(${name} bzimage ${name})
 endforeach()
 payload(hello pvh hello.pvh)
