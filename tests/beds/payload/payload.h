@@ -76,6 +76,8 @@ int virtio_find(struct virtio *v, uint16_t pci_device);
 void virtio_start(struct virtio *v, unsigned vector);
 /* An entry of its MSI-X table, which is switched on. */
 void virtio_vector(struct virtio *v, unsigned entry, unsigned vector);
+/* No interrupts by its queue any more. */
+void virtio_quiet(void);
 /* Offers a writable buffer and kicks. */
 void virtio_offer(struct virtio *v, void *to, uint32_t len);
 /* Where the queue lies. */
