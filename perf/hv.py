@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""weft-vmm beside QEMU's q35 with KVM, both in the svm bed's outer machine, an interpreted one: what they
-cost there does not depend on this machine's processor having virtualisation."""
+"""weft-vmm beside QEMU's q35 with KVM. With an unmodified guest, both in the svm bed's outer machine, an
+interpreted one: what they cost there does not depend on this machine's processor having virtualisation.
+With guests of a few instructions on this machine's own /dev/kvm: vmms.py and beside.py."""
 import os
 import pathlib
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 
 from perf.lab import BIN, SRC, STATE, LabError, command, say
@@ -132,7 +134,6 @@ def rows(starts):
 
 
 def in_bed(accel):
-    os.environ.update(WEFT_SRC=str(SRC), WEFT_BIN=str(BIN), WEFT_STATE=str(STATE))
     import bed
     accel.add("kvm_amd in TCG")
     command(BIN / "weft", "image", "build", "frr", env=dict(os.environ, WEFT_RUN="/run/weft-perf"))
@@ -157,7 +158,8 @@ def in_bed(accel):
 
 
 def run(accel, wanted):
-    import sys
+    os.environ.update(WEFT_SRC=str(SRC), WEFT_BIN=str(BIN), WEFT_STATE=str(STATE))
     sys.path.insert(0, str(SRC / "tests/beds"))
-    cases = {CASE: in_bed}
+    from perf import beside, vmms
+    cases = {CASE: in_bed, **vmms.CASES, **beside.CASES}
     return [r for case in wanted(cases) for r in cases[case](accel)]

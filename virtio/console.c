@@ -135,6 +135,8 @@ size_t virtio_console_put(struct virtio_device *dev, const void *bytes, size_t l
 				     (const uint8_t *)bytes + done, len - done);
 
 		virtio_push(dev, QUEUE_RX, &chain, (uint32_t)n);
+		if (!n) /* nothing to write to, which no driver may offer (virtio 1.2, 5.3.6.2) */
+			dev->broken(dev->transport);
 		done += n;
 	}
 	virtio_flush(dev, QUEUE_RX);
@@ -155,8 +157,8 @@ void virtio_console_drained(struct virtio_device *dev)
 {
 	struct console *c = of(dev);
 
-	while (virtio_serve_queue(dev, QUEUE_TX, &c->tx, take_bytes))
-		;
+	if (virtio_serve_queue(dev, QUEUE_TX, &c->tx, take_bytes))
+		dev->kick(dev->transport, QUEUE_TX);
 }
 
 static void config(struct virtio_device *dev, uint32_t at, void *to, uint32_t len)

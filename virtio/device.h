@@ -73,6 +73,7 @@ struct virtio_device {
 	void (*interrupt)(void *transport, unsigned queue);
 	void (*config_changed)(void *transport);
 	void (*broken)(void *transport);
+	void (*kick)(void *transport, unsigned queue); /* as the driver does: comes by the loop */
 	void *transport;
 };
 

@@ -38,6 +38,13 @@ static void broken(void *transport)
 	config_changed(p);
 }
 
+static void kick(void *transport, unsigned queue)
+{
+	struct virtio_pci *p = transport;
+
+	eventfd_write(p->queue[queue].kick_fd, 1);
+}
+
 /* A kick: on the loop, however it came. */
 static void kicked(evutil_socket_t fd, short what, void *arg)
 {
@@ -51,7 +58,7 @@ static void kicked(evutil_socket_t fd, short what, void *arg)
 		interrupt(q->pci, q->index);
 	q->loaded = false;
 	if (virtio_live(dev, q->index) && dev->type->kick(dev, q->index))
-		eventfd_write(fd, 1); /* others first */
+		kick(q->pci, q->index); /* others first */
 	virtio_unlock(dev);
 }
 
@@ -154,7 +161,7 @@ void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint3
 		break;
 	case BAR_NOTIFY: /* where no ioeventfd could be registered */
 		if (in / NOTIFY_STEP < p->dev->queue_count)
-			eventfd_write(p->queue[in / NOTIFY_STEP].kick_fd, 1);
+			kick(p, in / NOTIFY_STEP);
 		break;
 	case BAR_MSIX:
 		for (uint32_t i = 0; i + 4 <= len && in % 4 == 0; i += 4) {
@@ -213,6 +220,7 @@ int virtio_pci_create(const struct virtio_pci_host *host, struct virtio_device *
 	dev->interrupt = interrupt;
 	dev->config_changed = config_changed;
 	dev->broken = broken;
+	dev->kick = kick;
 	common_init(p);
 	config_init(p);
 	*out = p;

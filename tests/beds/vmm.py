@@ -112,9 +112,11 @@ class Vmm:
         self.log, self.path = f"{tmp}/console.log", f"{tmp}/control.sock"
         begin = ["--kernel", PAYLOADS / payload, "--memory", str(memory), "--cpus", str(cpus)]
         self.process = subprocess.Popen(
-            [f"{BIN}/weft-vmm", "--name", payload, *(saved or begin), "--console-log", self.log,
-             "--control", self.path, "--console", f"{tmp}/console.sock", *args],
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=fds)
+            ["setpriv", "--pdeathsig", "KILL", f"{BIN}/weft-vmm", "--name", payload, *(saved or begin),
+             "--console-log", self.log, "--control", self.path, "--console", f"{tmp}/console.sock",
+             *args],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, pass_fds=fds,
+            start_new_session=True)  # as weftd's machines
 
     def control(self):
         self.until(lambda: os.path.exists(self.path), "a control socket")

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+weft_unit(vmm console DEPS vmm LINK PkgConfig::libevent)
 weft_unit(vmm core DEPS vmm)
 weft_unit(vmm load DEPS vmm)
 weft_unit(vmm parts DEPS vmm)

@@ -26,9 +26,10 @@ function(payload name format out)
 endfunction()
 
 foreach(name hello reset panic triple loop rng rings hostile smp clock net count saved generation
-    balloon disk)
+    balloon disk bad)
   payload(${name} bzimage ${name})
 endforeach()
 payload(hello pvh hello.pvh)
+payload(speed pvh speed)
 get_property(payloads GLOBAL PROPERTY payloads)
 add_custom_target(payloads ALL DEPENDS ${payloads})

@@ -87,6 +87,8 @@ struct virtio_part {
 
 /* Offers buffers as one chain and kicks; none other is under way. */
 void virtio_offer_chain(struct virtio *v, const struct virtio_part *parts, unsigned count);
+/* No interrupts by its queue any more. */
+void virtio_quiet(void);
 /* Offers a writable buffer and kicks. */
 void virtio_offer(struct virtio *v, void *to, uint32_t len);
 /* Where the queue lies. */

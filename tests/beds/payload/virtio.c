@@ -15,10 +15,16 @@ static struct {
 
 _Static_assert(sizeof(ring) >= VIRTIO_RING_BYTES, "VIRTIO_RING_BYTES");
 
-/* Notes where a capability says a structure is. */
-static void take_capability(struct virtio *v, unsigned at, uint32_t bar)
+static uint32_t bar(const struct virtio *v, unsigned n)
 {
-	uint32_t head = pci_read(v->function, at), where = bar + pci_read(v->function, at + 8);
+	return pci_read(v->function, 0x10 + 4 * n) & ~15u;
+}
+
+/* Notes where a capability says a structure is. */
+static void take_capability(struct virtio *v, unsigned at)
+{
+	uint32_t head = pci_read(v->function, at);
+	uint32_t where = bar(v, pci_read(v->function, at + 4) & 7) + pci_read(v->function, at + 8);
 
 	switch (head >> 24) {
 	case 1:
@@ -54,7 +60,7 @@ int virtio_find(struct virtio *v, uint16_t pci_device)
 			continue;
 		for (; at; at = pci_read(v->function, at) >> 8 & 0xff)
 			if ((pci_read(v->function, at) & 0xff) == CAP_VENDOR)
-				take_capability(v, at, pci_read(v->function, 0x10) & ~15u);
+				take_capability(v, at);
 		return v->common && v->notify;
 	}
 	return 0;
@@ -74,9 +80,9 @@ static void set64(uint32_t at, const volatile void *p)
 void virtio_vector(struct virtio *v, unsigned entry, unsigned vector)
 {
 	unsigned msix = msix_capability(v);
-	uint32_t table = (pci_read(v->function, 0x10) & ~15u) + (pci_read(v->function, msix + 4) & ~7u);
+	uint32_t where = pci_read(v->function, msix + 4);
+	uint32_t table = bar(v, where & 7) + (where & ~7u) + 16 * entry;
 
-	table += 16 * entry;
 	REG32(table) = 0xfee00000;
 	REG32(table + 4) = 0;
 	REG32(table + 8) = vector;
@@ -115,6 +121,11 @@ void virtio_start(struct virtio *v, unsigned vector)
 	set64(v->common + USED, &ring.used);
 	REG16(v->common + QUEUE_ENABLE) = 1;
 	REG8(v->common + STATUS) = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
+}
+
+void virtio_quiet(void)
+{
+	*(volatile uint16_t *)&ring.avail.flags = 1; /* VRING_AVAIL_F_NO_INTERRUPT */
 }
 
 void virtio_offer_chain(struct virtio *v, const struct virtio_part *parts, unsigned count)

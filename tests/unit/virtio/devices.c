@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/virtio_console.h>
+#include <linux/virtio_pci.h>
 #include <string.h>
 
 static void rng(void **state)
@@ -214,6 +215,43 @@ static void not_saved(void **state)
 	lab_fini(&l);
 }
 
+static void say_more(struct lab *lab)
+{
+	if (!idle(PORT_TX)) /* its buffer, of before */
+		offer(PORT_TX, BUFFERS, 1, false);
+}
+
+/* A driver that always has more to say, while it is heard, does not hold the loop up. */
+static void console_says_without_end(void **state)
+{
+	start(LAB_CONSOLE, 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
+	open_port();
+	l.room = 0;
+	for (unsigned i = 0; i < 8; i++)
+		offer(PORT_TX, BUFFERS, 1, false);
+	lab_kick(&l, PORT_TX);
+	assert_int_equal(l.sent_len, 0);
+	l.room = sizeof(l.sent) - 1;
+	l.port_said = say_more;
+	virtio_console_drained(l.dev);
+	assert_in_range(l.sent_len, 1, VIRTIO_BURST);
+	lab_loop(&l); /* and it is heard on */
+	assert_int_equal(l.sent_len, sizeof(l.sent) - 1);
+	lab_fini(&l);
+}
+
+/* A buffer that cannot be written to is no room for what comes. */
+static void console_offers_nothing(void **state)
+{
+	start(LAB_CONSOLE, 1ull << VIRTIO_CONSOLE_F_MULTIPORT);
+	open_port();
+	offer(PORT_RX, BUFFERS, 16, false);
+	offer(PORT_RX, BUFFERS, 16, true);
+	assert_int_equal(virtio_console_put(l.dev, "x", 1), 0);
+	assert_true(lab_read(&l, VIRTIO_PCI_COMMON_STATUS, 1) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	lab_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +259,7 @@ int main(void)
 		cmocka_unit_test(console_wants_buffers), cmocka_unit_test(reborn),
 		cmocka_unit_test(reborn_console), cmocka_unit_test(not_reborn),
 		cmocka_unit_test(not_saved),
+		cmocka_unit_test(console_says_without_end), cmocka_unit_test(console_offers_nothing),
 	};
 
 	return LAB_BOTH_RINGS(tests) +

@@ -103,6 +103,8 @@ static size_t port_write(void *arg, const struct iovec *iov, unsigned count)
 
 	l->sent_len += n;
 	l->room -= n;
+	if (l->port_said)
+		l->port_said(l);
 	return n;
 }
 

@@ -36,6 +36,7 @@ struct lab {
 	size_t sent_len, room;
 	unsigned port_ready;
 	size_t given_back; /* bytes, by the balloon */
+	void (*port_said)(struct lab *l); /* while it is taken from the guest; NULL: nothing */
 };
 
 /* Leaves the host's network, so that there can be a tap; false: that is not allowed here. Once, before
