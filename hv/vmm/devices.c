@@ -115,9 +115,10 @@ static int add_nic(struct vmm *m, unsigned i, const struct vmm_nic *nic, struct 
 	struct virtio_device *dev;
 	int code;
 
-	if (nic->vhost_user && m->memory.copy)
-		return err_set(err, -ENOTSUP, "net: by vhost-user another process maps the memory; "
-			       "that of a machine that goes on from a saved one is its own");
+	if (nic->vhost_user && !memory_is_shared(&m->memory))
+		return err_set(err, -ENOTSUP, "net: by vhost-user another process maps the memory; that of "
+			       "a machine that goes on from a saved one, or began without such a NIC, "
+			       "is its own");
 	for (unsigned b = 0; b < sizeof(conf.mac); b++)
 		conf.mac[b] = nic->mac[b];
 	code = virtio_net_create(&conf, m->base, &dev, err);

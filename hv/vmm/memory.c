@@ -21,6 +21,8 @@ static int map(struct memory *m, int how, struct err *err)
 	if (at == MAP_FAILED)
 		return err_sys(err, -errno, "memory of %llu bytes", (unsigned long long)m->size);
 	madvise(at, m->size, MADV_DONTDUMP);
+	if (how & MAP_ANONYMOUS) /* a fault for 512 pages; without them it is slower and works */
+		madvise(at, m->size, MADV_HUGEPAGE);
 	m->host = at;
 	m->ranges.range[m->ranges.count++] = (struct guest_range){ 0, low, m->host };
 	if (m->size > low)
@@ -29,9 +31,11 @@ static int map(struct memory *m, int how, struct err *err)
 	return 0;
 }
 
-int memory_create(struct memory *m, uint64_t size, struct err *err)
+int memory_create(struct memory *m, uint64_t size, bool shared, struct err *err)
 {
-	*m = (struct memory){ .size = size };
+	*m = (struct memory){ .fd = -1, .size = size };
+	if (!shared)
+		return map(m, MAP_PRIVATE | MAP_ANONYMOUS, err);
 	m->fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (m->fd < 0)
 		return err_sys(err, -errno, "memory");
@@ -61,8 +65,8 @@ void memory_give_back(struct memory *m, void *at, size_t len)
 	uintptr_t from = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	uintptr_t end = ((uintptr_t)at + len) & ~(uintptr_t)(PAGE - 1);
 
-	if (from < end) /* a copy is dropped; what is shared has to leave the file */
-		madvise((void *)from, end - from, m->copy ? MADV_DONTNEED : MADV_REMOVE);
+	if (from < end) /* what is shared has to leave the file */
+		madvise((void *)from, end - from, memory_is_shared(m) ? MADV_REMOVE : MADV_DONTNEED);
 }
 
 void memory_destroy(struct memory *m)

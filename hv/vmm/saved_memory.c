@@ -47,11 +47,10 @@ static bool is_zero(const struct memory *m, uint64_t at)
 	return memcmp(m->host + at, zeroes, PAGE) == 0;
 }
 
-/* Nothing but zeroes from `at` on for as long as the result says, because the file has no page
- * there. */
+/* Nothing but zeroes from `at` on for as long as the result says, because a file has no page there. */
 static uint64_t skip_hole(const struct memory *m, uint64_t at)
 {
-	off_t data = m->copy ? (off_t)at : lseek(m->fd, (off_t)at, SEEK_DATA);
+	off_t data = memory_is_shared(m) ? lseek(m->fd, (off_t)at, SEEK_DATA) : (off_t)at;
 
 	if (data < 0)
 		return errno == ENXIO ? m->size : at;

@@ -145,7 +145,8 @@ static int boot(struct vmm *m, const struct vmm_conf *conf, struct load_entry *e
 static int add_memory(struct vmm *m, int ram, struct err *err)
 {
 	uint64_t size = (uint64_t)m->memory_mib << 20;
-	int code = ram < 0 ? memory_create(&m->memory, size, err) :
+	bool shared = m->device_kinds & FILTER_VHOST_USER;
+	int code = ram < 0 ? memory_create(&m->memory, size, shared, err) :
 			     memory_create_from(&m->memory, size, ram, err);
 
 	for (unsigned i = 0; !code && i < m->memory.ranges.count; i++) {

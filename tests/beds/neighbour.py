@@ -3,6 +3,7 @@
 own, as weftd's machines are: where the kernel shares its time between sessions (sched(7), autogroup),
 each machine has the same. Nothing is bound to a CPU."""
 import os
+import re
 import socket
 import struct
 import time
@@ -14,10 +15,15 @@ BAD = {"loop": "loops", "flood": "floods its console", "kick": "kicks at full ra
 KIND = b"\x88\xb5"
 
 
-def status(pid, what):
-    """Of a process: a figure of /proc/PID/status, in KiB where it is memory."""
-    with open(f"/proc/{pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith(f"{what}:"))
+def own_kib(pid, guest_mib=16):
+    """Memory of a machine's process that is no file's and not its guest's: that is one mapping of at least
+    the guest's size."""
+    sizes, own = re.compile(r"^(Size|Anonymous): +(\d+)", re.M), 0
+    with open(f"/proc/{pid}/smaps") as f:
+        found = [int(kib) for _, kib in sizes.findall(f.read())]
+    for size, anonymous in zip(found[::2], found[1::2]):
+        own += anonymous if size < guest_mib << 10 else 0
+    return own
 
 
 class Good(vmm.Vmm):

@@ -40,7 +40,7 @@ def test_bad_neighbour(tmp_path, proved, kind):
             assert bad.tell("status")["state"] == "running"
             assert count(bad.process.pid, "task") == threads
             assert count(bad.process.pid, "fd") <= FDS
-            assert neighbour.status(bad.process.pid, "RssAnon") < OWN_KIB
+            assert neighbour.own_kib(bad.process.pid) < OWN_KIB
             if kind != "flood":
                 assert bad.said() == "ok rng found\n"
         bad.tell("pause")
