@@ -51,9 +51,10 @@ static int ask(struct save *s, struct err *err)
 	msg.msg_controllen = CMSG_SPACE(bytes);
 	*h = (struct cmsghdr){ CMSG_LEN(bytes), SOL_SOCKET, SCM_RIGHTS };
 	memcpy(CMSG_DATA(h), fds, bytes);
-	if (sendmsg(s->conf.source, &msg, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
-		return err_sys(err, -errno, "asking the machine for its state");
-	return 0;
+	if (sendmsg(s->conf.source, &msg, MSG_NOSIGNAL) == (ssize_t)iov.iov_len)
+		return 0;
+	return errno == EPIPE ? err_set(err, -EIO, "the machine ended") :
+				err_sys(err, -errno, "asking the machine for its state");
 }
 
 /* 1: it has not said yet. */

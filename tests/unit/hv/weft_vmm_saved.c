@@ -84,6 +84,7 @@ static void machines_go_on_from_saved_ones(void **state)
 	char path[120];
 
 	one_start(b);
+	assert_echoes(b); /* it has said all that it says by itself */
 	stand(b);
 	save(b, "template", true);
 	assert_int_equal(stat_of(b, "template/ram").st_size, 32 << 20);
