@@ -346,7 +346,7 @@ struct dp_fib_stats {
  * but for what the C library and DPDK keep for later. */
 struct dp_memory_stats {
 	struct dp_record rec;
-	uint64_t buffers, buffers_used; /* for packets, of 2 KiB */
+	uint64_t buffers, buffers_used; /* for packets, of 2 KiB; with packets in them */
 	uint64_t jumbos, jumbos_used;	/* of 9 KiB */
 	uint64_t packet_memory;		/* bytes of DPDK's in use: pools, rings, devices */
 	uint64_t heap;			/* bytes of the C library's in use */

@@ -324,6 +324,11 @@ void relay_stop(struct relay *r)
 	pthread_join(r->thread, NULL);
 }
 
+unsigned relay_spare(const struct relay *r)
+{
+	return RD(r->io.rx_count);
+}
+
 void relay_destroy(struct relay *r)
 {
 	if (!r)

@@ -222,7 +222,8 @@ static unsigned relay_refill(struct relay_io *io)
 
 		if (!m)
 			break;
-		io->rx[io->rx_count++] = m;
+		io->rx[io->rx_count] = m;
+		WR(io->rx_count, io->rx_count + 1);
 	}
 	for (unsigned i = 0; i < io->rx_count; i++) {
 		io->rx_iov[i][0] = (struct iovec){ rte_pktmbuf_mtod(io->rx[i], void *), FRAME_SMALL };
@@ -268,7 +269,7 @@ struct rte_mbuf *relay_take(struct relay_io *io, struct relay_port *rp, unsigned
 
 void relay_consume(struct relay_io *io, unsigned n)
 {
-	io->rx_count -= n;
+	WR(io->rx_count, io->rx_count - n);
 	memmove(io->rx, io->rx + n, io->rx_count * sizeof(struct rte_mbuf *));
 }
 

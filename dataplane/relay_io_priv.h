@@ -36,7 +36,7 @@ struct relay_io {
 	uint32_t queued; /* buffers at all descriptors, and engine.relay_freed */
 	uint32_t limit;	 /* of these: half of the small ones. A jumbo one counts as several */
 	struct rte_mbuf *rx[RELAY_BATCH];
-	unsigned rx_count;
+	unsigned rx_count; /* RD() by other threads */
 	struct mmsghdr rx_msgs[RELAY_BATCH], tx_msgs[RELAY_BATCH];
 	struct iovec rx_iov[RELAY_BATCH][2], tx_iov[RELAY_BATCH];
 	uint8_t (*overflow)[FRAME_MAX];

@@ -35,4 +35,7 @@ void relay_detach(struct engine *e, struct port *port);
 
 bool relay_port_alive(const struct relay_port *rp);
 
+/* Empty packet buffers that it keeps for what it reads next. Any thread. */
+unsigned relay_spare(const struct relay *r);
+
 #endif

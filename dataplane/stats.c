@@ -112,6 +112,7 @@ void stats_memory(const struct engine *e, struct dp_memory_stats *out)
 
 	out->buffers = e->small->size;
 	out->buffers_used = rte_mempool_in_use_count(e->small);
+	out->buffers_used -= RTE_MIN(out->buffers_used, e->relay ? relay_spare(e->relay) : 0);
 	out->jumbos = e->jumbo->size;
 	out->jumbos_used = rte_mempool_in_use_count(e->jumbo);
 	for (unsigned i = 0; i < rte_socket_count(); i++)
