@@ -11,12 +11,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
+
+/* KVM maps a huge page as one only if it lies alike in the guest's memory and in ours: at a multiple of
+ * its size. What is reserved around the memory goes back. */
+static uint8_t *map_aligned(const struct memory *m, int how)
+{
+	uint8_t *room = mmap(NULL, m->size + HUGE_PAGE, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before = -(uintptr_t)room % HUGE_PAGE;
+	uint8_t *at;
+
+	if (room == MAP_FAILED)
+		return room;
+	at = mmap(room + before, m->size, PROT_READ | PROT_WRITE, how | MAP_NORESERVE | MAP_FIXED, m->fd,
+		  0);
+	if (before)
+		munmap(room, before);
+	munmap(room + before + m->size, HUGE_PAGE - before);
+	return at;
+}
 
 static int map(struct memory *m, int how, struct err *err)
 {
 	uint64_t low = m->size < LOW_MEMORY_END ? m->size : LOW_MEMORY_END;
-	void *at = mmap(NULL, m->size, PROT_READ | PROT_WRITE, how | MAP_NORESERVE, m->fd, 0);
+	uint8_t *at = map_aligned(m, how);
 
 	if (at == MAP_FAILED)
 		return err_sys(err, -errno, "memory of %llu bytes", (unsigned long long)m->size);
