@@ -89,15 +89,7 @@ static void stop_cleans_up(void **state)
 
 static void what_qemu_says_is_the_reason(void **state)
 {
-	struct one *b = *state;
-	struct err err;
-
-	b->conf.kernel = "/etc/hostname";
-	assert_int_equal(hv_start(b->base, &b->conf, one_seen, b, &b->m, &err), 0);
-	assert_true(one_await(b, &b->stopped));
-	assert_memory_equal(b->reason, "exit status 1: ", 15);
-	assert_non_null(strstr(b->reason, "qemu"));
-	one_gone(b);
+	one_assert_reason(*state, "qemu");
 }
 
 /* In a process of its own, as a daemon after a restart. */

@@ -127,6 +127,18 @@ void one_gone(struct one *b)
 	event_base_loop(b->base, EVLOOP_NONBLOCK); /* libevent closes its sockets from the loop */
 }
 
+void one_assert_reason(struct one *b, const char *word)
+{
+	struct err err;
+
+	b->conf.kernel = "/etc/hostname";
+	assert_int_equal(hv_start(b->base, &b->conf, one_seen, b, &b->m, &err), 0);
+	assert_true(one_await(b, &b->stopped));
+	assert_memory_equal(b->reason, "exit status 1: ", 15);
+	assert_non_null(strstr(b->reason, word));
+	one_gone(b);
+}
+
 bool one_has(const struct one *b, const char *name)
 {
 	char path[200];

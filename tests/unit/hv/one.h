@@ -30,6 +30,8 @@ bool one_await(struct one *b, const bool *flag);
 void one_start(struct one *b);
 /* After HV_STOPPED. */
 void one_gone(struct one *b);
+/* Its kernel is none: its last words are the reason that is given, with `word` among them. */
+void one_assert_reason(struct one *b, const char *word);
 /* A file in its directory. */
 bool one_has(const struct one *b, const char *name);
 
