@@ -79,6 +79,21 @@ int file_write(const char *path, const void *bytes, size_t len, mode_t mode, str
 	return 0;
 }
 
+int file_beside(char path[PATH_MAX], const char *name, struct err *err)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char *slash;
+
+	if (n < 0)
+		return err_sys(err, -errno, "/proc/self/exe");
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	if ((size_t)(slash - path) + 1 + strlen(name) >= PATH_MAX)
+		return err_set(err, -ENAMETOOLONG, "%s: the path to it is too long", name);
+	strcpy(slash + 1, name);
+	return 0;
+}
+
 int file_mkdirs(const char *path, mode_t mode, struct err *err)
 {
 	char part[PATH_MAX];

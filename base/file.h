@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <limits.h>
 #include <sys/types.h>
 
 /* Appends the whole file to out. Refuses files over max bytes with -EFBIG. */
@@ -12,6 +13,10 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err);
 
 /* Writes path through a temporary file beside it and a rename: readers see old or new, whole. */
 int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err);
+
+/* Where a file of this installation lies, from the directory of the program that runs: "weft-dp" is a
+ * program beside it, "../share/weft/images.yml" is data. A build tree is laid out as what is installed. */
+int file_beside(char path[PATH_MAX], const char *name, struct err *err);
 
 /* mkdir -p; existing directories are fine and keep their mode. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err);

@@ -2,7 +2,7 @@
 # Compiler settings, and the words in which the folders describe themselves.
 
 find_package(PkgConfig REQUIRED)
-foreach(lib libdpdk libevent libevent_pthreads jansson yaml-0.1 libmnl sqlite3 libcurl libseccomp libcap cmocka)
+foreach(lib libdpdk libevent libevent_pthreads jansson yaml-0.1 libmnl sqlite3 libcurl libseccomp libcap libsystemd cmocka)
   string(MAKE_C_IDENTIFIER ${lib} id)
   pkg_check_modules(${id} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
@@ -16,8 +16,9 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 add_compile_options(-march=corei7 -Wall -Wextra -Wshadow -Wstrict-prototypes
   -Wmissing-prototypes -Wno-unused-parameter -fno-strict-aliasing -fstack-protector-strong)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
-  # Records with their array behind them, as gcc allows; the kernel's own netlink macros.
-  add_compile_options(-Wno-gnu-variable-sized-type-not-at-end -Wno-sign-compare)
+  # Records with their array behind them, as gcc allows; the kernel's own netlink macros; libseccomp's.
+  add_compile_options(-Wno-gnu-variable-sized-type-not-at-end -Wno-sign-compare
+    -Wno-missing-field-initializers)
 endif()
 add_compile_definitions(_GNU_SOURCE WEFT_VERSION="${PROJECT_VERSION}")
 if(WEFT_WERROR)

@@ -382,6 +382,11 @@ pid_t engine_pid(const struct engine *e)
 	return e->pid;
 }
 
+unsigned engine_failures(const struct engine *e)
+{
+	return e->failures;
+}
+
 bool engine_has_hugepages(const struct engine *e)
 {
 	return e->hugepages;

@@ -17,7 +17,6 @@
 #include <event2/thread.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +25,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -87,20 +87,19 @@ static int prepare_dirs(struct program *p, struct err *err)
 	return 0;
 }
 
-/* The programs and configs/ that belong to this build, from where this program lies. */
+/* The engine of this installation, and what images.yml says. */
 static int find_files(struct program *p, struct err *err)
 {
-	char self[PATH_MAX], path[PATH_MAX + 64];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	const char *share = setting("WEFT_SHARE", NULL);
-	int code;
+	char path[PATH_MAX];
+	int code = file_beside(p->engine_path, "weft-dp", err);
 
-	if (n < 0)
-		return err_sys(err, -errno, "/proc/self/exe");
-	self[n] = 0;
-	snprintf(p->engine_path, sizeof(p->engine_path), "%s/weft-dp", dirname(self));
-	snprintf(path, sizeof(path), "%s/images.yml", share ? share : WEFT_CONFIGS);
-	code = file_read(path, 1u << 20, &p->images, err);
+	if (!code && share)
+		snprintf(path, sizeof(path), "%s/images.yml", share);
+	else if (!code)
+		code = file_beside(path, "../share/weft/images.yml", err);
+	if (!code)
+		code = file_read(path, 1u << 20, &p->images, err);
 	buf_u8(&p->images, 0);
 	p->daemon.images = (const char *)p->images.data;
 	return code;
@@ -266,6 +265,7 @@ static int run(struct program *p, struct err *err)
 	event_add(signals[0], NULL);
 	event_add(signals[1], NULL);
 	log_info("version %s, API at %s", WEFT_VERSION, p->api_socket);
+	sd_notify(0, "READY=1");
 	event_base_dispatch(p->daemon.base);
 	empty = TAILQ_EMPTY(&p->daemon.vnets) && !engine_pid(p->daemon.engine);
 	while ((v = TAILQ_FIRST(&p->daemon.vnets)))

@@ -2,6 +2,7 @@
 #include "control/vnet_json.h"
 
 #include "base/rd.h"
+#include "control/engine.h"
 #include "control/host.h"
 #include "control/router.h"
 #include "control/vnet_sleep.h"
@@ -24,6 +25,9 @@ static const char *const punt_names[] = {
 	DP_PUNTS(PUNT_NAME)
 #undef PUNT_NAME
 };
+
+/* An engine that has ended so often in a row, each time soon, is not about to work. */
+#define ENGINE_FAILURES 3
 
 /* Finds the next record of op in the engine's results, with the given id unless that is 0; false at
  * the end. All that have an id have it first. */
@@ -275,10 +279,23 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 			 "cpu_s", (double)s.cpu_ns / 1e9);
 }
 
-/* running: every node ready, every link risen, every router's FIB in step with its guest. */
+/* Why nothing is forwarded: null when it is. */
+static json_t *engine_json(const struct weftd *d)
+{
+	if (engine_is_up(d->engine))
+		return json_null();
+	if (engine_failures(d->engine) < ENGINE_FAILURES)
+		return json_string("it starts");
+	return json_sprintf("it has ended %u times in a row; %s/log/weft-dp.log says why",
+			    engine_failures(d->engine), d->state);
+}
+
+/* running: every node ready, every link risen, every router's FIB in step with its guest, and an
+ * engine that forwards. */
 static const char *vnet_state(const struct vnet *v, const json_t *nodes)
 {
-	const char *state = "running";
+	bool forwards = engine_is_up(v->daemon->engine);
+	const char *state = forwards ? "running" : "deploying";
 	const json_t *n;
 	size_t i;
 
@@ -286,6 +303,8 @@ static const char *vnet_state(const struct vnet *v, const json_t *nodes)
 		return "destroying";
 	if (vnet_sleep_state(v))
 		return vnet_sleep_state(v);
+	if (!forwards && engine_failures(v->daemon->engine) >= ENGINE_FAILURES)
+		return "degraded";
 	json_array_foreach(nodes, i, n) {
 		const char *s = json_string_value(json_object_get(n, "state"));
 
@@ -312,10 +331,10 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 		json_array_append_new(links, link_json(v, &v->links[i], stats));
 	for (unsigned i = 0; i < v->topology->warnings.count; i++)
 		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
-	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:f, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:o, s:f, s:o, s:o, s:o, s:o}", "name",
 			 v->topology->name, "file", v->file, "weight", (int)v->topology->weight,
 			 "guarantee_cores", (double)v->topology->guarantee / 1000, "state",
-			 vnet_state(v, nodes), "age_s",
+			 vnet_state(v, nodes), "engine", engine_json(v->daemon), "age_s",
 			 (double)(now.tv_sec - v->since.tv_sec) +
 				 (double)(now.tv_nsec - v->since.tv_nsec) / 1e9,
 			 "warnings", warnings, "nodes", nodes, "links", links, "counters",

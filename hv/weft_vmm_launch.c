@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
 #include "hv/args_priv.h"
 #include "hv/machine_dir_priv.h"
 #include "hv/view_priv.h"
@@ -6,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +26,10 @@ enum { FD_KVM, FD_KERNEL, FD_INITRD, FD_STATE = FD_KERNEL, FD_RAM, FDS };
 /* weft-vmm lies beside the program that runs. */
 static int find_program(char path[PATH_MAX], struct err *err)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int code = file_beside(path, "weft-vmm", err);
 
-	if (n < 0)
-		return err_sys(err, -errno, "/proc/self/exe");
-	self[n] = 0;
-	if (snprintf(path, PATH_MAX, "%s/weft-vmm", dirname(self)) >= PATH_MAX)
-		return err_sys(err, -ENAMETOOLONG, "weft-vmm");
+	if (code)
+		return code;
 	return access(path, X_OK) < 0 ? err_set(err, -ENOTSUP, "%s cannot be run", path) : 0;
 }
 

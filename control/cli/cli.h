@@ -25,10 +25,9 @@ struct verb;
 
 struct cli {
 	const struct verb *verb;
-	char bin[PATH_MAX];   /* the directory of this binary; weftd and weft-agent lie there too */
 	char run[PATH_MAX];   /* $WEFT_RUN */
 	char state[PATH_MAX]; /* $WEFT_STATE */
-	char share[PATH_MAX]; /* $WEFT_SHARE, or where configs/ was found; "" when nowhere */
+	char share[PATH_MAX]; /* $WEFT_SHARE, or that of this installation */
 	int status;	      /* the exit code after CLI_OPTION_STOP */
 	bool json;	      /* --format json */
 };

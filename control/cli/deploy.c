@@ -60,7 +60,8 @@ static void name_late(const json_t *vnet, const struct view_tally *t, char *out,
 
 	/* When all nodes are ready: */
 	snprintf(out, room, "%s", t->links_risen < t->links ? "its links have not risen" :
-							      "weftd is still at it");
+				  *json_text(vnet, "engine") ? "the engine does not answer" :
+							       "weftd is still at it");
 	json_array_foreach (json_list(vnet, "nodes"), i, node) {
 		const char *state = json_text(node, "state");
 		bool ready = !strcmp(state, "ready");
@@ -110,6 +111,10 @@ static int await(struct deploy *d, struct client *client, json_t **vnet, struct 
 				       d->name, json_text(n.failed, "name"),
 				       *json_text(n.failed, "error") ? json_text(n.failed, "error")
 								     : "weftd does not say why",
+				       d->name);
+		if (*json_text(*vnet, "engine") && !strcmp(json_text(*vnet, "state"), "degraded"))
+			return err_set(err, -EREMOTEIO, "nothing is forwarded, as the engine does not "
+				       "run: %.700s; %s is left as it is", json_text(*vnet, "engine"),
 				       d->name);
 		if (n.routers == n.routers_ready && n.others == n.others_ready &&
 		    strcmp(json_text(*vnet, "state"), "deploying"))

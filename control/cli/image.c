@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vrouter/image.h"
 
+#include "base/file.h"
 #include "control/cli/cli.h"
 #include "control/cli/json.h"
 #include "control/cli/progress.h"
@@ -34,7 +35,9 @@ static int build_one(const struct cli *cli, const char *name, bool force)
 	int code;
 
 	store_path(cli, store);
-	snprintf(agent, sizeof(agent), "%.*s/weft-agent", PATH_MAX - 16, cli->bin);
+	code = file_beside(agent, "weft-agent", &err);
+	if (code)
+		return cli_fail(cli, CLI_FAILED, "%s", err.text);
 	progress_init(&progress);
 	code = image_build(store, name, agent, force, show, &progress, &image, &err);
 	if (!code) {

@@ -37,9 +37,6 @@ static int read_images(const struct cli *cli, struct buf *images, struct err *er
 	char path[PATH_MAX + 16];
 	int code;
 
-	if (!*cli->share)
-		return err_set(err, -ENOENT, "images.yml was not found; set WEFT_SHARE to the "
-					     "directory that holds it");
 	snprintf(path, sizeof(path), "%s/images.yml", cli->share);
 	code = file_read(path, IMAGES_MAX, images, err);
 	buf_u8(images, 0);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/cli/cli.h"
 
+#include "base/file.h"
+
 #include <curl/curl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void from_env(char out[PATH_MAX], const char *name, const char *otherwise)
 {
@@ -15,35 +16,15 @@ static void from_env(char out[PATH_MAX], const char *name, const char *otherwise
 	snprintf(out, PATH_MAX, "%s", v && *v ? v : otherwise);
 }
 
-/* Installed: PREFIX/share/weft. In a build tree: SOURCE/configs, three folders up. */
-static void find_share(struct cli *cli)
-{
-	static const char *const places[] = { "../share/weft", "configs", "../configs",
-					      "../../configs", "../../../configs" };
-	char path[PATH_MAX], probe[PATH_MAX + 16];
-
-	from_env(cli->share, "WEFT_SHARE", "");
-	for (size_t i = 0; !*cli->share && i < sizeof(places) / sizeof(*places); i++) {
-		if (snprintf(path, sizeof(path), "%s/%s", cli->bin, places[i]) >= (int)sizeof(path))
-			continue;
-		snprintf(probe, sizeof(probe), "%s/images.yml", path);
-		if (access(probe, R_OK) == 0)
-			memcpy(cli->share, path, sizeof(path));
-	}
-}
-
 static void init(struct cli *cli)
 {
-	ssize_t n = readlink("/proc/self/exe", cli->bin, sizeof(cli->bin) - 1);
-	char *slash;
+	struct err err;
 
-	cli->bin[n > 0 ? n : 0] = 0;
-	slash = strrchr(cli->bin, '/');
-	if (slash)
-		*slash = 0;
 	from_env(cli->run, "WEFT_RUN", "/run/weft");
 	from_env(cli->state, "WEFT_STATE", "/var/lib/weft");
-	find_share(cli);
+	from_env(cli->share, "WEFT_SHARE", "");
+	if (!*cli->share && file_beside(cli->share, "../share/weft", &err))
+		*cli->share = 0;
 }
 
 static int unknown(const char *name)

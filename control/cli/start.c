@@ -9,21 +9,34 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
 #define START_TIMEOUT_S 30.0
 #define RETRY_MS 50
+#define SERVICE "weftd.service"
 
 extern char **environ;
 
-/* A session of its own, nothing on its standard input, its words in the log. */
-static int spawn(const char *program, const char *log, pid_t *pid, struct err *err)
+/* Installed from the package on a machine that systemd runs: weftd is a service there, and keeps the
+ * usual places. */
+static bool is_service(void)
 {
-	char *argv[] = { "weftd", NULL };
+	char unit[PATH_MAX];
+	struct err err;
+
+	return sd_booted() > 0 && !getenv("WEFT_RUN") && !getenv("WEFT_STATE") &&
+	       !file_beside(unit, "../lib/systemd/system/" SERVICE, &err) && !access(unit, R_OK);
+}
+
+/* A session of its own, nothing on its standard input, its words in the log. */
+static int spawn(char *const argv[], const char *log, pid_t *pid, struct err *err)
+{
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	int code;
@@ -35,12 +48,13 @@ static int spawn(const char *program, const char *log, pid_t *pid, struct err *e
 	posix_spawn_file_actions_adddup2(&files, 1, 2);
 	posix_spawn_file_actions_addclosefrom_np(&files, 3);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
-	code = posix_spawn(pid, program, &files, &attr, argv, environ);
+	code = posix_spawnp(pid, argv[0], &files, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
-	return code ? err_set(err, -ENOTCONN, "cannot start %s: %s", program, strerror(code)) : 0;
+	return code ? err_set(err, -ENOTCONN, "cannot start %s: %s", argv[0], strerror(code)) : 0;
 }
 
+/* Until weftd answers; systemctl ends when it does. */
 static int await(struct client *client, pid_t pid, const char *log, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
@@ -49,7 +63,7 @@ static int await(struct client *client, pid_t pid, const char *log, struct err *
 
 	progress_init(&progress);
 	while (client_absent(client)) {
-		if (waitpid(pid, &status, WNOHANG) == pid) {
+		if (waitpid(pid, &status, WNOHANG) == pid && client_absent(client)) {
 			err_set(err, code, "weftd was started and ended at once; %s says why", log);
 			goto out;
 		}
@@ -69,7 +83,8 @@ out:
 
 int start_weftd(const struct cli *cli, struct client *client, struct err *err)
 {
-	char program[PATH_MAX + 16], log[PATH_MAX + 32];
+	char program[PATH_MAX], log[PATH_MAX + 32];
+	char *own[] = { program, NULL }, *service[] = { "systemctl", "start", SERVICE, NULL };
 	int lock, code;
 	pid_t pid;
 
@@ -78,8 +93,10 @@ int start_weftd(const struct cli *cli, struct client *client, struct err *err)
 	if (geteuid() != 0)
 		return err_set(err, -ENOTCONN, "weftd does not answer on %s, and only root may start "
 			       "it: run this as root", client_socket(client));
-	snprintf(program, sizeof(program), "%s/weftd", cli->bin);
 	snprintf(log, sizeof(log), "%s/log", cli->state);
+	code = file_beside(program, "weftd", err);
+	if (code)
+		return err_prefix(err, -ENOTCONN, "weftd");
 	if (access(program, X_OK) < 0)
 		return err_set(err, -ENOTCONN, "weftd does not answer on %s, and there is no %s to "
 			       "start", client_socket(client), program);
@@ -95,7 +112,7 @@ int start_weftd(const struct cli *cli, struct client *client, struct err *err)
 	if (!client_absent(client))
 		goto out;
 	strcat(log, "/weftd.log");
-	code = spawn(program, log, &pid, err);
+	code = spawn(is_service() ? service : own, log, &pid, err);
 	if (!code)
 		code = await(client, pid, log, err);
 out:

@@ -174,7 +174,7 @@ void cli_help(void)
 		if (strcmp(group, v->group))
 			printf("\n%s:\n", v->group);
 		group = v->group;
-		printf("  %-9s %s\n", v->name, v->summary);
+		printf("  %-10s %s\n", v->name, v->summary);
 	}
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"

@@ -255,6 +255,9 @@ void view_vnet(const json_t *vnet)
 	view_nodes(vnet);
 	view_links(vnet);
 	view_drops(json_map(json_map(vnet, "counters"), "drops"), "");
+	if (*json_text(vnet, "engine"))
+		printf("\nNothing is forwarded, as the engine does not run: %s\n",
+		       json_text(vnet, "engine"));
 	json_array_foreach (json_list(vnet, "nodes"), i, o)
 		view_node_notes(o, &any);
 }

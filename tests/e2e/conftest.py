@@ -20,14 +20,8 @@ def pytest_collection_modifyitems(items):
 def weft():
     """An instance with nothing deployed; everything is removed afterwards, and that is checked."""
     import weft as tools
-    w = tools.Weft()
-    w.run("destroy", "--all")
-    pages = tools.hugepages()
-    assert not tools.leftovers()
-    yield w
-    w.run("destroy", "--all")
-    assert not tools.leftovers()
-    assert tools.hugepages() == pages
+    with tools.instance() as w:
+        yield w
 
 
 @pytest.fixture(params=[1, 3], ids="{}w".format)

@@ -175,3 +175,16 @@ FOREIGN = named_things()
 def hugepages():
     path = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
     return int(path.read_text()) if path.exists() else 0
+
+
+@contextlib.contextmanager
+def instance():
+    """With nothing deployed; everything is removed afterwards, and that is checked."""
+    w = Weft()
+    w.run("destroy", "--all")
+    pages = hugepages()
+    assert not leftovers()
+    yield w
+    w.run("destroy", "--all")
+    assert not leftovers()
+    assert hugepages() == pages

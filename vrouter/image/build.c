@@ -86,19 +86,11 @@ static void follow(FILE *out, void (*progress)(void *arg, const char *what, doub
 			progress(arg, what, share);
 }
 
-/* The recipes: beside the sources, or where the package installs them. */
-static const char *recipes(void)
-{
-	const char *dir = getenv("WEFT_RECIPES");
-
-	return dir ? dir : WEFT_RECIPES_DIR;
-}
-
 static int run(const char *store, const char *name, const char *agent, bool force,
 	       void (*progress)(void *arg, const char *what, double share), void *arg,
 	       struct err *err)
 {
-	char script[4096], why[512];
+	char script[PATH_MAX], why[512];
 	const char *argv[] = { "/bin/sh", script, name, store, agent, force ? "force" : NULL, NULL };
 	FILE *errors = tmpfile(), *out = NULL;
 	int status, code;
@@ -106,7 +98,11 @@ static int run(const char *store, const char *name, const char *agent, bool forc
 
 	if (!errors)
 		return err_sys(err, -errno, "image %s: temporary file", name);
-	snprintf(script, sizeof(script), "%s/build.sh", recipes());
+	code = file_beside(script, "../share/weft/image/build.sh", err);
+	if (code) {
+		fclose(errors);
+		return code;
+	}
 	code = spawn(argv, &out, errors, &pid);
 	if (code) {
 		fclose(errors);

@@ -3,6 +3,4 @@ target_sources(weft_vrouter PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/image.c
   ${CMAKE_CURRENT_LIST_DIR}/build.c
   ${CMAKE_CURRENT_LIST_DIR}/initrd.c)
-set_property(SOURCE ${CMAKE_CURRENT_LIST_DIR}/build.c APPEND PROPERTY
-  COMPILE_DEFINITIONS WEFT_RECIPES_DIR="${CMAKE_CURRENT_LIST_DIR}")
 target_link_libraries(weft_vrouter PUBLIC PkgConfig::jansson)
