@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -41,7 +42,7 @@ def root(tmp_path_factory):
     subprocess.run(["cpack", "-B", tmp], cwd=BIN.parent, check=True, timeout=120, stdout=subprocess.DEVNULL)
     where = tmp / "root"
     sources = pathlib.Path("/etc/apt/sources.list.d/debian.sources")
-    made = subprocess.run(["mmdebstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,ca-certificates",
+    made = subprocess.run(["mmdebstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,procps,ca-certificates",
                            "bookworm", where, *([sources] if sources.exists() else [])],
                           capture_output=True, text=True, timeout=400)
     assert made.returncode == 0, made.stderr
@@ -72,14 +73,17 @@ def children(pid):
 def booted(root):
     """With a network of its own. Switched off in the end."""
     process = nspawn(root, "--boot", "--private-network", stdout=subprocess.DEVNULL)
+    init = None
     try:
-        machine = Machine(await_true("the container's init", 30, lambda: children(process.pid))[0])
+        init = int(await_true("the container's init", 30, lambda: children(process.pid))[0])
+        machine = Machine(init)
         await_true("the machine is up", 60, lambda: "running" in machine.run("systemctl is-system-running", None))
         yield machine
         machine.run("systemctl poweroff", None)
         process.wait(timeout=60)
     finally:
-        process.kill()
+        if process.poll() is None and init:
+            os.kill(init, signal.SIGKILL)  # and with it all that is in the container
         process.wait(timeout=10)
 
 
