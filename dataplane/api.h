@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    3u
+#define DP_API_VERSION	    4u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -250,7 +250,7 @@ struct dp_route {
 };
 
 #define DP_CAPTURES_MAX	 16u	    /* at a time */
-#define DP_CAPTURE_KEPT	 65535u	    /* bytes of a packet, at most */
+#define DP_CAPTURE_SNAP	 65535u	    /* bytes of a packet, at most */
 #define DP_CAPTURE_BLOCKS 128u	    /* base/tape.h, of a worker's track */
 #define DP_CAPTURE_BLOCKS_OTHER 4u  /* of those of the relay and the control thread */
 
@@ -266,7 +266,7 @@ struct dp_capture {
 	struct dp_record rec;
 	uint32_t id;
 	uint32_t vnet;
-	uint32_t kept; /* bytes of a packet, 1..DP_CAPTURE_KEPT */
+	uint32_t snap; /* bytes of a packet, 1..DP_CAPTURE_SNAP */
 	uint32_t channels;
 };
 

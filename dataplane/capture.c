@@ -16,7 +16,7 @@ enum {
 };
 
 struct capture {
-	uint32_t id, kept, channels;
+	uint32_t id, snap, channels;
 	const struct vnet *vnet;
 	struct capture_clock clock;
 	uint64_t ns; /* of a tick, times 2^32 */
@@ -26,7 +26,7 @@ struct capture {
 };
 
 static_assert((int)COUNTERS_MAX <= (int)TAPE_TRACKS_MAX, "a track for each thread");
-static_assert(DP_CAPTURE_KEPT == TAPE_KEPT_MAX, "api.h says so");
+static_assert(DP_CAPTURE_SNAP == TAPE_KEPT_MAX, "api.h says so");
 
 /* By what a port is captured: replaced whole. */
 struct captured {
@@ -99,7 +99,7 @@ void capture_copy(const struct port *port, unsigned who, const struct rte_mbuf *
 		const struct capture_tap *tap = &list->taps[i];
 		struct capture *c = tap->capture;
 		struct tape_record r = { .stamp = capture_stamp(c, tsc),
-					 .size = RTE_MIN(m->data_len, c->kept),
+					 .size = RTE_MIN(m->data_len, c->snap),
 					 .length = m->pkt_len, .channel = (uint16_t)tap->channel,
 					 .mark = (uint16_t)mark };
 
@@ -137,16 +137,16 @@ int capture_set(struct engine *e, const struct dp_capture *rec, int fd, struct e
 		return err_set(err, -EEXIST, "capture %u: there is one", rec->id);
 	if (!vnet)
 		return err_set(err, -ENOENT, "capture %u: no vnet has id %u", rec->id, rec->vnet);
-	if (!rec->kept || rec->kept > DP_CAPTURE_KEPT)
+	if (!rec->snap || rec->snap > DP_CAPTURE_SNAP)
 		return err_set(err, -EINVAL, "capture %u: %u is not in 1..%u bytes", rec->id,
-			       rec->kept, DP_CAPTURE_KEPT);
+			       rec->snap, DP_CAPTURE_SNAP);
 	if (!place)
 		return err_set(err, -ENOSPC, "capture %u: there are %u already", rec->id,
 			       DP_CAPTURES_MAX);
 	c = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*c), RTE_CACHE_LINE_SIZE));
 	if (!c)
 		return err_set(err, -ENOMEM, "capture %u: out of memory", rec->id);
-	*c = (struct capture){ .id = rec->id, .kept = rec->kept, .channels = rec->channels,
+	*c = (struct capture){ .id = rec->id, .snap = rec->snap, .channels = rec->channels,
 			       .vnet = vnet, .shape = { .channels = rec->channels,
 							.tracks = e->worker_count + 2 } };
 	for (unsigned i = 0; i < c->shape.tracks; i++)

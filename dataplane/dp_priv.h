@@ -125,7 +125,7 @@ struct port {
 	uint64_t mac;	   /* as loaded from the wire, in the low 48 bits */
 	struct fib *fib;   /* NULL: punt everything */
 	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up, and
-			      while one is captured, to which the graph takes its time: port_wire() */
+			      while one is captured, to which the graph takes its time: port_far() */
 	struct device *dev;
 	struct vnet *vnet;
 	/* So far what each packet looks at, one line. */
@@ -133,7 +133,7 @@ struct port {
 	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint32_t offloads;  /* its tap takes packets with PKT_OFFLOAD */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
-	struct port *wire;  /* as peer, captured or not */
+	struct port *far;   /* as peer, captured or not */
 	struct captured *captured; /* by what; NULL: nothing. RCU */
 
 	/* The control thread's own. */
@@ -314,11 +314,11 @@ static inline uint64_t mac_load(const uint8_t mac[6])
 }
 
 /* The other end of a wire that has carrier, else NULL. */
-static inline struct port *port_wire(const struct port *port)
+static inline struct port *port_far(const struct port *port)
 {
 	struct port *peer = RD(port->peer);
 
-	return likely(peer != NULL) ? peer : RD(port->wire);
+	return likely(peer != NULL) ? peer : RD(port->far);
 }
 
 static inline struct port *port_by_handle(struct engine *e, uint32_t handle)

@@ -8,12 +8,12 @@
 
 static void port_join(struct port *port, struct port *other, bool captured)
 {
-	WR(port->wire, other);
+	WR(port->far, other);
 	WR(port->peer, captured ? NULL : other);
 }
 
-/* A worker needs one load: `peer` is where frames go, NULL unless they may, and may go fast. `wire`
- * does not change when a capture begins or ends: whichever of the two a worker sees, frames go on. */
+/* A worker needs one load: `peer` is where frames go, NULL unless they may, and may go fast. `far` does
+ * not change when a capture begins or ends: whichever of the two a worker sees, frames go on. */
 void link_refresh(struct link *link)
 {
 	struct port *a = link->end[0], *b = link->end[1];

@@ -61,7 +61,7 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 	unsigned targets = 0;
 
 	for (uint32_t i = 0; i < list->count; i++)
-		targets += list->ports[i] != in && port_wire(list->ports[i]);
+		targets += list->ports[i] != in && port_far(list->ports[i]);
 	if (!targets) {
 		graph_drop(w, m, DP_DROP_LINK_DOWN);
 		return;
@@ -74,7 +74,7 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 	for (uint32_t i = 0; i < list->count; i++) {
 		struct rte_mbuf *copy;
 
-		if (list->ports[i] == in || !port_wire(list->ports[i]))
+		if (list->ports[i] == in || !port_far(list->ports[i]))
 			continue;
 		if (!last) {
 			last = list->ports[i];

@@ -16,7 +16,7 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		struct pkt *p = pkt(m);
-		struct port *out = p->out, *peer = port_wire(out);
+		struct port *out = p->out, *peer = port_far(out);
 		uint32_t mode = RD(out->mode);
 		struct counters *c;
 

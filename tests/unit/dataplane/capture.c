@@ -197,8 +197,8 @@ static void fast_again(void **state)
 	assert_int_equal(add(e, 101, 0, DP_CAPTURE_TX), 0);
 	assert_null(host->peer);
 	assert_null(router->peer);
-	assert_ptr_equal(port_wire(host), router);
-	assert_ptr_equal(port_wire(router), host);
+	assert_ptr_equal(port_far(host), router);
+	assert_ptr_equal(port_far(router), host);
 	assert_non_null(out->peer);
 	assert_int_equal(capture_del(e, ID, &err), 0);
 	engine_reclaim(e);
@@ -270,7 +270,7 @@ static void ends(void **state)
 static void refused(void **state)
 {
 	struct engine *e = *state;
-	struct dp_capture rec = { .id = 9, .vnet = 1, .kept = 10, .channels = CHANNELS };
+	struct dp_capture rec = { .id = 9, .vnet = 1, .snap = 10, .channels = CHANNELS };
 	struct err err;
 
 	assert_int_equal(add(e, 201, 0, BOTH), -EXDEV); /* another vnet's */
@@ -291,9 +291,9 @@ static void refused(void **state)
 	rec.vnet = 3;
 	assert_int_equal(capture_set(e, &rec, fd, &err), -ENOENT);
 	rec.vnet = 1;
-	rec.kept = 0;
+	rec.snap = 0;
 	assert_int_equal(capture_set(e, &rec, fd, &err), -EINVAL);
-	rec.kept = 10;
+	rec.snap = 10;
 	for (uint32_t i = 1; i < DP_CAPTURES_MAX; i++)
 		close(lab_capture(e, ID + i, 1, 1));
 	rec.id = 100;

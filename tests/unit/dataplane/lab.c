@@ -225,7 +225,7 @@ size_t lab_take(struct engine *e, void *frame, size_t size, uint32_t *port)
 
 int lab_capture(struct engine *e, uint32_t id, uint32_t vnet, uint32_t channels)
 {
-	struct dp_capture rec = { .id = id, .vnet = vnet, .kept = 1000, .channels = channels };
+	struct dp_capture rec = { .id = id, .vnet = vnet, .snap = 1000, .channels = channels };
 	struct tape_shape shape = { .tracks = 3, .channels = channels,
 				    .blocks = { DP_CAPTURE_BLOCKS, DP_CAPTURE_BLOCKS_OTHER,
 						DP_CAPTURE_BLOCKS_OTHER } };
