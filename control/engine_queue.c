@@ -242,7 +242,7 @@ static struct dp_id send_rest(struct engine_queue *q, struct request *r, uint32_
 static bool is_del(uint16_t op)
 {
 	return op == DP_VNET_DEL || op == DP_NODE_DEL || op == DP_PORT_DEL || op == DP_LINK_DEL ||
-	       op == DP_FIB_DEL || op == DP_NH_DEL;
+	       op == DP_FIB_DEL || op == DP_NH_DEL || op == DP_CAPTURE_DEL;
 }
 
 /* The engine has done nothing of what was sent behind a request that failed. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/api.h"
+#include "control/capture.h"
 #include "control/engine.h"
 #include "control/router.h"
 #include "control/start_queue.h"
@@ -51,6 +52,7 @@ struct program {
 	struct weftd daemon;
 	struct api *api;
 	char engine_path[PATH_MAX], engine_socket[128], engine_log[PATH_MAX], api_socket[128];
+	char capture_socket[128];
 	struct buf images;
 	int lock;
 };
@@ -116,6 +118,7 @@ static void on_engine_up(void *arg, bool fresh)
 		for (unsigned i = 0; fresh && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_engine_died(v->nodes[i]->router);
+	captures_engine_up(d->captures);
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
@@ -133,6 +136,7 @@ static void on_engine_refused(void *arg, const struct dp_id *bad, const char *wh
 	struct weftd *d = arg;
 	struct vnet *v;
 
+	captures_refused(d->captures, bad, why);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
@@ -235,6 +239,7 @@ static int setup(struct program *p, struct err *err)
 	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
 	snprintf(p->api_socket, sizeof(p->api_socket), "%s/weftd.sock", d->run);
+	snprintf(p->capture_socket, sizeof(p->capture_socket), "%s/capture.sock", d->run);
 	sweep(d);
 	sweep_asleep(d);
 	code = engine_create(&engine, &d->engine, err);
@@ -247,6 +252,8 @@ static int setup(struct program *p, struct err *err)
 		code = store_vnet_each(d->store, restore_vnet, d, err);
 	if (!code && !TAILQ_EMPTY(&d->vnets))
 		engine_start(d->engine);
+	if (!code)
+		code = captures_create(d, p->capture_socket, &d->captures, err);
 	return code ? code : api_create(d, p->api_socket, &p->api, err);
 }
 
@@ -273,6 +280,7 @@ static int run(struct program *p, struct err *err)
 	templates_destroy(p->daemon.templates);
 	start_queue_destroy(p->daemon.starts);
 	engine_destroy(p->daemon.engine);
+	captures_destroy(p->daemon.captures); /* behind the engine, which some wait for */
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
 	store_close(p->daemon.store);
 	if (empty)

@@ -2,6 +2,7 @@
 #include "control/vnet.h"
 
 #include "base/log.h"
+#include "control/capture.h"
 #include "control/engine.h"
 #include "control/host.h"
 #include "control/router.h"
@@ -226,6 +227,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	event_del(v->patience);
 	vnet_sleep_cancel(v, "it is being destroyed");
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
+	captures_vnet_gone(v->daemon->captures, v->id);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		node_end(v->nodes[i]);
 	finish_destroy(v);

@@ -11,6 +11,7 @@
  *   router.c  a router: its guest (vrouter/), its relay sockets, its routes into the engine
  *   start_queue.c  which machine is started next
  *   templates.c    what they are clones of, built when there is none
+ *   capture.c  packets of a vnet, for who asks
  *   engine.c  the connection to weft-dp
  *   store.c   what must survive
  */
@@ -21,6 +22,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct captures;
 struct engine;
 struct event_base;
 struct start_queue;
@@ -42,6 +44,7 @@ struct weftd {
 	const char *images; /* text of images.yml */
 	struct store *store;
 	struct engine *engine;
+	struct captures *captures;
 	struct start_queue *starts;
 	struct templates *templates;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */

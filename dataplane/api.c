@@ -2,6 +2,8 @@
 #include "dataplane/api_priv.h"
 
 #include "base/log.h"
+#include "dataplane/capture_priv.h"
+#include "dataplane/engine_priv.h"
 #include "dataplane/objects_priv.h"
 #include "dataplane/request_priv.h"
 
@@ -67,6 +69,8 @@ static void api_hang_up(struct api *api)
 	api->reading = NULL;
 	api->fd = -1;
 	objects_forget_syncs(api->engine);
+	captures_end(api->engine, NULL);
+	engine_reclaim(api->engine);
 }
 
 static void api_reply(void *arg, const void *bytes, size_t len)

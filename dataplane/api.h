@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    3u
+#define DP_API_VERSION	    4u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -57,6 +57,9 @@ enum dp_op {
 	DP_VNET_GET,	/* struct dp_id (0: all) -> struct dp_vnet_stats each */
 	DP_FIB_GET,	/* struct dp_id (0: all) -> struct dp_fib_stats each */
 	DP_MEMORY_GET,	/* nothing -> struct dp_memory_stats */
+	DP_CAPTURE_SET,	 /* struct dp_capture, with a descriptor */
+	DP_CAPTURE_PORT, /* struct dp_capture_port */
+	DP_CAPTURE_DEL,	 /* struct dp_id */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -244,6 +247,39 @@ struct dp_route {
 	uint8_t len;	 /* prefix length */
 	uint8_t pad[6];
 	uint8_t addr[16]; /* IPv4 in the first 4 bytes; host bits zero */
+};
+
+#define DP_CAPTURES_MAX	 16u	    /* at a time */
+#define DP_CAPTURE_SNAP	 65535u	    /* bytes of a packet, at most */
+#define DP_CAPTURE_BLOCKS 128u	    /* base/tape.h, of a worker's track */
+#define DP_CAPTURE_BLOCKS_OTHER 4u  /* of those of the relay and the control thread */
+
+/*
+ * Copies of the vnet's packets go onto a tape (base/tape.h) in the memory that travels with the record:
+ * a track for each worker, one for the relay thread and one for the control thread, and `channels`
+ * channels. It ends with DP_CAPTURE_DEL, its vnet, or the client's connection, and is no part of
+ * DP_SYNC; nothing of it can be changed but the ports that are added. Stamps are nanoseconds since
+ * 1970 of one clock for all captures at a time. Marks are the last two flags below, or for what is
+ * dropped DP_CAPTURE_DROP and its enum dp_drop.
+ */
+struct dp_capture {
+	struct dp_record rec;
+	uint32_t id;
+	uint32_t vnet;
+	uint32_t snap; /* bytes of a packet, 1..DP_CAPTURE_SNAP */
+	uint32_t channels;
+};
+
+#define DP_CAPTURE_RX	1u   /* what the port receives from its link */
+#define DP_CAPTURE_TX	2u   /* what it sends to it */
+#define DP_CAPTURE_DROP 256u /* what is dropped is always captured, where it was received */
+
+struct dp_capture_port {
+	struct dp_record rec;
+	uint32_t capture;
+	uint32_t port; /* of its vnet; one that is not there is no error */
+	uint32_t channel;
+	uint32_t flags; /* DP_CAPTURE_RX, DP_CAPTURE_TX */
 };
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A burst from its reception to its end, and who pays for it. */
+#include "dataplane/capture_priv.h"
 #include "dataplane/graph_priv.h"
 #include "dataplane/share_priv.h"
 
@@ -82,6 +83,7 @@ void worker_admit(struct worker *w, unsigned at, bool one)
 			continue;
 		}
 		counters_of(w, port)->drops[DP_DROP_SHARE] += pkt_frames(rx->m[i]);
+		capture_drop(port, w->index, rx->m[i], DP_DROP_SHARE);
 		lost[gone++] = rx->m[i];
 	}
 	rte_pktmbuf_free_bulk(lost, gone);

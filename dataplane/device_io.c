@@ -2,6 +2,7 @@
 /* The workers' side of devices: bursts from them, and to them. */
 #include "dataplane/device_priv.h"
 
+#include "dataplane/capture_priv.h"
 #include "dataplane/device_pairs_priv.h"
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
@@ -120,8 +121,7 @@ static void device_receive_each(struct worker *w, struct device *dev, unsigned n
 		struct port *port = rx->from[i];
 
 		if (unlikely(RD(port->mode) & PORT_DOWN)) {
-			counters_of(w, port)->drops[DP_DROP_PORT_DOWN]++;
-			rte_pktmbuf_free(rx->m[i]);
+			port_drop(port, w->index, rx->m[i], DP_DROP_PORT_DOWN);
 			continue;
 		}
 		rte_prefetch0(RD(port->peer));
@@ -188,11 +188,8 @@ unsigned device_poll_all(struct worker *w)
 
 void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum dp_drop why)
 {
-	struct counters *c = counters_of(w, port);
-
-	c->punted--;
-	c->drops[why]++;
-	rte_pktmbuf_free(m);
+	counters_of(w, port)->punted--;
+	port_drop(port, w->index, m, why);
 }
 
 unsigned device_burst(struct device *dev, uint16_t queue, struct rte_mbuf **pkts, unsigned n)
@@ -242,8 +239,7 @@ void device_tx(struct worker *w, struct device *dev, struct port *port, struct r
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (vlan && unlikely(!device_tag(m[i], vlan))) {
-			counters_of(w, port)->drops[DP_DROP_NO_MEMORY]++;
-			rte_pktmbuf_free(m[i]);
+			port_drop(port, w->index, m[i], DP_DROP_NO_MEMORY);
 			continue;
 		}
 		device_send(w, dev, port, m + i, 1);

@@ -48,6 +48,8 @@ enum {
 #define WR(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
 
 struct engine;
+struct capture;
+struct captured;
 struct device;
 struct relay_port;
 
@@ -112,7 +114,7 @@ struct vnode {
 /* Two ways through the relay: what guests' routing protocols say to each other goes first. */
 enum relay_lane { LANE_CONTROL, LANE_REST, LANES };
 
-enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4, PORT_ASLEEP = 8 };
+enum { PORT_DOWN = 1, PORT_PUNT4 = 2, PORT_PUNT6 = 4, PORT_ASLEEP = 8, PORT_CAPTURED = 16 };
 
 struct port {
 	uint32_t handle; /* slot | generation << 16: names the port across rings */
@@ -122,7 +124,8 @@ struct port {
 	uint32_t mtu, vlan;
 	uint64_t mac;	   /* as loaded from the wire, in the low 48 bits */
 	struct fib *fib;   /* NULL: punt everything */
-	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up */
+	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up, and
+			      while one is captured, to which the graph takes its time: port_far() */
 	struct device *dev;
 	struct vnet *vnet;
 	/* So far what each packet looks at, one line. */
@@ -130,6 +133,8 @@ struct port {
 	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint32_t offloads;  /* its tap takes packets with PKT_OFFLOAD */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
+	struct port *far;   /* as peer, captured or not */
+	struct captured *captured; /* by what; NULL: nothing. RCU */
 
 	/* The control thread's own. */
 	uint32_t id, epoch, flags, fib_id;
@@ -220,6 +225,10 @@ struct engine {
 	struct nh_entry **nh_entries; /* by slot */
 	uint16_t *port_gens, *vnet_gens;
 	struct hash_map *vnet_map, *node_map, *port_map, *link_map, *fib_map; /* by id */
+	struct capture *captures[DP_CAPTURES_MAX];
+	struct capture_clock {
+		uint64_t tsc, ns; /* at the same moment */
+	} born; /* when the engine began; ns of CLOCK_MONOTONIC */
 	struct garbage *garbage;
 	unsigned garbage_count, garbage_cap;
 	uint32_t epoch;
@@ -302,6 +311,14 @@ static inline uint64_t mac_load(const uint8_t mac[6])
 	memcpy(&low, mac, sizeof(low));
 	memcpy(&high, mac + 4, sizeof(high));
 	return low | (uint64_t)high << 32;
+}
+
+/* The other end of a wire that has carrier, else NULL. */
+static inline struct port *port_far(const struct port *port)
+{
+	struct port *peer = RD(port->peer);
+
+	return likely(peer != NULL) ? peer : RD(port->far);
 }
 
 static inline struct port *port_by_handle(struct engine *e, uint32_t handle)

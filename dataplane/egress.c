@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/egress_priv.h"
 
+#include "dataplane/capture_priv.h"
 #include "dataplane/ip_priv.h"
 #include "dataplane/sched_priv.h"
 
@@ -28,10 +29,11 @@ static void egress_lost(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
 {
 	struct port *port = port_by_handle(w->engine, pkt(m)->handle);
 
-	if (port)
-		counters_of(w, port)->drops[why]++;
-	else
-		pkt_gone(w->engine, m, w->index);
+	if (port) {
+		port_drop(port, w->index, m, why);
+		return;
+	}
+	pkt_gone(w->engine, m, w->index);
 	rte_pktmbuf_free(m);
 }
 
@@ -303,8 +305,7 @@ void egress_queue(struct worker *w, struct device *dev, struct port *port,
 	for (unsigned i = 0; i < n; i++) {
 		hashes[count] = egress_hash(m[i]);
 		if (vlan && unlikely(!device_tag(m[i], vlan))) {
-			counters_of(w, port)->drops[DP_DROP_NO_MEMORY]++;
-			rte_pktmbuf_free(m[i]);
+			port_drop(port, w->index, m[i], DP_DROP_NO_MEMORY);
 			continue;
 		}
 		pkt_name(m[i], port);

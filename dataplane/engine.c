@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/engine_priv.h"
 
+#include "dataplane/capture_priv.h"
 #include "dataplane/objects_priv.h"
 #include "dataplane/relay_priv.h"
 #include "dataplane/worker_priv.h"
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <time.h>
 
 enum {
 	JUMBO_COUNT = 2048,
@@ -77,6 +79,7 @@ static int engine_create_tables(struct engine *e)
 	    slab_init(&e->port_slab, sizeof(struct port), PORTS_MAX + 1) < 0)
 		return -ENOMEM;
 	rte_rcu_qsbr_init(e->qsbr, COUNTERS_RELAY + 1);
+	e->born = capture_clock_now(CLOCK_MONOTONIC);
 	if (getrandom(&e->boot_id, sizeof(e->boot_id), 0) < 0)
 		return -errno;
 	return fib_arena_create(&(struct fib_arena_conf){ .qsbr = e->qsbr }, &e->fibs);

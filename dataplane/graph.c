@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/graph_priv.h"
 
+#include "dataplane/capture_priv.h"
+
 static graph_fn *const graph_nodes[GRAPH_NODES] = {
 	[GRAPH_INJECT] = inject_run,	     [GRAPH_WIRE_RX] = wire_rx_run,
 	[GRAPH_BRIDGE] = bridge_run,	     [GRAPH_IP4_INPUT] = ip4_input_run,
@@ -43,6 +45,5 @@ void graph_run(struct worker *w)
 
 void graph_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
 {
-	counters_of(w, pkt(m)->port)->drops[why] += pkt_frames(m);
-	rte_pktmbuf_free(m);
+	port_drop(pkt(m)->port, w->index, m, why);
 }

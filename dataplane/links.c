@@ -6,17 +6,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A worker needs one load: `peer` is where frames go, NULL unless they may. */
+static void port_join(struct port *port, struct port *other, bool captured)
+{
+	WR(port->far, other);
+	WR(port->peer, captured ? NULL : other);
+}
+
+/* A worker needs one load: `peer` is where frames go, NULL unless they may, and may go fast. `far` does
+ * not change when a capture begins or ends: whichever of the two a worker sees, frames go on. */
 void link_refresh(struct link *link)
 {
 	struct port *a = link->end[0], *b = link->end[1];
+	bool captured = (a && a->captured) || (b && b->captured);
 	bool carrier = a && b && !(link->flags & DP_LINK_DOWN) &&
 		       !(a->flags & DP_PORT_DOWN) && !(b->flags & DP_PORT_DOWN);
 
 	if (a)
-		WR(a->peer, carrier ? b : NULL);
+		port_join(a, carrier ? b : NULL, captured);
 	if (b)
-		WR(b->peer, carrier ? a : NULL);
+		port_join(b, carrier ? a : NULL, captured);
 }
 
 void link_destroy(struct engine *e, struct link *link)
@@ -24,7 +32,7 @@ void link_destroy(struct engine *e, struct link *link)
 	for (unsigned i = 0; i < 2; i++) {
 		if (!link->end[i])
 			continue;
-		WR(link->end[i]->peer, NULL);
+		port_join(link->end[i], NULL, false);
 		link->end[i]->link = NULL;
 	}
 	hash_map_del(e->link_map, &link->id);
@@ -39,7 +47,7 @@ void link_lose(struct engine *e, struct port *port)
 		return;
 	link->end[link->end[1] == port] = NULL;
 	port->link = NULL;
-	WR(port->peer, NULL);
+	port_join(port, NULL, false);
 	if (link->end[0] || link->end[1])
 		link_refresh(link);
 	else
@@ -93,7 +101,7 @@ int link_set(struct engine *e, const struct dp_link *rec, struct err *err)
 		struct port *old = link->end[i];
 
 		if (old && old != port[0] && old != port[1]) {
-			WR(old->peer, NULL);
+			port_join(old, NULL, false);
 			old->link = NULL;
 		}
 	}

@@ -2,6 +2,7 @@
 #include "dataplane/objects_priv.h"
 
 #include "dataplane/bridge_priv.h"
+#include "dataplane/capture_priv.h"
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 
@@ -100,6 +101,7 @@ static void vnet_destroy(struct engine *e, struct vnet *vnet)
 	for (size_t i = 0; hash_map_next(e->node_map, &i, NULL, &value);)
 		if (((struct vnode *)value)->vnet == vnet)
 			node_destroy(e, value);
+	captures_end(e, vnet); /* behind its ports, what waits for these may yet be captured */
 	hash_map_del(e->vnet_map, &vnet->id);
 	WR(e->vnets[vnet->slot], NULL);
 	engine_defer(e, vnet_free, vnet);

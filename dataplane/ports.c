@@ -15,6 +15,7 @@ static void port_free(struct engine *e, void *arg)
 	struct port *port = arg;
 
 	counters_add_port(&port->vnet->retired, port);
+	free(port->captured);
 	slots_put(&e->port_slots, port->handle & 0xffff);
 	slab_leave(&e->port_slab, port);
 }
@@ -51,6 +52,8 @@ void port_refresh(struct port *port)
 		mode |= PORT_PUNT6;
 	if (port->node->flags & DP_NODE_ASLEEP)
 		mode |= PORT_ASLEEP;
+	if (port->captured)
+		mode |= PORT_CAPTURED;
 	WR(port->mode, mode);
 	if (port->link)
 		link_refresh(port->link);

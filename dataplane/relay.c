@@ -2,9 +2,9 @@
 #include "dataplane/relay_priv.h"
 
 #include "base/log.h"
+#include "dataplane/capture_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/relay_io_priv.h"
-#include "dataplane/worker_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,10 +92,11 @@ static void relay_lost(struct relay *r, struct rte_mbuf *m)
 {
 	struct port *port = port_by_handle(r->engine, pkt(m)->handle);
 
-	if (port)
-		port->local[COUNTERS_RELAY].count.drops[DP_DROP_NO_BACKING] += pkt_frames(m);
-	else
-		pkt_gone(r->engine, m, COUNTERS_RELAY);
+	if (port) {
+		port_drop(port, COUNTERS_RELAY, m, DP_DROP_NO_BACKING);
+		return;
+	}
+	pkt_gone(r->engine, m, COUNTERS_RELAY);
 	rte_pktmbuf_free(m);
 }
 

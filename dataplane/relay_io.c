@@ -83,9 +83,7 @@ void relay_port_free(struct engine *e, void *arg)
 	while ((m = relay_unlink(rp))) {
 		WR(e->relay_freed, e->relay_freed + relay_buffers(e, m));
 		WR(control->queued, control->queued - relay_buffers(e, m));
-		rp->port->local[COUNTERS_CONTROL].count.drops[DP_DROP_NO_BACKING] +=
-			pkt_frames(m);
-		rte_pktmbuf_free(m);
+		port_drop(rp->port, COUNTERS_CONTROL, m, DP_DROP_NO_BACKING);
 	}
 	if (rp->fd >= 0)
 		close(rp->fd);
@@ -115,8 +113,7 @@ void relay_io_queue(struct relay_io *io, struct relay_port *rp, enum relay_lane 
 
 	if (q->count == RELAY_QUEUE || !relay_room(io, vnet, lane) ||
 	    (m->ol_flags && !rp->offloads)) { /* which was for the descriptor before this one */
-		relay_counters(rp)->drops[DP_DROP_BACKING_FULL] += pkt_frames(m);
-		rte_pktmbuf_free(m);
+		relay_drop(rp, m, DP_DROP_BACKING_FULL);
 		return;
 	}
 	pkt(m)->next = NULL;
@@ -134,10 +131,8 @@ void relay_io_drop(struct relay_io *io, struct relay_port *rp, enum dp_drop why)
 {
 	struct rte_mbuf *m;
 
-	while ((m = relay_pop(io, rp))) {
-		relay_counters(rp)->drops[why] += pkt_frames(m);
-		rte_pktmbuf_free(m);
-	}
+	while ((m = relay_pop(io, rp)))
+		relay_drop(rp, m, why);
 }
 
 /* What a failed send means for the frame that goes next. True: try again later. */
@@ -160,8 +155,7 @@ static bool relay_send_failed(struct relay_io *io, struct relay_port *rp, int er
 	default: /* the other end is gone: ECONNREFUSED, ENOTCONN, EPIPE, EIO, EBADFD */
 		WR(rp->alive, 0);
 	}
-	relay_counters(rp)->drops[why] += pkt_frames(relay_next(rp)->head);
-	rte_pktmbuf_free(relay_pop(io, rp));
+	relay_drop(rp, relay_pop(io, rp), why);
 	return false;
 }
 

@@ -2,7 +2,7 @@
 #ifndef DATAPLANE_RELAY_IO_PRIV_H
 #define DATAPLANE_RELAY_IO_PRIV_H
 
-#include "dataplane/dp_priv.h"
+#include "dataplane/capture_priv.h"
 
 #include <sys/socket.h>
 
@@ -79,6 +79,11 @@ void relay_consume(struct relay_io *io, unsigned n);
 static inline struct counters *relay_counters(struct relay_port *rp)
 {
 	return &rp->port->local[COUNTERS_RELAY].count;
+}
+
+static inline void relay_drop(struct relay_port *rp, struct rte_mbuf *m, enum dp_drop why)
+{
+	port_drop(rp->port, COUNTERS_RELAY, m, why);
 }
 
 /* Asks a tap's kernel for what we take, if the tap has headers. Control thread. */

@@ -61,8 +61,7 @@ static struct rte_mbuf *relay_tap_super(struct relay_io *io, struct relay_port *
 
 static struct rte_mbuf *relay_tap_lost(struct relay_port *rp, struct rte_mbuf *m, enum dp_drop why)
 {
-	relay_counters(rp)->drops[why]++;
-	rte_pktmbuf_free(m);
+	relay_drop(rp, m, why);
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "dataplane/request_priv.h"
 
 #include "base/rd.h"
+#include "dataplane/capture_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/objects_priv.h"
 #include "dataplane/routes_priv.h"
@@ -26,6 +27,8 @@ union record {
 	struct dp_nh_id nh_id;
 	struct dp_nh nh;
 	struct dp_route route;
+	struct dp_capture capture;
+	struct dp_capture_port capture_port;
 	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
 };
 
@@ -235,6 +238,23 @@ static int op_memory_get(struct request *rq, union record *r, struct err *err)
 	return 0;
 }
 
+static int op_capture_set(struct request *rq, union record *r, struct err *err)
+{
+	if (rq->fd_next == rq->fd_count)
+		return err_set(err, -EBADF, "capture %u: its memory did not come", r->capture.id);
+	return capture_set(rq->engine, &r->capture, rq->fds[rq->fd_next++], err);
+}
+
+static int op_capture_port(struct request *rq, union record *r, struct err *err)
+{
+	return capture_port(rq->engine, &r->capture_port, err);
+}
+
+static int op_capture_del(struct request *rq, union record *r, struct err *err)
+{
+	return capture_del(rq->engine, r->id.id, err);
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -265,6 +285,9 @@ static const struct op {
 	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
 	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
 	[DP_MEMORY_GET] = { op_memory_get, sizeof(struct dp_record), 0, false },
+	[DP_CAPTURE_SET] = { op_capture_set, sizeof(struct dp_capture), 0, false },
+	[DP_CAPTURE_PORT] = { op_capture_port, sizeof(struct dp_capture_port), 0, false },
+	[DP_CAPTURE_DEL] = { op_capture_del, sizeof(struct dp_id), 0, false },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

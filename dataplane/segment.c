@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames of what stands for several, for those who do not take it as it is. */
+#include "dataplane/capture_priv.h"
 #include "dataplane/offload_priv.h"
 
 #include <rte_ip.h>
@@ -121,10 +122,12 @@ void segment(struct worker *w, struct rte_mbuf *m, graph_fn *then)
 	worker_work(w, p->port->vnet, p->segs);
 	for (uint32_t i = 0; i < p->segs; i++) {
 		out[n] = segment_copy(w->engine, m, i);
-		if (out[n])
+		if (out[n]) {
 			n++;
-		else
+		} else {
 			counters_of(w, p->port)->drops[DP_DROP_NO_MEMORY]++;
+			capture_drop(p->port, w->index, m, DP_DROP_NO_MEMORY);
+		}
 		if (n == BURST || (n && i + 1u == p->segs)) {
 			then(w, out, n);
 			n = 0;

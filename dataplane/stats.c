@@ -27,7 +27,7 @@ void counters_add_port(struct counters *sum, struct port *port)
 
 static uint32_t port_state(const struct port *port)
 {
-	uint32_t state = port->peer ? DP_PORT_CARRIER : 0;
+	uint32_t state = port->far ? DP_PORT_CARRIER : 0;
 
 	switch (port->backing) {
 	case DP_BACK_DGRAM:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/worker_priv.h"
 
+#include "dataplane/capture_priv.h"
 #include "dataplane/device_priv.h"
 #include "dataplane/graph_priv.h"
 #include "dataplane/relay_priv.h"
@@ -45,11 +46,11 @@ static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 	for (unsigned i = done; i < n; i++) {
 		struct port *port = port_by_handle(w->engine, pkt(lane->pkts[i])->handle);
 
-		if (port)
-			counters_of(w, port)->drops[DP_DROP_BACKING_FULL] +=
-				pkt_frames(lane->pkts[i]);
-		else
-			pkt_gone(w->engine, lane->pkts[i], w->index);
+		if (port) {
+			port_drop(port, w->index, lane->pkts[i], DP_DROP_BACKING_FULL);
+			continue;
+		}
+		pkt_gone(w->engine, lane->pkts[i], w->index);
 		rte_pktmbuf_free(lane->pkts[i]);
 	}
 }

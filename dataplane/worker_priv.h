@@ -108,9 +108,9 @@ void worker_forward(struct worker *w, bool one);
 /*
  * The cycles that a burst takes are shared out by work: a packet that a router forwards is 1, one
  * that enters the graph or crosses a wire in it WORK_SLOW, and one that a device takes WORK_DEVICE
- * on top, about what they cost more.
+ * on top, about what they cost more; WORK_CAPTURE is for a copy to captures.
  */
-enum { WORK_SLOW = 4, WORK_DEVICE = 2 };
+enum { WORK_SLOW = 4, WORK_DEVICE = 2, WORK_CAPTURE = 2 };
 
 static inline void worker_work(struct worker *w, struct vnet *vnet, uint32_t work)
 {

@@ -6,11 +6,12 @@ import struct
 
 (HELLO, SYNC, VNET_SET, VNET_DEL, NODE_SET, NODE_DEL, PORT_SET, PORT_DEL, LINK_SET, LINK_DEL,
  FIB_SET, FIB_DEL, FIB_SYNC, NH_SET, NH_DEL, ROUTE_SET, ROUTE_DEL, PORT_GET, VNET_GET,
- FIB_GET, MEMORY_GET) = range(1, 22)
+ FIB_GET, MEMORY_GET, CAPTURE_SET, CAPTURE_PORT, CAPTURE_DEL) = range(1, 25)
 ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
 NONE, DGRAM, TAP, DEV = range(4)
 PUNT, DROP, ADJ, GROUP, LOCAL = range(1, 6)
 ASLEEP = 8
+CAPTURE_RX, CAPTURE_TX = 1, 2
 DATAGRAM_MAX, RECORDS_MAX = 65536, 4096
 HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
 DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
@@ -81,6 +82,14 @@ def routes(fib, table, op=ROUTE_SET):
     head = struct.pack("=HHII", op, 12 + body.size, 0, fib)
     return [head + body.pack(nh, 6 if len(addr) == 16 else 4, length, addr)
             for addr, length, nh in table]
+
+
+def capture(id, vnet, snap, channels):
+    return record(CAPTURE_SET, struct.pack("=IIII", id, vnet, snap, channels))
+
+
+def capture_port(capture, port, channel, flags):
+    return record(CAPTURE_PORT, struct.pack("=IIII", capture, port, channel, flags))
 
 
 class Client:

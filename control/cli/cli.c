@@ -94,6 +94,12 @@ int cli_option(struct cli *cli, int argc, char **argv, const struct option *opti
 	return next_option(cli, argc, argv, ":h", options);
 }
 
+int cli_option_brief(struct cli *cli, int argc, char **argv, const char *brief,
+		     const struct option *options)
+{
+	return next_option(cli, argc, argv, brief, options);
+}
+
 int cli_option_first(struct cli *cli, int argc, char **argv, const struct option *options)
 {
 	return next_option(cli, argc, argv, "+:h", options);

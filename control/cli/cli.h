@@ -59,6 +59,7 @@ int cli_restart(struct cli *cli, int argc, char **argv);
 int cli_sleep(struct cli *cli, int argc, char **argv); /* pause, resume, hibernate */
 int cli_routes(struct cli *cli, int argc, char **argv);
 int cli_link(struct cli *cli, int argc, char **argv);
+int cli_capture(struct cli *cli, int argc, char **argv);
 int cli_image(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 int cli_help_verb(struct cli *cli, int argc, char **argv);
@@ -74,6 +75,8 @@ int cli_help_verb(struct cli *cli, int argc, char **argv);
 #define CLI_HELP	{ "help", no_argument, NULL, 'h' }
 #define CLI_FORMAT	{ "format", required_argument, NULL, CLI_OPTION_FORMAT }
 int cli_option(struct cli *cli, int argc, char **argv, const struct option *options);
+int cli_option_brief(struct cli *cli, int argc, char **argv, const char *brief,
+		     const struct option *options); /* brief: ":h" and more */
 int cli_option_first(struct cli *cli, int argc, char **argv, const struct option *options);
 
 /* For verbs without options of their own: checks that min..max arguments follow. Returns false

@@ -91,6 +91,21 @@ const struct verb cli_verbs[] = {
 	  "Examples:\n"
 	  "  weft link down red r1:eth1\n"
 	  "  weft link up red r1:eth1\n", cli_link },
+	{ "capture", "Nodes", "capture VNET NODE:PORT [OPTION]... [FILTER]\n"
+	  "capture VNET NODE:PORT,NODE:PORT [OPTION]... [FILTER]\n"
+	  "capture VNET --all [OPTION]... [FILTER]",
+	  "write the packets of a port, a link or a whole vnet as pcapng",
+	  "To standard output, for Wireshark, until Ctrl-C; what the engine drops too, with a comment\n"
+	  "that says why. A port is seen from its node. A link has each packet once: as sent by its\n"
+	  "first end, then outbound, or its second, then inbound. FILTER is as in pcap-filter(7).\n\n"
+	  "Options:\n"
+	  "  -a, --all        every link\n"
+	  "  -w, --write FILE there, instead of to standard output\n"
+	  "  -s, --snap BYTES of each packet no more (default 65535)\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft capture red r1:eth1 icmp | tshark -r -\n"
+	  "  weft capture red r1:eth1,r2:eth1 -w link.pcapng\n"
+	  "  ssh host weft capture red --all | wireshark -k -i -\n", cli_capture },
 	{ "image", "This machine", "image build [NAME]... [--force]\nimage list [--format FORMAT]",
 	  "build and list the guests' images and the templates that routers are cloned from",
 	  "NAME is frr or bird; without one both are built. What is up to date is not built again;\n"

@@ -5,6 +5,7 @@
  * bounded by a budget that each flood divides among them, loops by the count of bridges crossed.
  */
 #include "dataplane/bridge_priv.h"
+#include "dataplane/capture_priv.h"
 #include "dataplane/offload_priv.h"
 
 static unsigned bridge_set(uint64_t mac)
@@ -60,7 +61,7 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 	unsigned targets = 0;
 
 	for (uint32_t i = 0; i < list->count; i++)
-		targets += list->ports[i] != in && RD(list->ports[i]->peer);
+		targets += list->ports[i] != in && port_far(list->ports[i]);
 	if (!targets) {
 		graph_drop(w, m, DP_DROP_LINK_DOWN);
 		return;
@@ -73,17 +74,19 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 	for (uint32_t i = 0; i < list->count; i++) {
 		struct rte_mbuf *copy;
 
-		if (list->ports[i] == in || !RD(list->ports[i]->peer))
+		if (list->ports[i] == in || !port_far(list->ports[i]))
 			continue;
 		if (!last) {
 			last = list->ports[i];
 			continue;
 		}
 		copy = offload_copy(w->engine, m);
-		if (copy)
+		if (copy) {
 			bridge_out(w, copy, list->ports[i]);
-		else
-			counters_of(w, in)->drops[DP_DROP_NO_MEMORY] += pkt_frames(m);
+			continue;
+		}
+		counters_of(w, in)->drops[DP_DROP_NO_MEMORY] += pkt_frames(m);
+		capture_drop(in, w->index, m, DP_DROP_NO_MEMORY);
 	}
 	if (last)
 		bridge_out(w, m, last);

@@ -3,6 +3,7 @@
  * Frames that came over a link. A router forwards IPv4 and IPv6 sent to the port's own MAC;
  * everything else it may care about (ARP, multicast, LLC, tags, virtual MACs) is its guest's.
  */
+#include "dataplane/capture_priv.h"
 #include "dataplane/graph_priv.h"
 
 static void router_rx(struct worker *w, struct rte_mbuf *m, struct port *port)
@@ -29,6 +30,7 @@ void wire_rx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 
 		c->wire_rx_packets += pkt_frames(m);
 		c->wire_rx_bytes += pkt_bytes(m);
+		capture_wire(w, port, RD(port->mode), m, DP_CAPTURE_RX);
 		switch (port->kind) {
 		case DP_NODE_ROUTER:
 			router_rx(w, m, port);

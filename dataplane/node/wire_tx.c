@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Over the link: what leaves by `out` is received by its peer. */
+#include "dataplane/capture_priv.h"
 #include "dataplane/graph_priv.h"
-
 
 static uint32_t frame_max(const struct port *out, const struct rte_ether_hdr *eth)
 {
@@ -16,10 +16,11 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		struct pkt *p = pkt(m);
-		struct port *out = p->out, *peer = RD(out->peer);
+		struct port *out = p->out, *peer = port_far(out);
+		uint32_t mode = RD(out->mode);
 		struct counters *c;
 
-		if (RD(out->mode) & PORT_DOWN) {
+		if (mode & PORT_DOWN) {
 			graph_drop(w, m, DP_DROP_PORT_DOWN);
 			continue;
 		}
@@ -40,6 +41,7 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		c = counters_of(w, out);
 		c->wire_tx_packets += pkt_frames(m);
 		c->wire_tx_bytes += pkt_bytes(m);
+		capture_wire(w, out, mode, m, DP_CAPTURE_TX);
 		if (p->transit)
 			counters_of(w, p->port)->forwarded += pkt_frames(m);
 		p->transit = 0;

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_fuzz(api DEPS control)
+weft_fuzz(capture_request DEPS control)

@@ -4,6 +4,7 @@
 #include "tests/unit/dataplane/lab.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,8 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static unsigned runs;
 	struct engine *e = lab_engine();
 
-	if (runs++ % 64 == 0) /* requests meet what others left, for a while */
+	if (runs++ % 64 == 0) { /* requests meet what others left, for a while */
 		lab_build(e);
+		close(lab_capture(e, 1, 1, 4));
+	}
 	request_handle(e, data, size, NULL, 0, on_reply, NULL);
 	return 0;
 }

@@ -9,3 +9,6 @@ weft_unit(control engine_queue DEPS control)
 weft_unit(control command DEPS control)
 weft_unit(control world DEPS control)
 set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)
+weft_unit(control pcapng SOURCES ${PROJECT_SOURCE_DIR}/control/cli/pcapng.c
+  ${PROJECT_SOURCE_DIR}/control/cli/capture_file.c DEPS base
+  LINK PkgConfig::jansson PkgConfig::libpcap)

@@ -4,7 +4,7 @@ target_link_libraries(dp_lab PUBLIC weft_dataplane)
 weft_unit(dataplane policer DEPS dataplane)
 weft_unit(dataplane share SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/share_lab.c
   DEPS dataplane)
-foreach(name asleep bridge burst egress fast fast_bursts forward gone offload punt request
+foreach(name asleep bridge burst capture egress fast fast_bursts forward gone offload punt request
     request_routes)
   weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
 endforeach()

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/dataplane/lab.h"
 
+#include "base/tape.h"
+#include "dataplane/capture_priv.h"
 #include "dataplane/eal_priv.h"
 #include "dataplane/routes_priv.h"
 
@@ -219,6 +221,19 @@ size_t lab_take(struct engine *e, void *frame, size_t size, uint32_t *port)
 		*port = port_by_handle(e, pkt(m)->handle)->id;
 	rte_pktmbuf_free(m);
 	return len;
+}
+
+int lab_capture(struct engine *e, uint32_t id, uint32_t vnet, uint32_t channels)
+{
+	struct dp_capture rec = { .id = id, .vnet = vnet, .snap = 1000, .channels = channels };
+	struct tape_shape shape = { .tracks = 3, .channels = channels,
+				    .blocks = { DP_CAPTURE_BLOCKS, DP_CAPTURE_BLOCKS_OTHER,
+						DP_CAPTURE_BLOCKS_OTHER } };
+	int fd = tape_memory("lab", &shape);
+	struct err err;
+
+	check(capture_set(e, &rec, fd, &err), &err);
+	return fd;
 }
 
 static uint8_t *lab_eth(uint8_t *frame, uint16_t type)

@@ -54,6 +54,10 @@ size_t lab_ip6(uint8_t *frame, uint16_t dst_top, uint8_t hops, size_t payload);
  * fd08::/32 or elsewhere, up to 1500 bytes. */
 size_t lab_any(uint8_t *frame);
 
+/* Capture id, of a vnet, with so many channels; ports are added with capture_port(). The descriptor
+ * of its tape. */
+int lab_capture(struct engine *e, uint32_t id, uint32_t vnet, uint32_t channels);
+
 /* Of a test that has the engine with these objects as its state. */
 int lab_setup(void **state);
 int lab_teardown(void **state);
