@@ -129,7 +129,10 @@ def kind_rows(net, kind, rounds):
             lost.append(sum(n for _, n, _ in whole))
             away.append(sum(n for _, n, _ in first))
     compare(kind, "routes, nodes and links", net.picture, lambda now: now == before)
-    compare(kind, f"{things} and no more", net.things, lambda now: all(now[t] <= things[t] for t in things))
+    # A question under way has descriptors of its own; what leaks does so each round.
+    slack = max(rounds, 8)
+    compare(kind, f"{things} and less than {slack} more", net.things,
+            lambda now: all(now[t] < things[t] + slack for t in things))
     case = f"{kind}, {rounds} times"
     rows = [row(case, "lost, worst round", "packets", max(lost), target="weft <= 0" if kind == "weftd" else None),
             row(case, "longest outage, median", "ms", worst_ms),
