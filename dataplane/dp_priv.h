@@ -62,6 +62,8 @@ struct counters {
 struct port_local {
 	struct counters count;
 	struct policer punt;
+	uint64_t corrupted, duplicated, reordered; /* by its link, of what it sent */
+	uint32_t on_wire; /* frames that it sent and this worker holds for its link */
 } __rte_cache_aligned;
 
 /* What one thread writes of a vnet; lines of its own. */
@@ -75,6 +77,7 @@ struct vnet_local {
 	uint32_t work;		   /* in this burst: see worker_work() */
 	uint32_t packets;	   /* in this burst, that passed */
 	uint64_t gone;		   /* frames that waited in a queue when their port was deleted */
+	uint32_t on_wire;	   /* under way on its links, in units of a buffer of 2 KiB */
 } __rte_cache_aligned;
 
 struct vnet {
@@ -96,6 +99,7 @@ struct port_list {
 };
 
 struct bridge_table;
+struct impair;
 
 struct vnode {
 	uint32_t id, epoch, kind, flags;
@@ -122,7 +126,7 @@ struct port {
 	uint32_t mtu, vlan;
 	uint64_t mac;	   /* as loaded from the wire, in the low 48 bits */
 	struct fib *fib;   /* NULL: punt everything */
-	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up */
+	struct port *peer; /* where the wire leads at once; NULL unless link, this and that end are up */
 	struct device *dev;
 	struct vnet *vnet;
 	/* So far what each packet looks at, one line. */
@@ -130,6 +134,8 @@ struct port {
 	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint32_t offloads;  /* its tap takes packets with PKT_OFFLOAD */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
+	struct port *far;      /* in place of peer, where the link does something on the way: */
+	struct impair *impair; /* this; NULL: nothing */
 
 	/* The control thread's own. */
 	uint32_t id, epoch, flags, fib_id;
@@ -309,6 +315,17 @@ static inline struct port *port_by_handle(struct engine *e, uint32_t handle)
 	struct port *port = RD(e->ports[handle & 0xffff]);
 
 	return port && port->handle == handle ? port : NULL;
+}
+
+/* Where the port's wire leads, at once or not; NULL: nowhere. */
+static inline struct port *port_far(const struct port *port)
+{
+	struct port *to = RD(port->peer);
+
+	if (likely(to != NULL))
+		return to;
+	to = RD(port->far);
+	return to ? to : RD(port->peer); /* an impairment may have ended meanwhile */
 }
 
 /* Before it goes where its port may not outlive it. */

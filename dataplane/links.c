@@ -2,11 +2,27 @@
 #include "dataplane/objects_priv.h"
 
 #include "dataplane/engine_priv.h"
+#include "dataplane/link_impair_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* A worker needs one load: `peer` is where frames go, NULL unless they may. */
+static void link_lead(struct port *from, struct port *to)
+{
+	/* In this order there is a way at any time, if there was: see port_far(). */
+	WR(from->far, from->impair ? to : NULL);
+	WR(from->peer, from->impair ? NULL : to);
+}
+
+/* A port leaves its link. */
+static void link_leave(struct engine *e, struct port *port)
+{
+	link_impair_end(e, port);
+	link_lead(port, NULL);
+	port->link = NULL;
+}
+
+/* A worker needs one load: `peer` is where frames go, NULL unless they may, at once. */
 void link_refresh(struct link *link)
 {
 	struct port *a = link->end[0], *b = link->end[1];
@@ -14,19 +30,16 @@ void link_refresh(struct link *link)
 		       !(a->flags & DP_PORT_DOWN) && !(b->flags & DP_PORT_DOWN);
 
 	if (a)
-		WR(a->peer, carrier ? b : NULL);
+		link_lead(a, carrier ? b : NULL);
 	if (b)
-		WR(b->peer, carrier ? a : NULL);
+		link_lead(b, carrier ? a : NULL);
 }
 
 void link_destroy(struct engine *e, struct link *link)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		if (!link->end[i])
-			continue;
-		WR(link->end[i]->peer, NULL);
-		link->end[i]->link = NULL;
-	}
+	for (unsigned i = 0; i < 2; i++)
+		if (link->end[i])
+			link_leave(e, link->end[i]);
 	hash_map_del(e->link_map, &link->id);
 	free(link); /* workers see ports only */
 }
@@ -38,12 +51,13 @@ void link_lose(struct engine *e, struct port *port)
 	if (!link)
 		return;
 	link->end[link->end[1] == port] = NULL;
-	port->link = NULL;
-	WR(port->peer, NULL);
-	if (link->end[0] || link->end[1])
-		link_refresh(link);
-	else
+	link_leave(e, port);
+	if (!link->end[0] && !link->end[1]) {
 		link_destroy(e, link);
+		return;
+	}
+	link_impair_end(e, link->end[link->end[0] == NULL]);
+	link_refresh(link);
 }
 
 static int link_check(const struct dp_link *rec, struct port *const port[2],
@@ -92,10 +106,11 @@ int link_set(struct engine *e, const struct dp_link *rec, struct err *err)
 	for (unsigned i = 0; i < 2; i++) {
 		struct port *old = link->end[i];
 
-		if (old && old != port[0] && old != port[1]) {
-			WR(old->peer, NULL);
-			old->link = NULL;
-		}
+		if (!old || (old == port[i] && link->end[!i] == port[!i]))
+			continue;
+		link_impair_end(e, old);
+		if (old != port[0] && old != port[1])
+			link_leave(e, old);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		link->end[i] = port[i];

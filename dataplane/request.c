@@ -4,6 +4,7 @@
 
 #include "base/rd.h"
 #include "dataplane/engine_priv.h"
+#include "dataplane/link_impair_priv.h"
 #include "dataplane/objects_priv.h"
 #include "dataplane/routes_priv.h"
 #include "dataplane/stats_priv.h"
@@ -22,6 +23,7 @@ union record {
 	struct dp_node node;
 	struct dp_port port;
 	struct dp_link link;
+	struct dp_impair impair;
 	struct dp_fib fib;
 	struct dp_nh_id nh_id;
 	struct dp_nh nh;
@@ -131,6 +133,11 @@ static int op_link_set(struct request *rq, union record *r, struct err *err)
 static int op_link_del(struct request *rq, union record *r, struct err *err)
 {
 	return link_del(rq->engine, r->id.id, err);
+}
+
+static int op_impair_set(struct request *rq, union record *r, struct err *err)
+{
+	return link_impair_set(rq->engine, &r->impair, err);
 }
 
 static int op_fib_set(struct request *rq, union record *r, struct err *err)
@@ -265,6 +272,7 @@ static const struct op {
 	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
 	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
 	[DP_MEMORY_GET] = { op_memory_get, sizeof(struct dp_record), 0, false },
+	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

@@ -60,7 +60,7 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 	unsigned targets = 0;
 
 	for (uint32_t i = 0; i < list->count; i++)
-		targets += list->ports[i] != in && RD(list->ports[i]->peer);
+		targets += list->ports[i] != in && port_far(list->ports[i]);
 	if (!targets) {
 		graph_drop(w, m, DP_DROP_LINK_DOWN);
 		return;
@@ -73,7 +73,7 @@ static void bridge_flood(struct worker *w, struct rte_mbuf *m)
 	for (uint32_t i = 0; i < list->count; i++) {
 		struct rte_mbuf *copy;
 
-		if (list->ports[i] == in || !RD(list->ports[i]->peer))
+		if (list->ports[i] == in || !port_far(list->ports[i]))
 			continue;
 		if (!last) {
 			last = list->ports[i];

@@ -17,13 +17,13 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 		struct rte_mbuf *m = pkts[i];
 		struct pkt *p = pkt(m);
 		struct port *out = p->out, *peer = RD(out->peer);
-		struct counters *c;
+		struct port *far = likely(peer) ? peer : port_far(out);
 
 		if (RD(out->mode) & PORT_DOWN) {
 			graph_drop(w, m, DP_DROP_PORT_DOWN);
 			continue;
 		}
-		if (!peer) {
+		if (!far) {
 			graph_drop(w, m, DP_DROP_LINK_DOWN);
 			continue;
 		}
@@ -32,17 +32,16 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			continue;
 		}
 #ifdef WEFT_CHECKS
-		if (out->vnet != p->port->vnet || peer->vnet != p->port->vnet) {
+		if (out->vnet != p->port->vnet || far->vnet != p->port->vnet) {
 			graph_drop(w, m, DP_DROP_ISOLATION);
 			continue;
 		}
 #endif
-		c = counters_of(w, out);
-		c->wire_tx_packets += pkt_frames(m);
-		c->wire_tx_bytes += pkt_bytes(m);
-		if (p->transit)
-			counters_of(w, p->port)->forwarded += pkt_frames(m);
-		p->transit = 0;
+		if (unlikely(!peer)) {
+			graph_to(w, GRAPH_IMPAIR, m);
+			continue;
+		}
+		wire_sent(w, m, out);
 		p->port = peer;
 		worker_work(w, peer->vnet, WORK_SLOW);
 		graph_to(w, GRAPH_WIRE_RX, m);
