@@ -186,6 +186,15 @@ def test_small_verbs(lab):
     lab.answers[("POST", "/v1/vnets/red/nodes/r1/restart")] = [(202, {})]
     assert weft(lab.dir, "destroy", lab.dir + "/red.clab.yml")[0] == 0
     assert weft(lab.dir, "link", "down", "red", "r1:eth1")[0] == 0 and lab.seen[-1][2] == {"up": False}
+    link = ["red", "r1:eth1"]
+    assert weft(lab.dir, "link", "set", *link, "delay", "10ms", "loss", "1%")[0] == 0
+    assert lab.seen[-1][2] == {"impair": {"delay": "10ms", "loss": "1%"}, "one_way": False}
+    assert weft(lab.dir, "link", "set", "--one-way", *link, "none")[0] == 0
+    assert lab.seen[-1][2] == {"impair": {}, "one_way": True}
+    assert weft(lab.dir, "link", "clear", *link)[0] == 0
+    assert lab.seen[-1][2] == {"impair": None, "one_way": False}
+    for wrong in ["delay"], ["delay", "10"], [], ["dealy", "10ms"], ["burst", "3"]:
+        assert weft(lab.dir, "link", "set", *link, *wrong)[0] == 2
     assert weft(lab.dir, "restart", "red", "r1")[0] == 0
     code, _, err = weft(lab.dir, "destroy", "blue")
     assert code == 1 and "no vnet 'blue'" in err
