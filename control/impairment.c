@@ -56,6 +56,11 @@ static bool parse(const char *text, const struct unit *units, double *out, const
 	return false;
 }
 
+bool impairment_time(const char *text, double *ns)
+{
+	return parse(text, times, ns, NULL);
+}
+
 enum kind { TIME, RATE, PART, COUNT, MEAN, MODEL };
 
 static const struct {

@@ -29,6 +29,9 @@ int impairment_set(struct impairment *im, const char *key, const char *text, str
 /* After the last impairment_set(): that they fit together, and what they mean. */
 int impairment_finish(struct impairment *im, struct err *err);
 
+/* "10ms" in nanoseconds, of any length; false: it is no time. */
+bool impairment_time(const char *text, double *ns);
+
 bool impairment_is_none(const struct impairment *im);
 /* The text that says what im has of key; false: nothing. */
 bool impairment_text(const struct impairment *im, const char *key, char text[IMPAIRMENT_TEXT_MAX]);

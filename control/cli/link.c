@@ -3,61 +3,36 @@
 #include "control/cli/client.h"
 #include "control/cli/json.h"
 #include "control/cli/table.h"
-#include "control/impairment.h"
+#include "control/scenario.h"
 
-#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ONE_WAY 'o'
 
-/* What a link is asked for; takes body. done: what is said then. */
-static int change_link(const struct cli *cli, const char *vnet, const char *end, json_t *body,
-		       const char *done)
+static int call(const struct cli *cli, const char *what, const char *vnet,
+		const struct scenario_step *step)
 {
+	const char *done = !strcmp(what, "clear") ? "does what the topology says" :
+			   !strcmp(what, "set")   ? "is set" :
+			   !strcmp(what, "up")	  ? "is up" : "is down";
+	json_t *body = json_loads(step->body, 0, NULL);
 	struct client *client;
 	struct err err;
 	char path[256];
 	int code = client_create(cli->run, &client, &err);
 
 	if (!code) {
-		snprintf(path, sizeof(path), "/v1/vnets/%s/links/%s", vnet, end);
+		snprintf(path, sizeof(path), "/v1/vnets/%s/%s", vnet, step->path);
 		code = client_call(client, "POST", path, body, 60, NULL, &err);
 		client_destroy(client);
 	}
 	json_decref(body);
 	if (code)
 		return cli_report(cli, code, &err);
-	printf("%s: the link at %s %s\n", vnet, end, done);
+	printf("%s: the link at %s %s\n", vnet, step->target, done);
 	return CLI_OK;
-}
-
-/* KEY VALUE KEY VALUE ..., or none. NULL: wrong, and it is said. */
-static json_t *parse_impairments(const struct cli *cli, int argc, char **argv)
-{
-	json_t *o = json_object();
-	struct impairment im = { 0 };
-	struct err err;
-	int code = 0;
-
-	if (argc == 1 && !strcmp(argv[0], "none"))
-		return o;
-	for (int i = 0; !code && i + 1 < argc; i += 2) {
-		code = impairment_set(&im, argv[i], argv[i + 1], &err);
-		json_object_set_new(o, argv[i], json_string(argv[i + 1]));
-	}
-	if (!code)
-		code = impairment_finish(&im, &err);
-	if (!code && argc && argc % 2 == 0)
-		return o;
-	json_decref(o);
-	if (code)
-		cli_usage(cli, "%s", err.text);
-	else if (argc)
-		cli_usage(cli, "'%s' has no value", argv[argc - 1]);
-	else
-		cli_usage(cli, "an impairment is missing, as in delay 10ms, or none");
-	return NULL;
 }
 
 static const char *impair_text(char *out, size_t size, const json_t *impair)
@@ -143,47 +118,27 @@ static int show(const struct cli *cli, const char *vnet, const char *end)
 	return CLI_OK;
 }
 
-/* Both may stand in a path of the API. */
-static bool check_names(const struct cli *cli, const char *vnet, const char *end)
+/* One of down, up, set and clear. */
+static int change(const struct cli *cli, int argc, char **argv, bool one_way)
 {
-	const char *colon = end ? strchr(end, ':') : NULL;
-	char node[64], port[64];
+	char *words[SCENARIO_WORDS_MAX] = { (char *)"link", argv[0] };
+	struct scenario_step step = { 0 };
+	unsigned n = 2;
+	struct err err;
+	int code;
 
-	if (!cli_name_ok(cli, "vnet", vnet))
-		return false;
-	if (!end)
-		return true;
-	if (!colon) {
-		cli_usage(cli, "'%s' is not NODE:PORT, as in r1:eth1", end);
-		return false;
-	}
-	snprintf(node, sizeof(node), "%.*s", (int)(colon - end), end);
-	snprintf(port, sizeof(port), "%s", colon + 1);
-	return cli_name_ok(cli, "node", node) && cli_name_ok(cli, "port", port);
-}
-
-static json_t *impair_body(json_t *impair, bool one_way)
-{
-	return json_pack("{s:o, s:b}", "impair", impair, "one_way", (int)one_way);
-}
-
-static int run(const struct cli *cli, const char *what, int argc, char **argv, bool one_way)
-{
-	const char *vnet = argv[0], *end = argc > 1 ? argv[1] : NULL;
-	json_t *impair;
-
-	if (!strcmp(what, "show"))
-		return show(cli, vnet, end);
-	if (!strcmp(what, "up") || !strcmp(what, "down"))
-		return change_link(cli, vnet, end, json_pack("{s:b}", "up", !strcmp(what, "up")),
-				   what[0] == 'u' ? "is up" : "is down");
-	if (!strcmp(what, "clear"))
-		return change_link(cli, vnet, end, impair_body(json_null(), one_way),
-				   "does what the topology says");
-	impair = parse_impairments(cli, argc - 2, argv + 2);
-	if (!impair)
-		return CLI_USAGE;
-	return change_link(cli, vnet, end, impair_body(impair, one_way), "is set");
+	if (argc > SCENARIO_WORDS_MAX - 2)
+		return cli_usage(cli, "'%s' is one argument too many", argv[SCENARIO_WORDS_MAX - 2]);
+	for (int i = 2; i < argc; i++)
+		words[n++] = argv[i];
+	if (one_way)
+		words[n++] = (char *)"--one-way";
+	code = scenario_command(n, words, &step, &err);
+	code = code ? cli_usage(cli, "%s", err.text) : call(cli, argv[0], argv[1], &step);
+	free(step.target);
+	free(step.path);
+	free(step.body);
+	return code;
 }
 
 int cli_link(struct cli *cli, int argc, char **argv)
@@ -191,12 +146,7 @@ int cli_link(struct cli *cli, int argc, char **argv)
 	static const struct option options[] = {
 		CLI_HELP, CLI_FORMAT, { "one-way", no_argument, NULL, ONE_WAY }, { 0 }
 	};
-	static const struct {
-		const char *what;
-		int min, max;
-	} whats[] = { { "down", 2, 2 }, { "up", 2, 2 }, { "set", 2, 32 }, { "clear", 2, 2 }, { "show", 1, 2 } };
 	bool one_way = false;
-	unsigned i = 0;
 	int c;
 
 	while ((c = cli_option(cli, argc, argv, options)) == ONE_WAY)
@@ -205,17 +155,13 @@ int cli_link(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	argc -= optind;
 	argv += optind;
-	if (!argc)
+	if (argc < 2)
 		return cli_usage(cli, "an argument is missing");
-	while (i < 5 && strcmp(argv[0], whats[i].what) != 0)
-		i++;
-	if (i == 5)
-		return cli_usage(cli, "'%s' is none of down, up, set, clear and show", argv[0]);
-	if (--argc < whats[i].min)
-		return cli_usage(cli, "an argument is missing");
-	if (argc > whats[i].max)
-		return cli_usage(cli, "'%s' is one argument too many", argv[1 + whats[i].max]);
-	if (!check_names(cli, argv[1], argc > 1 ? argv[2] : NULL))
+	if (!cli_name_ok(cli, "vnet", argv[1]))
 		return CLI_USAGE;
-	return run(cli, whats[i].what, argc, argv + 1, one_way);
+	if (strcmp(argv[0], "show") != 0)
+		return change(cli, argc, argv, one_way);
+	if (argc > 3)
+		return cli_usage(cli, "'%s' is one argument too many", argv[3]);
+	return show(cli, argv[1], argc > 2 ? argv[2] : NULL);
 }

@@ -107,6 +107,17 @@ const struct verb cli_verbs[] = {
 	  "  weft link set red r1:eth1 --one-way rate 10Mbit limit 100\n"
 	  "  weft link clear red r1:eth1\n"
 	  "  weft link show red\n", cli_link },
+	{ "run", "Nodes", "run SCENARIO", "do to a vnet what a file says, at its times",
+	  "The file has the vnet and steps, each a time since the start and a command without the vnet\n"
+	  "(link, restart, pause, hibernate, resume):\n"
+	  "  vnet: red\n"
+	  "  steps:\n"
+	  "    - 5s: link down r1:eth1\n"
+	  "    - 10s: restart r2\n"
+	  "    - 12.5s: link set r1:eth2 delay 10ms loss 1%\n"
+	  "Prints a line of JSON about each when it is done: when it was due (at), began and how long it\n"
+	  "took, in seconds, the time of day, and whether it worked. One that fails stops nothing.\n\n"
+	  "Options:\n" HELP_HELP "\nExample:\n  weft run flap.yml >flap.jsonl\n", cli_run },
 	{ "image", "This machine", "image build [NAME]... [--force]\nimage list [--format FORMAT]",
 	  "build and list the guests' images and the templates that routers are cloned from",
 	  "NAME is frr or bird; without one both are built. What is up to date is not built again;\n"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links that delay and lose, between real hosts: from the topology and live, over the deaths of engine
 and weftd, and the same each time."""
+import json
 import re
 
 import pytest
@@ -103,6 +104,30 @@ def test_loss_is_counted_and_the_same_again(weft, lab):
     first = lost()
     assert 8 <= len(first) <= 35
     assert lost() == first
+
+
+def test_scenario(weft, lab, tmp_path):
+    """What it says happens, and its log says when: pings go on meanwhile."""
+    (tmp_path / "s.yml").write_text("""
+vnet: impair
+steps:
+  - 0s: link set h1:eth1 none
+  - 1s: link down h1:eth1
+  - 2s: link up h1:eth1
+  - 2s: link set h1:eth1 delay 30ms
+""")
+    ping = weft.popen("impair", "h1", "ping", "-n", "-D", "-O", "-i", "0.05", "-c", "70", "-W", "1", "10.0.0.2")
+    log = [json.loads(line) for line in weft.run("run", tmp_path / "s.yml").stdout.splitlines()]
+    seen = [(float(t), float(ms)) for t, ms in
+            re.findall(r"\[([\d.]+)\] 64 bytes .* time=([\d.]+) ms", ping.communicate(timeout=30)[0])]
+    steps = log[1:]
+    assert [s["at"] for s in steps] == [0, 1, 2, 2] and all(s["ok"] for s in steps)
+    assert all(a["began"] <= b["began"] for a, b in zip(steps, steps[1:]))
+    down, up, slow = (s["time"] + s["took"] for s in steps[1:])
+    assert any(t < steps[1]["time"] for t, _ in seen)
+    assert not [t for t, _ in seen if down + 0.05 < t < steps[2]["time"]]
+    late = [ms for t, ms in seen if t > slow + 0.1]
+    assert late and min(late) >= 60
 
 
 def test_an_edited_file(weft, lab):
