@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define LIMIT_MAX 65536 /* the engine's */
+#define LIMIT_MAX 10000 /* the engine's */
 #define SEED_MAX  4294967295.0
 #define RATE_MIN  8000.0
 #define RATE_MAX  1e12

@@ -216,7 +216,7 @@ struct dp_impair {
 	uint64_t jitter_ns; /* uniform, added or taken off; not more than the delay. May change the
 			       order */
 	uint64_t rate;	    /* bits a second of frames as they are, 8000 to 10^12; 0: any */
-	uint32_t limit;	    /* frames that may wait for the rate; 0: 1000 */
+	uint32_t limit;	    /* frames that may wait for the rate, up to 10000; 0: 1000 */
 	/* Loss by the model of Gilbert and Elliott: probabilities of being lost in the good and in
 	 * the bad state, and of a change, looked at with each frame. Random loss: `loss` alone. */
 	uint32_t loss, loss_bad;

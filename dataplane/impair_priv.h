@@ -22,7 +22,7 @@
 
 enum {
 	IMPAIR_RATE_MIN = 8000,	     /* bits a second */
-	IMPAIR_LIMIT_MAX = 65536,    /* frames */
+	IMPAIR_LIMIT_MAX = 10000,    /* frames; 8 bytes each */
 	IMPAIR_LIMIT_DEFAULT = 1000, /* as netem's */
 };
 

@@ -30,7 +30,7 @@ static void values(void **state)
 		{ "loss", "0.1%", "0.1%", 1000000, NULL, &im.loss },
 		{ "loss", "0.0000001 %", "1e-07%", 1, NULL, &im.loss },
 		{ "corrupt", "100%", "100%", DP_PROBABILITY_ONE, NULL, &im.dp.corrupt },
-		{ "limit", "65536", "65536", 65536, NULL, &im.dp.limit },
+		{ "limit", "10000", "10000", 10000, NULL, &im.dp.limit },
 		{ "seed", "4294967295", "4294967295", 4294967295, &im.dp.seed, NULL },
 	};
 	char said[IMPAIRMENT_TEXT_MAX];
