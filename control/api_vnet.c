@@ -2,16 +2,35 @@
 /* Calls on what is inside a vnet: its nodes and links. */
 #include "control/api_priv.h"
 #include "control/router.h"
+#include "control/vnet_impair.h"
 #include "control/vnet_json.h"
 #include "control/vnet_sleep.h"
 
+#include <errno.h>
 #include <string.h>
+
+/* impair: an object, or null: as the topology says. */
+static int set_impairment(struct vnet *v, struct link *l, const char *end, const json_t *impair,
+			  bool one_way, struct err *err)
+{
+	size_t len = strcspn(l->name, ",");
+	bool first = strlen(end) == len && !strncmp(l->name, end, len);
+	bool both = !one_way || strchr(end, ',');
+	const bool which[2] = { both || first, both || !first };
+	struct impairment im;
+	const struct impairment *wish = json_is_null(impair) ? NULL : &im;
+
+	if (wish && vnet_impairment_of(impair, &im, err) < 0)
+		return -EINVAL;
+	return vnet_impair(v, l, wish, which, err);
+}
 
 static void set_link(struct vnet *v, struct evhttp_request *req, const char *end)
 {
 	struct link *l = vnet_link(v, end);
-	json_t *body, *up;
+	json_t *body, *up, *impair;
 	struct err err;
+	int code = 0;
 
 	if (!l) {
 		api_error(req, HTTP_NOTFOUND, "vnet %s has no link at %s", v->topology->name, end);
@@ -21,10 +40,15 @@ static void set_link(struct vnet *v, struct evhttp_request *req, const char *end
 	if (!body)
 		return;
 	up = json_object_get(body, "up");
-	if (!json_is_boolean(up))
-		api_error(req, HTTP_BADREQUEST, "up is neither true nor false");
-	else if (vnet_set_link(v, l, json_is_true(up), &err) < 0)
-		api_error(req, HTTP_INTERNAL, "%s", err.text);
+	impair = json_object_get(body, "impair");
+	if (impair)
+		code = set_impairment(v, l, end, impair, json_is_true(json_object_get(body, "one_way")), &err);
+	else if (!json_is_boolean(up))
+		code = err_set(&err, -EINVAL, "up is neither true nor false");
+	if (!code && json_is_boolean(up))
+		code = vnet_set_link(v, l, json_is_true(up), &err);
+	if (code)
+		api_error(req, code == -EINVAL ? HTTP_BADREQUEST : HTTP_INTERNAL, "%s", err.text);
 	else
 		api_reply(req, HTTP_OK, json_object());
 	json_decref(body);

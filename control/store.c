@@ -28,6 +28,8 @@ static const char schema[] =
 	"  PRIMARY KEY (vnet, link));"
 	"CREATE TABLE IF NOT EXISTS link_risen (vnet INTEGER NOT NULL, link TEXT NOT NULL,"
 	"  PRIMARY KEY (vnet, link));"
+	"CREATE TABLE IF NOT EXISTS link_impair (vnet INTEGER NOT NULL, link TEXT NOT NULL,"
+	"  way INTEGER NOT NULL, impair TEXT NOT NULL, PRIMARY KEY (vnet, link, way));"
 	"CREATE TABLE IF NOT EXISTS guest (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS machine_id (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
@@ -156,6 +158,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM vnet WHERE id IN (SELECT vnet FROM ending)",
 		"DELETE FROM link_down WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM link_risen WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM link_impair WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM machine_id WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM mode WHERE vnet IN (SELECT vnet FROM ending)",
@@ -302,6 +305,27 @@ bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const c
 	};
 
 	return number(s, query(s, sql[what], "is", (int64_t)vnet, link));
+}
+
+int store_link_impair_put(struct store *s, uint32_t vnet, const char *link, int way,
+			  const char *impair, struct err *err)
+{
+	if (!impair)
+		return change(s, err, "DELETE FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
+			      "isi", (int64_t)vnet, link, (int64_t)way);
+	return change(s, err, "INSERT OR REPLACE INTO link_impair VALUES (?, ?, ?, ?)", "isis",
+		      (int64_t)vnet, link, (int64_t)way, impair);
+}
+
+char *store_link_impair(struct store *s, uint32_t vnet, const char *link, int way)
+{
+	sqlite3_stmt *st = query(s, "SELECT impair FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
+				 "isi", (int64_t)vnet, link, (int64_t)way);
+	bool found = st && sqlite3_step(st) == SQLITE_ROW;
+	char *impair = found ? strdup((const char *)sqlite3_column_text(st, 0)) : NULL;
+
+	sqlite3_finalize(st);
+	return impair;
 }
 
 int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,

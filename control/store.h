@@ -69,6 +69,12 @@ int store_link_set(struct store *s, enum store_link what, uint32_t vnet, const c
 		   struct err *err);
 bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const char *link);
 
+/* What an operator has set of what an end (way: 0 or 1) of a link sends, as text; NULL: nothing. The
+ * one that is returned is the caller's. Forgotten with the vnet. */
+int store_link_impair_put(struct store *s, uint32_t vnet, const char *link, int way,
+			  const char *impair, struct err *err);
+char *store_link_impair(struct store *s, uint32_t vnet, const char *link, int way);
+
 /* What a new weftd cannot see of a guest that it adopts. Forgotten with the vnet. */
 struct store_guest {
 	uint64_t boot_ms; /* 0: not ready yet */

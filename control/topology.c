@@ -70,9 +70,6 @@ static int unknown_key(struct loader *l, const struct ty_pair *p, enum key_place
 	unsigned count;
 	const struct key_rule *rules = key_rules(place, &count);
 
-	if (!count)
-		return ty_err(&l->doc, p->key_node, "key \"%.64s\" %s is unknown: there are none yet", p->key,
-			      key_place_name(place));
 	near = key_nearest(rules, count, p->key);
 	if (near)
 		return ty_err(&l->doc, p->key_node, "key \"%.64s\" %s is unknown; did you mean \"%s\"?",
@@ -236,7 +233,7 @@ static unsigned parse_cores(const char *s)
 /* What the vnet asks of the engine. */
 static int read_weft(struct loader *l, yaml_node_t *at)
 {
-	const struct ty_pair *weight, *guarantee;
+	const struct ty_pair *weight, *guarantee, *seed;
 	const char *s;
 	struct ty_map m;
 	int rc = ty_map(&l->doc, at, "weft", &m);
@@ -247,9 +244,12 @@ static int read_weft(struct loader *l, yaml_node_t *at)
 		return rc;
 	weight = ty_find(&m, "weight");
 	guarantee = ty_find(&m, "guarantee");
+	seed = ty_find(&m, "seed");
 	if (weight)
 		rc = ty_number(&l->doc, weight->value, "weight", 1, TOPOLOGY_WEIGHT_MAX,
 			       &l->t->weight);
+	if (!rc && seed)
+		rc = ty_number(&l->doc, seed->value, "seed", 0, 999999999, &l->t->seed);
 	if (!rc && guarantee)
 		rc = ty_text(&l->doc, guarantee->value, "guarantee", &s);
 	if (rc || !guarantee)

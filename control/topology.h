@@ -9,6 +9,7 @@
  */
 
 #include "base/err.h"
+#include "control/impairment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,12 +78,14 @@ struct topology_link {
 	unsigned line;
 	unsigned node[2], port[2]; /* indices */
 	uint16_t mtu;		   /* default 1500 */
+	struct impairment impair[2]; /* what it does to what each end sends */
 };
 
 struct topology {
 	char name[TOPOLOGY_NAME_MAX];
 	unsigned weight;
 	unsigned guarantee; /* 1/1000 of a core */
+	unsigned seed;	    /* of links that say none */
 	unsigned node_count;
 	struct topology_node *nodes;
 	unsigned link_count;

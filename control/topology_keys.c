@@ -107,6 +107,7 @@ static const struct key_rule endpoint_rules[] = {
 static const struct key_rule weft_top_rules[] = {
 	{"weight", KEY_SERVED, NULL},
 	{"guarantee", KEY_SERVED, NULL},
+	{"seed", KEY_SERVED, NULL},
 };
 
 static const struct key_rule weft_node_rules[] = {
@@ -114,6 +115,13 @@ static const struct key_rule weft_node_rules[] = {
 	{"boot", KEY_SERVED, NULL},
 	{"fib-routes", KEY_SERVED, NULL},
 	{"hugepages", KEY_SERVED, NULL},
+};
+
+static const struct key_rule weft_link_rules[] = {
+	{"from", KEY_SERVED, NULL},	 {"delay", KEY_SERVED, NULL},  {"jitter", KEY_SERVED, NULL},
+	{"loss", KEY_SERVED, NULL},	 {"burst", KEY_SERVED, NULL},  {"gemodel", KEY_SERVED, NULL},
+	{"rate", KEY_SERVED, NULL},	 {"limit", KEY_SERVED, NULL},  {"corrupt", KEY_SERVED, NULL},
+	{"duplicate", KEY_SERVED, NULL}, {"reorder", KEY_SERVED, NULL}, {"seed", KEY_SERVED, NULL},
 };
 
 static const struct key_rule image_rule_rules[] = {
@@ -134,7 +142,9 @@ static const struct {
 	[KEYS_ENDPOINT] = {endpoint_rules, N(endpoint_rules), "of an endpoint"},
 	[KEYS_WEFT_TOP] = {weft_top_rules, N(weft_top_rules), "under weft at the top"},
 	[KEYS_WEFT_NODE] = {weft_node_rules, N(weft_node_rules), "under weft of a node"},
-	[KEYS_WEFT_LINK] = {NULL, 0, "under weft of a link"},
+	[KEYS_WEFT_LINK] = {weft_link_rules, N(weft_link_rules), "under weft of a link"},
+	/* All but the first: a direction has no directions. */
+	[KEYS_IMPAIR] = {weft_link_rules + 1, N(weft_link_rules) - 1, "under from of a link"},
 	[KEYS_IMAGE_RULE] = {image_rule_rules, N(image_rule_rules), "of an image rule"},
 };
 

@@ -220,7 +220,7 @@ static int read_link(struct loader *l, yaml_node_t *n)
 	struct topology_link *link = &l->t->links[l->t->link_count];
 	const struct ty_pair *mtu, *weft;
 	unsigned bytes = MTU;
-	struct ty_map m, weft_map;
+	struct ty_map m;
 	bool typed = false;
 	int rc = ty_map(&l->doc, n, "a link", &m);
 
@@ -229,10 +229,6 @@ static int read_link(struct loader *l, yaml_node_t *n)
 	if (!rc)
 		rc = loader_check_keys(l, &m, KEYS_LINK);
 	weft = rc ? NULL : ty_find(&m, "weft");
-	if (weft)
-		rc = ty_map(&l->doc, weft->value, "weft", &weft_map);
-	if (weft && !rc)
-		rc = loader_check_keys(l, &weft_map, KEYS_WEFT_LINK);
 	mtu = rc ? NULL : ty_find(&m, "mtu");
 	if (mtu)
 		rc = ty_number(&l->doc, mtu->value, "mtu", MTU_MIN, MTU_MAX, &bytes);
@@ -240,7 +236,8 @@ static int read_link(struct loader *l, yaml_node_t *n)
 		return rc;
 	link->line = ty_line(n);
 	link->mtu = (uint16_t)bytes;
-	return read_ends(l, n, &m, typed);
+	rc = read_ends(l, n, &m, typed);
+	return rc || !weft ? rc : loader_impair(l, weft->value, link);
 }
 
 int loader_links(struct loader *l, yaml_node_t *links)

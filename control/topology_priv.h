@@ -5,8 +5,9 @@
 /*
  * The parts of the topology reader. topology_yaml.c turns text into a checked document,
  * topology_images.c reads images.yml, topology_keys.c knows every key of containerlab,
- * topology_node.c, topology_machine.c and topology_link.c make nodes and links, topology_mac.c the
- * addresses of their ports, topology_files.c fetches the files.
+ * topology_node.c, topology_machine.c and topology_link.c make nodes and links, topology_impair.c what
+ * links do to their frames, topology_mac.c the addresses of their ports, topology_files.c fetches the
+ * files.
  */
 
 #include "control/topology.h"
@@ -83,6 +84,7 @@ enum key_place {
 	KEYS_WEFT_TOP,
 	KEYS_WEFT_NODE,
 	KEYS_WEFT_LINK,
+	KEYS_IMPAIR,
 	KEYS_IMAGE_RULE,
 	KEYS_PLACES,
 };
@@ -145,6 +147,8 @@ const struct ty_pair *loader_inherited(const struct ty_map *layers, const char *
 int loader_nodes(struct loader *l);
 int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers);
 int loader_links(struct loader *l, yaml_node_t *links);
+/* What the link does to its frames; its ends are there. */
+int loader_impair(struct loader *l, yaml_node_t *weft, struct topology_link *link);
 /* The MAC address that the text at n gives to port, an end of links[link_count]. */
 int loader_give_mac(struct loader *l, const yaml_node_t *n, const char *text,
 		    const struct topology_node *node, struct topology_port *port, unsigned side);

@@ -49,6 +49,9 @@ struct link {
 	uint32_t id;
 	char name[132]; /* "r1:eth1,r2:eth1" */
 	bool down; /* an operator's wish */
+	struct impairment live[2]; /* what an operator wishes it to do to what each end sends, */
+	bool is_live[2];	   /* if that is not what spec says */
+	bool told; /* the engine may have an impairment of it */
 	bool risen; /* its ends were ready: it has carrier from now on, whatever becomes of their guests */
 };
 

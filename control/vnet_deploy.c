@@ -11,6 +11,7 @@
 #include "control/engine.h"
 #include "control/router.h"
 #include "control/store.h"
+#include "control/vnet_impair.h"
 #include "control/vnet_priv.h"
 #include "control/vnet_sleep.h"
 
@@ -179,6 +180,8 @@ static int plan_ids(struct plan *p, struct err *err)
 			continue;
 		store_link_set(s, STORE_LINK_DOWN, v->id, v->links[i].name, false, NULL);
 		store_link_set(s, STORE_LINK_RISEN, v->id, v->links[i].name, false, NULL);
+		for (int end = 0; end < 2; end++)
+			store_link_impair_put(s, v->id, v->links[i].name, end, NULL, NULL);
 		store_id_del(s, STORE_LINK, v->id, v->links[i].name);
 	}
 	for (unsigned i = 0; i < p->topology->link_count; i++)
@@ -190,6 +193,8 @@ static int plan_ids(struct plan *p, struct err *err)
 	for (unsigned i = 0; i < p->topology->link_count; i++) {
 		p->links[i].id = store_id(s, STORE_LINK, v->id, p->links[i].name);
 		p->links[i].down = store_link_is(s, STORE_LINK_DOWN, v->id, p->links[i].name);
+		p->links[i].told = v->topology != NULL;
+		vnet_impair_restore(v, &p->links[i]);
 		if (!p->links[i].id)
 			return err_set(err, -EIO, "the state cannot be written; the log says more");
 	}

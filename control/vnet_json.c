@@ -53,7 +53,7 @@ static bool next_record(struct rd *r, uint16_t op, uint32_t id, void *rec, size_
 	return false;
 }
 
-static bool find_port(const struct buf *stats, uint32_t id, struct dp_port_stats *out)
+bool vnet_find_port(const struct buf *stats, uint32_t id, struct dp_port_stats *out)
 {
 	struct rd r = rd_of(stats->data, stats->len);
 
@@ -114,7 +114,7 @@ static json_t *port_json(const struct node *n, unsigned i, const struct buf *sta
 
 	if (end == &n->ports[i])
 		end = vnet_end(v, l, 1, &peer);
-	find_port(stats, n->ports[i].id, &s);
+	vnet_find_port(stats, n->ports[i].id, &s);
 	return json_pack(
 		"{s:s, s:o, s:i, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
 		n->ports[i].spec->name, "mac", mac_json(n->ports[i].spec->mac), "mtu",
@@ -255,17 +255,6 @@ static json_t *node_json(const struct node *n, const struct buf *stats)
 	return o;
 }
 
-static json_t *link_json(struct vnet *v, const struct link *l, const struct buf *stats)
-{
-	const char *comma = strchr(l->name, ',');
-	struct dp_port_stats s;
-
-	find_port(stats, vnet_end(v, l, 0, NULL)->id, &s);
-	return json_pack("{s:s%, s:s, s:i, s:b, s:b, s:b}", "a", l->name, (int)(comma - l->name), "b",
-			 comma + 1, "mtu", l->spec->mtu, "up", !l->down, "risen", l->risen,
-			 "carrier", l->risen && s.state & DP_PORT_CARRIER);
-}
-
 static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 {
 	struct rd r = rd_of(stats->data, stats->len);
@@ -328,7 +317,7 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		json_array_append_new(nodes, node_json(v->nodes[i], stats));
 	for (unsigned i = 0; i < v->topology->link_count; i++)
-		json_array_append_new(links, link_json(v, &v->links[i], stats));
+		json_array_append_new(links, vnet_link_json(v, &v->links[i], stats));
 	for (unsigned i = 0; i < v->topology->warnings.count; i++)
 		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
 	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:o, s:f, s:o, s:o, s:o, s:o}", "name",

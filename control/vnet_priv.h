@@ -26,7 +26,7 @@ void vnet_rise_begin(struct vnet *v);
 
 /* vnet_program.c */
 void vnet_program_node(struct node *n); /* and its links, where the other end is made */
-void vnet_program_link(struct vnet *v, const struct link *l);
+void vnet_program_link(struct vnet *v, struct link *l);
 
 /* vnet_load.c: what a client sent, as a topology called name. Neither text is trusted. */
 int vnet_load(const char *images, const char *name, const char *file, const char *text,

@@ -4,6 +4,7 @@
 #include "control/host.h"
 #include "control/port.h"
 #include "control/router.h"
+#include "control/vnet_impair.h"
 #include "control/vnet_priv.h"
 
 #include <stdio.h>
@@ -24,7 +25,22 @@ static bool is_made(const struct node *n)
 	return n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE;
 }
 
-void vnet_program_link(struct vnet *v, const struct link *l)
+/* A link that does nothing need not be spoken of, unless it did. */
+static void program_impairments(struct vnet *v, struct link *l)
+{
+	bool any = false;
+
+	for (int end = 0; end < 2; end++)
+		any |= !impairment_is_none(vnet_impairment(l, end));
+	for (int end = 0; end < 2 && (any || l->told); end++) {
+		struct dp_impair rec = vnet_impair_record(v, l, end);
+
+		engine_send(v->daemon->engine, DP_IMPAIR_SET, &rec, sizeof(rec), -1);
+	}
+	l->told |= any;
+}
+
+void vnet_program_link(struct vnet *v, struct link *l)
 {
 	struct dp_link rec = {
 		.id = l->id,
@@ -33,8 +49,10 @@ void vnet_program_link(struct vnet *v, const struct link *l)
 		.flags = l->down ? DP_LINK_DOWN : 0,
 	};
 
-	if (is_made(v->nodes[l->spec->node[0]]) && is_made(v->nodes[l->spec->node[1]]))
-		engine_send(v->daemon->engine, DP_LINK_SET, &rec, sizeof(rec), -1);
+	if (!is_made(v->nodes[l->spec->node[0]]) || !is_made(v->nodes[l->spec->node[1]]))
+		return;
+	engine_send(v->daemon->engine, DP_LINK_SET, &rec, sizeof(rec), -1);
+	program_impairments(v, l);
 }
 
 static void program_plain_node(struct node *n)

@@ -60,6 +60,7 @@ enum dp_op {
 	DP_CAPTURE_SET,	 /* struct dp_capture, with a descriptor */
 	DP_CAPTURE_PORT, /* struct dp_capture_port */
 	DP_CAPTURE_DEL,	 /* struct dp_id */
+	DP_IMPAIR_SET,	/* struct dp_impair */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -200,6 +201,34 @@ struct dp_link {
 	uint32_t flags;
 };
 
+#define DP_PROBABILITY_ONE 1000000000u	  /* probabilities are in 1/1000000000 */
+#define DP_DELAY_MAX_NS	   60000000000ull
+
+/*
+ * What a link does to the frames that port `from`, an end of it, sends. All zero: nothing, as when
+ * the link is new. It ends with the link, with either end of it, and when either end changes. What
+ * is set again as it is goes on; what is changed begins anew, with the first random number of its
+ * seed. Frames that are under way go on as was decided. Times are those of a frame's last bit.
+ */
+struct dp_impair {
+	struct dp_record rec;
+	uint32_t link;
+	uint32_t from;
+	uint64_t seed;
+	uint64_t delay_ns;  /* up to DP_DELAY_MAX_NS */
+	uint64_t jitter_ns; /* uniform, added or taken off; not more than the delay. May change the
+			       order */
+	uint64_t rate;	    /* bits a second of frames as they are, 8000 to 10^12; 0: any */
+	uint32_t limit;	    /* frames that may wait for the rate, up to 10000; 0: 1000 */
+	/* Loss by the model of Gilbert and Elliott: probabilities of being lost in the good and in
+	 * the bad state, and of a change, looked at with each frame. Random loss: `loss` alone. */
+	uint32_t loss, loss_bad;
+	uint32_t to_bad, to_good;
+	uint32_t corrupt;   /* one bit is wrong, anywhere behind the Ethernet header */
+	uint32_t duplicate; /* a second one arrives, with a delay of its own */
+	uint32_t reorder;   /* arrives at once, before those that are delayed */
+};
+
 struct dp_fib {
 	struct dp_record rec;
 	uint32_t id;
@@ -283,7 +312,8 @@ struct dp_capture_port {
 };
 
 /*
- * Why a packet ended here. Counted per port (the port it was received on) and summed per vnet.
+ * Why a packet ended here. Counted per port (the port it was received on; of what a link does, the
+ * port that has sent it) and summed per vnet.
  * X(enumerator, name in CLI and metrics, what it means)
  */
 #define DP_DROPS(X)                                                                              \
@@ -307,7 +337,9 @@ struct dp_capture_port {
 	X(QUEUE_DELAY, "queue_delay", "waited too long in the device's queue (RFC 8289)")        \
 	X(SHARE, "share", "its vnet is over its share of the engine's cores")                    \
 	X(VLAN, "vlan", "tagged, by a port that has the untagged part of a shared device")       \
-	X(OFFLOAD, "offload", "a host asks for segments or a checksum that its frame has not")
+	X(OFFLOAD, "offload", "a host asks for segments or a checksum that its frame has not")   \
+	X(LOSS, "loss", "lost by its link, as that is to, or as it went down with the frame")    \
+	X(LINK_FULL, "link_full", "too many wait for its link's rate, or are under way in its vnet")
 
 enum dp_drop {
 #define DP_DROP_ENUM(id, name, what) DP_DROP_##id,
@@ -351,9 +383,11 @@ struct dp_port_stats {
 	uint64_t drops[DP_DROP_COUNT];
 	/* Of its vnet on its device, where that is shared: */
 	uint32_t queued;		   /* packets */
-	uint32_t pad;
+	uint32_t on_wire;		   /* frames that it has sent and its link has still */
 	uint64_t marked;		   /* with CE in place of a drop (RFC 3168) */
 	uint64_t delay_ns[DP_DELAY_COUNT]; /* that 50, 99 and 99.9 % of the packets stayed below */
+	/* Of the frames that it has sent, by its link: */
+	uint64_t corrupted, duplicated, reordered;
 };
 
 struct dp_vnet_stats {

@@ -64,6 +64,8 @@ struct counters {
 struct port_local {
 	struct counters count;
 	struct policer punt;
+	uint64_t corrupted, duplicated, reordered; /* by its link, of what it sent */
+	uint32_t on_wire; /* frames that it sent and this worker holds for its link */
 } __rte_cache_aligned;
 
 /* What one thread writes of a vnet; lines of its own. */
@@ -77,6 +79,7 @@ struct vnet_local {
 	uint32_t work;		   /* in this burst: see worker_work() */
 	uint32_t packets;	   /* in this burst, that passed */
 	uint64_t gone;		   /* frames that waited in a queue when their port was deleted */
+	uint32_t on_wire;	   /* under way on its links, in units of a buffer of 2 KiB */
 } __rte_cache_aligned;
 
 struct vnet {
@@ -98,6 +101,7 @@ struct port_list {
 };
 
 struct bridge_table;
+struct impair;
 
 struct vnode {
 	uint32_t id, epoch, kind, flags;
@@ -124,8 +128,8 @@ struct port {
 	uint32_t mtu, vlan;
 	uint64_t mac;	   /* as loaded from the wire, in the low 48 bits */
 	struct fib *fib;   /* NULL: punt everything */
-	struct port *peer; /* where the wire leads; NULL unless link, this and that end are up, and
-			      while one is captured, to which the graph takes its time: port_far() */
+	struct port *peer; /* where the wire leads at once; NULL unless link, this and that end are up,
+			      and while the graph takes its time over it: port_far() */
 	struct device *dev;
 	struct vnet *vnet;
 	/* So far what each packet looks at, one line. */
@@ -133,8 +137,9 @@ struct port {
 	uint32_t egress;    /* index of its vnet in the device's schedulers */
 	uint32_t offloads;  /* its tap takes packets with PKT_OFFLOAD */
 	uint64_t hash_seed; /* of ECMP: another one in each router, or choices repeat downstream */
-	struct port *far;   /* as peer, captured or not */
+	struct port *far;   /* where the wire leads, at once or not */
 	struct captured *captured; /* by what; NULL: nothing. RCU */
+	struct impair *impair; /* what the link does on the way; NULL: nothing. RCU */
 
 	/* The control thread's own. */
 	uint32_t id, epoch, flags, fib_id;

@@ -9,7 +9,8 @@ static graph_fn *const graph_nodes[GRAPH_NODES] = {
 	[GRAPH_IP6_INPUT] = ip6_input_run,   [GRAPH_IP4_LOOKUP] = ip4_lookup_run,
 	[GRAPH_IP6_LOOKUP] = ip6_lookup_run, [GRAPH_REWRITE] = rewrite_run,
 	[GRAPH_PUNT] = punt_run,	     [GRAPH_ASLEEP] = asleep_run,
-	[GRAPH_WIRE_TX] = wire_tx_run,	     [GRAPH_BACKING_TX] = backing_tx_run,
+	[GRAPH_WIRE_TX] = wire_tx_run,	     [GRAPH_IMPAIR] = impair_run,
+	[GRAPH_BACKING_TX] = backing_tx_run,
 };
 
 static unsigned graph_take(struct graph_queue *q, struct rte_mbuf **pkts)

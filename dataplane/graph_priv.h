@@ -9,6 +9,7 @@
  * bridge crossings and flood budgets bound it.
  */
 
+#include "dataplane/capture_priv.h"
 #include "dataplane/worker_priv.h"
 
 #include <rte_ether.h>
@@ -26,6 +27,7 @@ graph_fn rewrite_run;	 /* MTU, TTL, MAC addresses */
 graph_fn punt_run;	 /* to the guest, through the policer */
 graph_fn asleep_run;	 /* answers for a guest that is saved on disk */
 graph_fn wire_tx_run;	 /* to the other end of out's link */
+graph_fn impair_run;	 /* what the link does on the way, if anything */
 graph_fn backing_tx_run; /* to what is behind the port */
 
 /* Queues everything until all queues are empty. */
@@ -53,6 +55,19 @@ static inline void graph_enter(struct worker *w, enum graph_node to, struct rte_
 	pkt_enter(m, port);
 	worker_work(w, port->vnet, WORK_SLOW);
 	graph_to(w, to, m);
+}
+
+/* It leaves by out. */
+static inline void wire_sent(struct worker *w, struct rte_mbuf *m, struct port *out)
+{
+	struct counters *c = counters_of(w, out);
+
+	c->wire_tx_packets += pkt_frames(m);
+	c->wire_tx_bytes += pkt_bytes(m);
+	capture_wire(w, out, RD(out->mode), m, DP_CAPTURE_TX);
+	if (pkt(m)->transit)
+		counters_of(w, pkt(m)->port)->forwarded += pkt_frames(m);
+	pkt(m)->transit = 0;
 }
 
 static inline void graph_punt(struct worker *w, struct rte_mbuf *m, enum punt_reason reason)

@@ -2,6 +2,7 @@
 #include "dataplane/objects_priv.h"
 
 #include "dataplane/engine_priv.h"
+#include "dataplane/link_impair_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,11 +10,20 @@
 static void port_join(struct port *port, struct port *other, bool captured)
 {
 	WR(port->far, other);
-	WR(port->peer, captured ? NULL : other);
+	WR(port->peer, captured || port->impair ? NULL : other);
+}
+
+/* A port leaves its link. */
+static void link_leave(struct engine *e, struct port *port)
+{
+	link_impair_end(e, port);
+	port_join(port, NULL, false);
+	port->link = NULL;
 }
 
 /* A worker needs one load: `peer` is where frames go, NULL unless they may, and may go fast. `far` does
- * not change when a capture begins or ends: whichever of the two a worker sees, frames go on. */
+ * not change when a capture or an impairment begins or ends: whichever of the two a worker sees, frames
+ * go on. */
 void link_refresh(struct link *link)
 {
 	struct port *a = link->end[0], *b = link->end[1];
@@ -29,12 +39,9 @@ void link_refresh(struct link *link)
 
 void link_destroy(struct engine *e, struct link *link)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		if (!link->end[i])
-			continue;
-		port_join(link->end[i], NULL, false);
-		link->end[i]->link = NULL;
-	}
+	for (unsigned i = 0; i < 2; i++)
+		if (link->end[i])
+			link_leave(e, link->end[i]);
 	hash_map_del(e->link_map, &link->id);
 	free(link); /* workers see ports only */
 }
@@ -46,12 +53,13 @@ void link_lose(struct engine *e, struct port *port)
 	if (!link)
 		return;
 	link->end[link->end[1] == port] = NULL;
-	port->link = NULL;
-	port_join(port, NULL, false);
-	if (link->end[0] || link->end[1])
-		link_refresh(link);
-	else
+	link_leave(e, port);
+	if (!link->end[0] && !link->end[1]) {
 		link_destroy(e, link);
+		return;
+	}
+	link_impair_end(e, link->end[link->end[0] == NULL]);
+	link_refresh(link);
 }
 
 static int link_check(const struct dp_link *rec, struct port *const port[2],
@@ -100,10 +108,11 @@ int link_set(struct engine *e, const struct dp_link *rec, struct err *err)
 	for (unsigned i = 0; i < 2; i++) {
 		struct port *old = link->end[i];
 
-		if (old && old != port[0] && old != port[1]) {
-			port_join(old, NULL, false);
-			old->link = NULL;
-		}
+		if (!old || (old == port[i] && link->end[!i] == port[!i]))
+			continue;
+		link_impair_end(e, old);
+		if (old != port[0] && old != port[1])
+			link_leave(e, old);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		link->end[i] = port[i];

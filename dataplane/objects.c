@@ -5,6 +5,7 @@
 #include "dataplane/capture_priv.h"
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
+#include "dataplane/link_impair_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -197,6 +198,7 @@ int objects_sync(struct engine *e, bool end, struct err *err)
 	if (!e->syncing)
 		return err_set(err, -EINVAL, "the end of a sync that did not begin");
 	e->syncing = false;
+	link_impair_sweep(e);
 	for (size_t i = 0; hash_map_next(e->link_map, &i, NULL, &value);)
 		if (((struct link *)value)->epoch != e->epoch)
 			link_destroy(e, value);

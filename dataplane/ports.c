@@ -3,6 +3,7 @@
 
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
+#include "dataplane/link_impair_priv.h"
 #include "dataplane/relay_priv.h"
 #include "dataplane/stats_priv.h"
 
@@ -14,6 +15,7 @@ static void port_free(struct engine *e, void *arg)
 {
 	struct port *port = arg;
 
+	link_impair_forget(e, port);
 	counters_add_port(&port->vnet->retired, port);
 	free(port->captured);
 	slots_put(&e->port_slots, port->handle & 0xffff);

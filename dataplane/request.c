@@ -5,6 +5,7 @@
 #include "base/rd.h"
 #include "dataplane/capture_priv.h"
 #include "dataplane/engine_priv.h"
+#include "dataplane/link_impair_priv.h"
 #include "dataplane/objects_priv.h"
 #include "dataplane/routes_priv.h"
 #include "dataplane/stats_priv.h"
@@ -23,6 +24,7 @@ union record {
 	struct dp_node node;
 	struct dp_port port;
 	struct dp_link link;
+	struct dp_impair impair;
 	struct dp_fib fib;
 	struct dp_nh_id nh_id;
 	struct dp_nh nh;
@@ -134,6 +136,11 @@ static int op_link_set(struct request *rq, union record *r, struct err *err)
 static int op_link_del(struct request *rq, union record *r, struct err *err)
 {
 	return link_del(rq->engine, r->id.id, err);
+}
+
+static int op_impair_set(struct request *rq, union record *r, struct err *err)
+{
+	return link_impair_set(rq->engine, &r->impair, err);
 }
 
 static int op_fib_set(struct request *rq, union record *r, struct err *err)
@@ -288,6 +295,7 @@ static const struct op {
 	[DP_CAPTURE_SET] = { op_capture_set, sizeof(struct dp_capture), 0, false },
 	[DP_CAPTURE_PORT] = { op_capture_port, sizeof(struct dp_capture_port), 0, false },
 	[DP_CAPTURE_DEL] = { op_capture_del, sizeof(struct dp_id), 0, false },
+	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

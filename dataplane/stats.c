@@ -56,6 +56,14 @@ void stats_port(const struct engine *e, struct port *port, struct dp_port_stats 
 	out->punted = c.punted;
 	out->injected = c.injected;
 	memcpy(out->drops, c.drops, sizeof(out->drops));
+	for (unsigned i = 0; i < e->worker_count; i++) {
+		const struct port_local *local = &port->local[i];
+
+		out->on_wire += __atomic_load_n(&local->on_wire, __ATOMIC_RELAXED);
+		out->corrupted += __atomic_load_n(&local->corrupted, __ATOMIC_RELAXED);
+		out->duplicated += __atomic_load_n(&local->duplicated, __ATOMIC_RELAXED);
+		out->reordered += __atomic_load_n(&local->reordered, __ATOMIC_RELAXED);
+	}
 	egress_stats(e, port, out);
 }
 

@@ -4,6 +4,7 @@
 #include "dataplane/capture_priv.h"
 #include "dataplane/device_priv.h"
 #include "dataplane/graph_priv.h"
+#include "dataplane/link_impair_priv.h"
 #include "dataplane/relay_priv.h"
 #include "dataplane/share_priv.h"
 
@@ -24,6 +25,7 @@ enum {
 	SLEEP_MAX_US = 2000,
 	QUEUE_MAX = 512, /* packets that wait in a device when vnets begin to be limited, */
 	QUEUE_LIMITING = 4 * BURST, /* and that others wait for, while they are */
+	DUE_US = 150, /* before what a link holds is due it is awake: a wake-up may take as long */
 	REST_US = 5,	 /* and while they are, few packets at a time cost more than they need */
 };
 
@@ -124,6 +126,8 @@ unsigned worker_poll(struct worker *w)
 		w->share->backlog = device_overflows(w, QUEUE_LIMITING);
 	n = worker_poll_relay(w);
 	n += device_poll_all(w);
+	if (unlikely(calendar_next(w->calendar) <= w->now))
+		n += impair_release(w);
 	n += device_flush_all(w);
 	w->idle = !n;
 	if (n < BURST)
@@ -136,8 +140,18 @@ unsigned worker_poll(struct worker *w)
 	return n;
 }
 
+/* When it has to be awake for what links hold. */
+static uint64_t worker_due(const struct worker *w)
+{
+	uint64_t next = calendar_next(w->calendar);
+
+	return next == CALENDAR_NEVER ? next : next - w->hz / 1000000 * DUE_US;
+}
+
 void worker_serve(struct worker *w)
 {
+	bool sooner;
+
 	/* Devices are the worker's own: what is sent to them may be answered soon. */
 	if (device_any(w->engine) || !rte_spinlock_trylock(&w->awake)) {
 		worker_wake(w);
@@ -148,13 +162,26 @@ void worker_serve(struct worker *w)
 		;
 	w->idle = true;
 	worker_flush_relay(w);
+	sooner = worker_due(w) < w->until;
 	rte_spinlock_unlock(&w->awake);
+	if (sooner)
+		worker_wake(w);
 }
 
-/* Sleeps until the relay thread has something, or for us microseconds when us is not 0. */
+/* From now to w->until. */
+static struct timespec worker_left(const struct worker *w)
+{
+	uint64_t now = rte_rdtsc(), left = w->until > now ? w->until - now : 0;
+
+	return (struct timespec){ .tv_sec = (time_t)(left / w->hz),
+				  .tv_nsec = (long)(left % w->hz * 1000000000 / w->hz) };
+}
+
+/* Sleeps until the relay thread has something, until the time for what links hold, and for us
+ * microseconds at most when us is not 0. */
 static void worker_sleep(struct worker *w, unsigned us)
 {
-	struct timespec ts = { .tv_nsec = (long)us * 1000 };
+	struct timespec ts;
 	struct pollfd pfd = { .fd = w->wake_fd, .events = POLLIN };
 	uint64_t ticks;
 
@@ -162,8 +189,12 @@ static void worker_sleep(struct worker *w, unsigned us)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (rte_ring_empty(w->from_relay) && !RD(w->stop) && !RD(w->call)) {
 		rte_rcu_qsbr_thread_offline(w->engine->qsbr, w->index);
+		w->until = worker_due(w);
+		if (us)
+			w->until = RTE_MIN(w->until, w->now + w->hz / 1000000 * us);
+		ts = worker_left(w);
 		rte_spinlock_unlock(&w->awake);
-		if (ppoll(&pfd, 1, us ? &ts : NULL, NULL) > 0)
+		if (ppoll(&pfd, 1, w->until == CALENDAR_NEVER ? NULL : &ts, NULL) > 0)
 			(void)!read(w->wake_fd, &ticks, sizeof(ticks));
 		while (!rte_spinlock_trylock(&w->awake))
 			sched_yield();
@@ -207,7 +238,7 @@ static void worker_loop(struct worker *w)
 			us = SLEEP_MIN_US;
 		} else if (!idle_since) {
 			idle_since = w->now;
-		} else if (!w->engine->busy_poll &&
+		} else if (!w->engine->busy_poll && worker_due(w) > w->now &&
 			   w->now - idle_since > w->hz / 1000000 * SPIN_US) {
 			worker_sleep(w, device_any(w->engine) ? us : 0);
 			us = us * 2 < SLEEP_MAX_US ? us * 2 : SLEEP_MAX_US;
@@ -290,6 +321,7 @@ void worker_destroy(struct worker *w)
 		ring_destroy(w->to_relay[i].ring);
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
+	calendar_destroy(w->calendar);
 	share_destroy(w->share);
 	free(w);
 }

@@ -19,6 +19,7 @@ enum graph_node {
 	GRAPH_PUNT,
 	GRAPH_ASLEEP,
 	GRAPH_WIRE_TX,
+	GRAPH_IMPAIR,
 	GRAPH_BACKING_TX,
 	GRAPH_NODES
 };
@@ -36,6 +37,9 @@ struct worker {
 	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
 	uint64_t rest;	  /* TSC: while vnets are limited, not before it */
+	struct calendar *calendar; /* what links hold; NULL while none has done that */
+	uint64_t until;	  /* TSC: it sleeps until then */
+	uint32_t on_wire; /* in the calendar, as of a vnet */
 	struct nh **nhs;
 	struct port **ports;
 	adjacency *adjs;

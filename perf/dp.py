@@ -6,7 +6,7 @@ import struct
 
 (HELLO, SYNC, VNET_SET, VNET_DEL, NODE_SET, NODE_DEL, PORT_SET, PORT_DEL, LINK_SET, LINK_DEL,
  FIB_SET, FIB_DEL, FIB_SYNC, NH_SET, NH_DEL, ROUTE_SET, ROUTE_DEL, PORT_GET, VNET_GET,
- FIB_GET, MEMORY_GET, CAPTURE_SET, CAPTURE_PORT, CAPTURE_DEL) = range(1, 25)
+ FIB_GET, MEMORY_GET, CAPTURE_SET, CAPTURE_PORT, CAPTURE_DEL, IMPAIR_SET) = range(1, 26)
 ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
 NONE, DGRAM, TAP, DEV = range(4)
 PUNT, DROP, ADJ, GROUP, LOCAL = range(1, 6)
@@ -16,7 +16,7 @@ DATAGRAM_MAX, RECORDS_MAX = 65536, 4096
 HAS_FD, NO_IP4, NO_IP6, DOWN = 1, 2, 4, 8
 DROPS = ("link_down port_down no_backing backing_full runt giant source_mac ip4_header ip6_header "
          "blackhole policed bridge_loop bridge_same no_memory isolation asleep "
-         "queue_full queue_delay share vlan offload").split()
+         "queue_full queue_delay share vlan offload loss link_full").split()
 
 
 class Refused(Exception):
@@ -59,6 +59,14 @@ def port(id, node, backing=NONE, flags=0, fib=0, mtu=1500, vlan=0, mac_="02:00:0
 
 def link(id, a, b, down=0):
     return record(LINK_SET, struct.pack("=IIII", id, a, b, down))
+
+
+def impair(link, port, seed=0, delay_ns=0, jitter_ns=0, rate=0, limit=0, loss=0, corrupt=0,
+           duplicate=0, reorder=0):
+    """Of what the port sends. Probabilities are parts of 1."""
+    parts = (loss, 0, 0, 0, corrupt, duplicate, reorder)
+    return record(IMPAIR_SET, struct.pack("=IIQQQQI7I", link, port, seed, delay_ns, jitter_ns,
+                                          rate, limit, *(round(p * 1e9) for p in parts)))
 
 
 def fib(id, node, max_routes=0):
@@ -143,12 +151,13 @@ class Client:
     def ports(self, id=0):
         out = {}
         for r in self.do(by_id(PORT_GET, id)):
-            v = struct.unpack_from(f"=IIII7Q{len(DROPS)}QIIQ3Q", r, 8)
+            v = struct.unpack_from(f"=IIII7Q{len(DROPS)}QIIQ6Q", r, 8)
             keys = ("id vnet node state rx rx_bytes tx tx_bytes forwarded punted "
                     "injected").split()
             out[v[0]] = dict(zip(keys, v)) | {
-                "drops": dict(zip(DROPS, v[11:])), "queued": v[-6], "marked": v[-4],
-                "delay_ns": v[-3:]}
+                "drops": dict(zip(DROPS, v[11:])), "queued": v[-9], "on_wire": v[-8],
+                "marked": v[-7], "delay_ns": v[-6:-3],
+                **dict(zip(("corrupted", "duplicated", "reordered"), v[-3:]))}
         return out
 
     def vnets(self):

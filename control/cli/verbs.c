@@ -86,11 +86,27 @@ const struct verb cli_verbs[] = {
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
 	  "show the routes the engine forwards by (the FIB)",
 	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft routes red r1\n", cli_routes },
-	{ "link", "Nodes", "link down|up VNET NODE:PORT", "cut a link, or mend it",
-	  "Options:\n" HELP_HELP "\n"
+	{ "link", "Nodes",
+	  "link down|up VNET NODE:PORT\nlink set VNET NODE:PORT [--one-way] none | KEY VALUE...\n"
+	  "link clear VNET NODE:PORT [--one-way]\nlink show VNET [NODE:PORT] [--format FORMAT]",
+	  "cut a link, or mend it; have it delay, lose or slow down what it carries",
+	  "A link is named by either end. set says all that it does to its frames from now on, both\n"
+	  "ways, in place of what the topology says; clear takes that back. KEY VALUE, as in\n"
+	  "tc-netem(8):\n"
+	  "  delay 10ms       jitter 1ms (uniform, either way; may reorder)\n"
+	  "  loss 1%          burst 5 (frames lost in a row, in the mean)\n"
+	  "  gemodel '1% 20%' in place of both: Gilbert and Elliott's P R 1-H 1-K\n"
+	  "  rate 10Mbit      limit 1000 (frames that may wait for it)\n"
+	  "  corrupt 0.1%     duplicate 0.1%    reorder 1% (go at once, past the delayed)\n"
+	  "  seed 7           another one has other frames lost\n\n"
+	  "Options:\n"
+	  "  --one-way        only what NODE:PORT sends\n" FORMAT_HELP HELP_HELP "\n"
 	  "Examples:\n"
 	  "  weft link down red r1:eth1\n"
-	  "  weft link up red r1:eth1\n", cli_link },
+	  "  weft link set red r1:eth1 delay 10ms loss 0.1%\n"
+	  "  weft link set red r1:eth1 --one-way rate 10Mbit limit 100\n"
+	  "  weft link clear red r1:eth1\n"
+	  "  weft link show red\n", cli_link },
 	{ "capture", "Nodes", "capture VNET NODE:PORT [OPTION]... [FILTER]\n"
 	  "capture VNET NODE:PORT,NODE:PORT [OPTION]... [FILTER]\n"
 	  "capture VNET --all [OPTION]... [FILTER]",
@@ -106,6 +122,17 @@ const struct verb cli_verbs[] = {
 	  "  weft capture red r1:eth1 icmp | tshark -r -\n"
 	  "  weft capture red r1:eth1,r2:eth1 -w link.pcapng\n"
 	  "  ssh host weft capture red --all | wireshark -k -i -\n", cli_capture },
+	{ "run", "Nodes", "run SCENARIO", "do to a vnet what a file says, at its times",
+	  "The file has the vnet and steps, each a time since the start and a command without the vnet\n"
+	  "(link, restart, pause, hibernate, resume):\n"
+	  "  vnet: red\n"
+	  "  steps:\n"
+	  "    - 5s: link down r1:eth1\n"
+	  "    - 10s: restart r2\n"
+	  "    - 12.5s: link set r1:eth2 delay 10ms loss 1%\n"
+	  "Prints a line of JSON about each when it is done: when it was due (at), began and how long it\n"
+	  "took, in seconds, the time of day, and whether it worked. One that fails stops nothing.\n\n"
+	  "Options:\n" HELP_HELP "\nExample:\n  weft run flap.yml >flap.jsonl\n", cli_run },
 	{ "image", "This machine", "image build [NAME]... [--force]\nimage list [--format FORMAT]",
 	  "build and list the guests' images and the templates that routers are cloned from",
 	  "NAME is frr or bird; without one both are built. What is up to date is not built again;\n"

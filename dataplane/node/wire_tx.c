@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Over the link: what leaves by `out` is received by its peer. */
-#include "dataplane/capture_priv.h"
 #include "dataplane/graph_priv.h"
 
 static uint32_t frame_max(const struct port *out, const struct rte_ether_hdr *eth)
@@ -16,15 +15,14 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = pkts[i];
 		struct pkt *p = pkt(m);
-		struct port *out = p->out, *peer = port_far(out);
-		uint32_t mode = RD(out->mode);
-		struct counters *c;
+		struct port *out = p->out, *peer = RD(out->peer);
+		struct port *far = likely(peer) ? peer : RD(out->far);
 
-		if (mode & PORT_DOWN) {
+		if (RD(out->mode) & PORT_DOWN) {
 			graph_drop(w, m, DP_DROP_PORT_DOWN);
 			continue;
 		}
-		if (!peer) {
+		if (!far) {
 			graph_drop(w, m, DP_DROP_LINK_DOWN);
 			continue;
 		}
@@ -33,20 +31,18 @@ void wire_tx_run(struct worker *w, struct rte_mbuf **pkts, unsigned n)
 			continue;
 		}
 #ifdef WEFT_CHECKS
-		if (out->vnet != p->port->vnet || peer->vnet != p->port->vnet) {
+		if (out->vnet != p->port->vnet || far->vnet != p->port->vnet) {
 			graph_drop(w, m, DP_DROP_ISOLATION);
 			continue;
 		}
 #endif
-		c = counters_of(w, out);
-		c->wire_tx_packets += pkt_frames(m);
-		c->wire_tx_bytes += pkt_bytes(m);
-		capture_wire(w, out, mode, m, DP_CAPTURE_TX);
-		if (p->transit)
-			counters_of(w, p->port)->forwarded += pkt_frames(m);
-		p->transit = 0;
-		p->port = peer;
-		worker_work(w, peer->vnet, WORK_SLOW);
+		if (unlikely(!peer) && RD(out->impair)) {
+			graph_to(w, GRAPH_IMPAIR, m);
+			continue;
+		}
+		wire_sent(w, m, out);
+		p->port = far;
+		worker_work(w, far->vnet, WORK_SLOW);
 		graph_to(w, GRAPH_WIRE_RX, m);
 	}
 }

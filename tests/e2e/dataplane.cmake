@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_pytest(e2e engine TIMEOUT 120 LABELS functional)
+weft_pytest(e2e link_impair TIMEOUT 120 LABELS functional)
 weft_pytest(e2e asleep TIMEOUT 60 LABELS functional)
 weft_pytest(e2e offload TIMEOUT 120 LABELS functional)
 weft_pytest(e2e reconfigure TIMEOUT 300 LABELS functional)

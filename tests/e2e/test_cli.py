@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft` alone, against a small weftd that gives canned answers of docs/api.md."""
-import base64, http.server, json, os, re, shutil, socket, socketserver, subprocess, tempfile, threading
+import base64, http.server, json, os, pathlib, re, shutil, socket, socketserver, subprocess, tempfile, threading
 import pytest
 
 WEFT = os.path.join(os.environ["WEFT_BIN"], "weft")
@@ -82,7 +82,7 @@ def weft(where, *args, stdin=b""):
 def test_help_and_usage(lab):
     code, out, _ = weft(lab.dir, "--help")
     assert code == 0
-    for verb in "deploy destroy inspect top exec console debug restart routes link image version help".split():
+    for verb in "deploy destroy inspect top exec console debug restart routes link run image version help".split():
         assert "  " + verb in out
         code, text, _ = weft(lab.dir, verb, "--help")
         assert code == 0 and "Usage: weft " + verb in text and "Example" in text
@@ -181,11 +181,81 @@ def test_exec(lab):
         assert code == 1 and why in err
 
 
+SCENARIO = """vnet: red
+steps:
+  - 0s: link set r1:eth1 --one-way delay 10ms
+  - 50ms: link down r2:eth1
+  - 100ms: restart r1
+"""
+
+
+def test_run(lab):
+    path = pathlib.Path(lab.dir, "s.yml")
+    path.write_text(SCENARIO)
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, vnet())]
+    lab.answers[("POST", "/v1/vnets/red/links/r1:eth1")] = [(200, {})]
+    lab.answers[("POST", "/v1/vnets/red/links/r2:eth1")] = [(500, {"error": "no disk"})]
+    lab.answers[("POST", "/v1/vnets/red/nodes/r1/restart")] = [(202, {})]
+    code, out, err = weft(lab.dir, "run", str(path))
+    head, *lines = map(json.loads, out.splitlines())
+    assert (head["vnet"], head["steps"], code) == ("red", 3, 1) and "1 of 3 steps failed" in err
+    assert [(s["at"], s["line"], s["do"], s["ok"]) for s in lines] == [
+        (0, 3, "link set r1:eth1 --one-way delay 10ms", True), (0.05, 4, "link down r2:eth1", False),
+        (0.1, 5, "restart r1", True)]
+    assert "no disk" in lines[1]["error"]
+    assert all(s["began"] >= s["at"] and s["took"] >= 0 for s in lines)
+    assert [call[2] for call in lab.seen[-3:-1]] == [{"impair": {"delay": "10ms"}, "one_way": True},
+                                                     {"up": False}]
+
+
+@pytest.mark.parametrize("old, new, line, words", [
+    ("vnet: red\n", "", 1, "a scenario has vnet and steps"),
+    ("vnet: red", "vnet: red/..", 1, "cannot be a vnet's name"),
+    ("steps:", "step:", 2, 'key "step" is unknown'),
+    ("0s:", "0:", 3, '"0" is not a time such as "5s"'),
+    ("0s:", "25000000s:", 3, "is not a time"),
+    ("50ms", "150ms", 5, "100ms is before the step of line 4"),
+    ("link down", "link cut", 4, "'cut' is none of down, up, set and clear"),
+    ("link down r2:eth1", "link down r2", 4, "'r2' is not NODE:PORT"),
+    ("link down", "link down --one-way", 4, "'--one-way' is not NODE:PORT"),
+    ("r2:eth1", "r2:eth1 now", 4, "'now' is one argument too many"),
+    ("delay 10ms", "delay 10", 3, 'delay "10" is not a time'),
+    ("delay 10ms", "delay", 3, "'delay' has no value"),
+    ("restart r1", "restart", 5, "restart of which node?"),
+    ("restart r1", "destroy", 5, "'destroy' is none of link, restart"),
+    ("restart r1", "{a: b}", 5, "a command must be a text"),
+])
+def test_run_refuses(lab, old, new, line, words):
+    path = pathlib.Path(lab.dir, "s.yml")
+    assert old in SCENARIO
+    path.write_text(SCENARIO.replace(old, new, 1))
+    code, out, err = weft(lab.dir, "run", str(path))
+    assert (code, out) == (3, "") and f"s.yml:{line}: " in err and words in err and not lab.seen
+
+
+def test_run_looks_before(lab):
+    path = pathlib.Path(lab.dir, "s.yml")
+    lab.answers[("GET", "/v1/vnets/red")] = [(200, vnet())]
+    for new, words in ("link down r2:eth9", "no link at r2:eth9"), ("restart r9", "no node r9"):
+        path.write_text(SCENARIO.replace("link down r2:eth1", new))
+        code, out, err = weft(lab.dir, "run", str(path))
+        assert (code, out) == (1, "") and "s.yml:4: vnet red has " + words in err
+
+
 def test_small_verbs(lab):
     lab.answers[("DELETE", "/v1/vnets/red")] = lab.answers[("POST", "/v1/vnets/red/links/r1:eth1")] = [(200, {})]
     lab.answers[("POST", "/v1/vnets/red/nodes/r1/restart")] = [(202, {})]
     assert weft(lab.dir, "destroy", lab.dir + "/red.clab.yml")[0] == 0
     assert weft(lab.dir, "link", "down", "red", "r1:eth1")[0] == 0 and lab.seen[-1][2] == {"up": False}
+    link = ["red", "r1:eth1"]
+    assert weft(lab.dir, "link", "set", *link, "delay", "10ms", "loss", "1%")[0] == 0
+    assert lab.seen[-1][2] == {"impair": {"delay": "10ms", "loss": "1%"}, "one_way": False}
+    assert weft(lab.dir, "link", "set", "--one-way", *link, "none")[0] == 0
+    assert lab.seen[-1][2] == {"impair": {}, "one_way": True}
+    assert weft(lab.dir, "link", "clear", *link)[0] == 0
+    assert lab.seen[-1][2] == {"impair": None, "one_way": False}
+    for wrong in ["delay"], ["delay", "10"], [], ["dealy", "10ms"], ["burst", "3"]:
+        assert weft(lab.dir, "link", "set", *link, *wrong)[0] == 2
     assert weft(lab.dir, "restart", "red", "r1")[0] == 0
     code, _, err = weft(lab.dir, "destroy", "blue")
     assert code == 1 and "no vnet 'blue'" in err

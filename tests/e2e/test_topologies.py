@@ -207,6 +207,17 @@ def test_good_brief():
     assert (n["r1"]["cpus"], n["r1"]["memory_mib"], n["r1"]["vhost_user"]) == (0, 0, False)
 
 
+def test_good_impair():
+    t = read("impair.clab.yml")
+    both = {"link": 0, "delay": "10ms", "jitter": "500us", "loss": "1%", "burst": "5",
+            "corrupt": "0.001%", "duplicate": "2%", "reorder": "3%"}
+    assert t["impairments"] == [
+        both | {"end": 0}, both | {"end": 1},
+        {"link": 1, "end": 0, "delay": "2ms", "gemodel": "1% 20% 100% 0.5%"},
+        {"link": 1, "end": 1, "delay": "1s", "rate": "1.5Mbit", "limit": "50", "seed": "3"}]
+    assert t["seed"] == 7
+
+
 def test_good_alone():
     t = read("alone.clab.yml")
     assert (t["name"], t["links"], list(t["nodes"])) == ("1", 0, ["r1"])

@@ -3,6 +3,9 @@ weft_executable(blast SOURCES ${PROJECT_SOURCE_DIR}/tests/tools/blast.c)
 target_compile_options(blast PRIVATE -fno-sanitize=all)
 target_link_options(blast PRIVATE -static -fno-sanitize=all)
 
+# Hosts alone.
+weft_pytest(e2e impair TIMEOUT 120)
+
 # The guest images, once for all tests that need them.
 add_test(NAME e2e/build_images COMMAND $<TARGET_FILE:weft> image build)
 set_tests_properties(e2e/build_images PROPERTIES LABELS e2e TIMEOUT 300 FIXTURES_SETUP images

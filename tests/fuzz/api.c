@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a deployment as a client may send it, down to the topology; and base64. */
+/* The body of a deployment as a client may send it, down to the topology; of what a link is to do;
+ * and base64. */
 #include "control/base64.h"
+#include "control/vnet_impair.h"
 #include "control/vnet_priv.h"
 
 #include <jansson.h>
@@ -43,12 +45,33 @@ static void try_deploy(json_t *body)
 	free(files);
 }
 
+/* What is understood is said so that it is understood. */
+static void try_impair(const json_t *o)
+{
+	struct impairment im, again;
+	struct err err = { { 0 } };
+	json_t *said;
+
+	if (vnet_impairment_of(o, &im, &err) < 0) {
+		if (!err.text[0])
+			abort();
+		return;
+	}
+	said = vnet_impairment_json(&im);
+	if (vnet_impairment_of(said, &again, &err) < 0 ||
+	    impairment_is_none(&im) != impairment_is_none(&again))
+		abort();
+	json_decref(said);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	json_t *body = json_loadb((const char *)data, size, 0, NULL);
 
 	try_base64(data, size);
 	try_deploy(body);
+	if (body)
+		try_impair(json_object_get(body, "impair"));
 	json_decref(body);
 	return 0;
 }

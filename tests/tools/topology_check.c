@@ -42,6 +42,28 @@ static json_t *files(const struct topology_node *n)
 	return a;
 }
 
+/* Of each link that does something, from each end. */
+static json_t *impairments(const struct topology *t)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < t->link_count; i++)
+		for (unsigned end = 0; end < 2; end++) {
+			const struct impairment *im = &t->links[i].impair[end];
+			char text[IMPAIRMENT_TEXT_MAX];
+			json_t *o;
+
+			if (impairment_is_none(im))
+				continue;
+			o = json_pack("{s:i, s:i}", "link", (int)i, "end", (int)end);
+			for (const char *const *key = impairment_keys; *key; key++)
+				if (impairment_text(im, *key, text))
+					json_object_set_new(o, *key, json_string(text));
+			json_array_append_new(a, o);
+		}
+	return a;
+}
+
 static json_t *nodes(const struct topology *t)
 {
 	static const char *const kinds[] = {"router", "host", "bridge"};
@@ -94,9 +116,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return 3;
 	}
-	json = json_pack("{s:s,s:i,s:i,s:o,s:i,s:o}", "name", t->name, "weight", t->weight,
-			 "guarantee", t->guarantee, "nodes", nodes(t), "links",
-			 t->link_count, "warnings", strings(&t->warnings));
+	json = json_pack("{s:s,s:i,s:i,s:i,s:o,s:i,s:o,s:o}", "name", t->name, "weight", t->weight,
+			 "guarantee", t->guarantee, "seed", t->seed, "nodes", nodes(t), "links",
+			 t->link_count, "impairments", impairments(t), "warnings",
+			 strings(&t->warnings));
 	json_dumpf(json, stdout, JSON_INDENT(1));
 	json_decref(json);
 	topology_free(t);

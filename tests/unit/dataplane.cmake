@@ -2,9 +2,11 @@
 add_library(dp_lab STATIC ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/lab.c)
 target_link_libraries(dp_lab PUBLIC weft_dataplane)
 weft_unit(dataplane policer DEPS dataplane)
+weft_unit(dataplane calendar DEPS dataplane)
+weft_unit(dataplane impair DEPS dataplane LINK m)
 weft_unit(dataplane share SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/share_lab.c
   DEPS dataplane)
-foreach(name asleep bridge burst capture egress fast fast_bursts forward gone offload punt request
+foreach(name asleep bridge burst capture egress fast fast_bursts forward gone link_impair offload punt request
     request_routes)
   weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
 endforeach()

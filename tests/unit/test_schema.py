@@ -56,7 +56,13 @@ BAD = [
     (NODE + ("weft",), {"hugepages": "2M"}),
     (LINK, "r1:eth1"), (LINK, None), (LINK, {"mtu": 1500}), (LINK + ("type",), "vxlan"),
     (LINK + ("mtu",), 67), (LINK + ("mtu",), 9001), (LINK + ("mtu",), "jumbo"),
-    (LINK + ("weft",), {"delay": "10ms"}), (LINK + ("remote",), "192.0.2.1"),
+    (LINK + ("weft",), "10ms"), (LINK + ("weft",), {"dealy": "10ms"}),
+    (LINK + ("weft",), {"delay": 10}), (LINK + ("weft",), {"delay": "10"}),
+    (LINK + ("weft",), {"loss": 1}), (LINK + ("weft",), {"rate": "10Mbps"}),
+    (LINK + ("weft",), {"burst": 0}), (LINK + ("weft",), {"gemodel": "1% 2% 3% 4% 5%"}),
+    (LINK + ("weft",), {"from": {"r1": {"delay": "1ms"}}}),
+    (LINK + ("weft",), {"from": {"r1:eth1": {"from": {}}}}), (("weft",), {"seed": "odd"}),
+    (LINK + ("remote",), "192.0.2.1"),
     (LINK + ("endpoints",), "r1:eth1"), (LINK + ("endpoints",), ["r1:eth1"]),
     (LINK + ("endpoints",), ["r1:eth1", "r1:eth1"]),
     (LINK + ("endpoints",), ["r1:eth1", "r2:eth1", "r2:eth2"]),
@@ -116,3 +122,14 @@ def test_schema_and_docs_know_the_keys_of_the_reader():
     words = {"SERVED": "served", "WARN": "warns", "REFUSED": "refused"}
     assert documented == {key: words[use] for key, use in uses.items()}
     assert set(SCHEMA["definitions"]["node"]["properties"]) == set(uses)
+
+
+def test_impairments_are_the_readers():
+    """Keys of "weft" of a link: in the reader, the schema and docs/topologies.md."""
+    text = (SRC / "control/topology_keys.c").read_text()
+    rules = re.search(r"weft_link_rules\[\] = \{(.*?)\n\};", text, re.S).group(1)
+    keys = set(re.findall(r'\{"([^"]+)"', rules))
+    table = (SRC / "docs/topologies.md").read_text().split("## What a link does")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.M)) == keys
+    assert set(SCHEMA["definitions"]["link"]["properties"]["weft"]["properties"]) == keys
+    assert set(SCHEMA["definitions"]["impairment"]["properties"]) == keys - {"from"}

@@ -121,6 +121,30 @@ static void modes_outlive_a_restart(void **state)
 	store_close(s);
 }
 
+static void links_keep_what_was_set(void **state)
+{
+	struct store *s = open_store();
+	struct err err;
+	char *text;
+
+	assert_int_equal(store_vnet_put(s, 1, "red", "f", "t", "{}", &err), 0);
+	assert_null(store_link_impair(s, 1, "a:1,b:1", 0));
+	assert_int_equal(store_link_impair_put(s, 1, "a:1,b:1", 0, "{}", &err), 0);
+	assert_int_equal(store_link_impair_put(s, 1, "a:1,b:1", 1, "one", &err), 0);
+	assert_int_equal(store_link_impair_put(s, 1, "a:1,b:1", 1, "two", &err), 0);
+	store_close(s);
+	s = open_store();
+	text = store_link_impair(s, 1, "a:1,b:1", 1);
+	assert_string_equal(text, "two");
+	free(text);
+	assert_int_equal(store_link_impair_put(s, 1, "a:1,b:1", 1, NULL, &err), 0);
+	assert_null(store_link_impair(s, 1, "a:1,b:1", 1));
+	assert_int_equal(store_vnet_end(s, "red", &err), 0);
+	assert_int_equal(store_vnet_forget_ending(s, &err), 0);
+	assert_null(store_link_impair(s, 1, "a:1,b:1", 0));
+	store_close(s);
+}
+
 static void numbers(void **state)
 {
 	struct store *s = open_store();
@@ -141,6 +165,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_vnet_is_kept_and_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(machine_ids_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(modes_outlive_a_restart, setup, teardown),
+		cmocka_unit_test_setup_teardown(links_keep_what_was_set, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers, setup, teardown),
 	};
 

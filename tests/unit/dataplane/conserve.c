@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random frames through vnets that change at random. Of every vnet, at every time: what went in,
- * and what bridges made more of it, is what came out, what was dropped by name, and what waits in
- * the scheduler. Whatever comes out does so by a port of its own vnet. In the end every buffer is
+ * and what bridges and links made more of it, is what came out, what was dropped by name, and what
+ * waits in the scheduler or is under way on a link. Whatever comes out does so by a port of its own vnet. In the end every buffer is
  * back.
  */
 #include "tests/unit/dataplane/conserve.h"
 
 #include "dataplane/device_priv.h"
+#include "dataplane/link_impair_priv.h"
 #include "dataplane/offload_priv.h"
 #include "dataplane/stats_priv.h"
 
@@ -264,17 +265,18 @@ static void check_net(const struct net *net)
 	struct vnet *vnet = hash_map_find(world.e->vnet_map, &net->id);
 	struct dp_vnet_stats s = { 0 };
 	int64_t copies = net_copies(net);
-	uint64_t drops = 0, waiting = queued(net);
+	uint64_t drops = 0, waiting = queued(net), on_wire, twice = net_duplicates(net, &on_wire);
 
 	stats_vnet(world.e, vnet, &s);
 	for (unsigned i = 0; i < DP_DROP_COUNT; i++)
 		drops += s.drops[i];
 	must(s.drops[DP_DROP_ISOLATION] == 0, "vnet %u: isolation\n", net->id);
 	must(copies >= 0, "vnet %u: a bridge lost %ld\n", net->id, (long)-copies);
-	must(net->entered + (uint64_t)copies == net->left + drops + waiting,
-	     "vnet %u: in %lu + %ld copies, out %lu, dropped %lu, queued %lu\n", net->id,
-	     (unsigned long)net->entered, (long)copies, (unsigned long)net->left,
-	     (unsigned long)drops, (unsigned long)waiting);
+	must(net->entered + (uint64_t)copies + twice == net->left + drops + waiting + on_wire,
+	     "vnet %u: in %lu + %ld copies + %lu, out %lu, dropped %lu, queued %lu, on links %lu\n",
+	     net->id, (unsigned long)net->entered, (long)copies, (unsigned long)twice,
+	     (unsigned long)net->left, (unsigned long)drops, (unsigned long)waiting,
+	     (unsigned long)on_wire);
 }
 
 static void check(void)
@@ -309,6 +311,8 @@ static void step(void)
 		take_device(full); /* a flood may have filled it */
 		jammed = jam(full);
 	}
+	if (w->calendar)
+		impair_release(w);
 	device_flush_all(w);
 	worker_flush_relay(w);
 	unjam(full, jammed);

@@ -30,6 +30,7 @@ struct net {
 	bool there[NET_PORTS + 1];
 	uint64_t entered, left; /* frames */
 	int64_t copies;		/* that bridges' ports made that are gone */
+	uint64_t duplicates;	/* that the links of ports made that are gone */
 };
 
 struct world {
@@ -66,6 +67,8 @@ bool net_slice(unsigned n, unsigned number, unsigned *dev, uint16_t *vlan);
 /* Whose slice it is now; NULL: nobody's. */
 struct net *net_of_slice(unsigned dev, uint16_t vlan);
 int64_t net_copies(const struct net *net); /* made by bridges */
+/* Made by links; and the frames that these have still. */
+uint64_t net_duplicates(const struct net *net, uint64_t *on_wire);
 
 void net_change(void); /* conserve_change.c: something, anywhere */
 

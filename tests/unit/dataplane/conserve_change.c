@@ -40,6 +40,18 @@ static void change_link(struct net *net)
 	ask();
 }
 
+static void change_impair(struct net *net)
+{
+	unsigned k = 1 + any(NET_PORTS), low = RTE_MIN(k, net_peer(k));
+	struct dp_impair none = { .link = id_of(net, low), .from = id_of(net, k) };
+
+	if (any(3) == 0)
+		add(DP_IMPAIR_SET, &none, sizeof(none));
+	else
+		add_impair(net, k);
+	ask(); /* the link may not be there */
+}
+
 static void change_port(struct net *net)
 {
 	unsigned k = 1 + any(NET_PORTS), dev;
@@ -76,6 +88,7 @@ static void port_comes_or_goes(struct net *net)
 	if (net->there[k]) {
 		if (k >= 17 && k <= 19)
 			net->copies += port_copies(net_port(net, k));
+		net->duplicates += net_port(net, k)->local[0].duplicated;
 		add_id(DP_PORT_DEL, id_of(net, k));
 		net->there[k] = false;
 	} else {
@@ -137,8 +150,10 @@ void net_change(void)
 	} else if (what < 40) {
 		add_routes(net, ROUTER1 + any(2), 1 + any(20));
 		ask();
-	} else if (what < 52) {
+	} else if (what < 48) {
 		change_nhs(net);
+	} else if (what < 52) {
+		change_impair(net);
 	} else if (what < 64) {
 		change_link(net);
 	} else if (what < 75) {

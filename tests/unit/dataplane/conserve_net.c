@@ -181,6 +181,33 @@ void add_link(struct net *net, unsigned k, uint32_t flags)
 	add(DP_LINK_SET, &rec, sizeof(rec));
 }
 
+/* Not of what says whose a frame is: none is corrupt. */
+void add_impair(struct net *net, unsigned k)
+{
+	unsigned peer = ports[k].peer, low = k < peer ? k : peer;
+	struct dp_impair rec = { .link = id_of(net, low), .from = id_of(net, k), .seed = any(8) };
+
+	if (any(2))
+		rec.loss = any(DP_PROBABILITY_ONE / 4);
+	if (any(2)) {
+		rec.to_bad = any(DP_PROBABILITY_ONE / 50);
+		rec.to_good = any(DP_PROBABILITY_ONE);
+		rec.loss_bad = DP_PROBABILITY_ONE;
+	}
+	if (any(2))
+		rec.duplicate = any(DP_PROBABILITY_ONE / 4);
+	if (any(2)) {
+		rec.delay_ns = any(20000000);
+		rec.jitter_ns = any((uint32_t)rec.delay_ns + 1);
+		rec.reorder = rec.delay_ns ? any(DP_PROBABILITY_ONE / 4) : 0;
+	}
+	if (any(4) == 0) {
+		rec.rate = MBIT + any(RATE);
+		rec.limit = any(100);
+	}
+	add(DP_IMPAIR_SET, &rec, sizeof(rec));
+}
+
 void add_nh(struct net *net, unsigned router, unsigned id, uint32_t kind)
 {
 	struct {
@@ -286,7 +313,8 @@ int64_t port_copies(struct port *port)
 	stats_port(world.e, port, &s);
 	out = s.wire_tx_packets;
 	for (unsigned i = 0; i < DP_DROP_COUNT; i++)
-		out += s.drops[i];
+		if (i != DP_DROP_LOSS && i != DP_DROP_LINK_FULL) /* these were sent */
+			out += s.drops[i];
 	return (int64_t)(out - s.wire_rx_packets);
 }
 
@@ -298,4 +326,21 @@ int64_t net_copies(const struct net *net)
 		if (net->there[k])
 			copies += port_copies(net_port(net, k));
 	return copies;
+}
+
+uint64_t net_duplicates(const struct net *net, uint64_t *on_wire)
+{
+	uint64_t duplicates = net->duplicates;
+
+	*on_wire = 0;
+	for (unsigned k = 1; k <= NET_PORTS; k++) {
+		struct dp_port_stats s = { 0 };
+
+		if (!net->there[k])
+			continue;
+		stats_port(world.e, net_port(net, k), &s);
+		duplicates += s.duplicated;
+		*on_wire += s.on_wire;
+	}
+	return duplicates;
 }

@@ -22,6 +22,7 @@ void add_id(uint16_t op, uint32_t id);
 struct dp_port port_rec(struct net *net, unsigned k); /* as it is in the beginning */
 void add_port(struct net *net, unsigned k);
 void add_link(struct net *net, unsigned k, uint32_t flags);
+void add_impair(struct net *net, unsigned k); /* any, of what the port sends */
 void add_nh(struct net *net, unsigned router, unsigned id, uint32_t kind);
 void add_nhs(struct net *net, unsigned router);
 void add_routes(struct net *net, unsigned router, unsigned n); /* any, or less of them */
