@@ -135,7 +135,7 @@ static void get_vnets(struct api *a, struct evhttp_request *req, const char *vne
 	if (!p)
 		return;
 	p->protocols = protocols;
-	engine_stats(a->daemon->engine, on_stats, p);
+	engine_stats(a->daemon->engine, ENGINE_OBJECTS, on_stats, p);
 }
 
 static int deploy_status(int code)
@@ -270,6 +270,8 @@ static void on_request(struct evhttp_request *req, void *arg)
 		api_error(req, HTTP_BADREQUEST, "no path");
 	} else if (!strcmp(path, "/v1/version") && method == EVHTTP_REQ_GET) {
 		api_reply(req, HTTP_OK, version_json(a->daemon));
+	} else if (!strcmp(path, "/metrics") && method == EVHTTP_REQ_GET) {
+		api_metrics(a->daemon, req);
 	} else if (!strcmp(path, "/v1/shutdown") && method == EVHTTP_REQ_POST) {
 		if (!TAILQ_EMPTY(&a->daemon->vnets)) {
 			api_error(req, 409, "there are vnets: destroy them first");

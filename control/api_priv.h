@@ -21,6 +21,9 @@ void api_inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest);
 /* api_sleep.c: pause, resume, hibernate; false when verb is none of them. */
 bool api_sleep(struct vnet *v, struct evhttp_request *req, const char *verb);
 
+/* api_metrics.c: GET /metrics. */
+void api_metrics(struct weftd *d, struct evhttp_request *req);
+
 /* api_exec.c: POST .../exec, answers for as long as the command runs. */
 void api_exec(struct node *n, struct evhttp_request *req);
 

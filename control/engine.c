@@ -113,11 +113,11 @@ void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, 
 	event_active(e->flush, EV_TIMEOUT, 0);
 }
 
-void engine_stats(struct engine *e, engine_stats_cb cb, void *arg)
+void engine_stats(struct engine *e, enum engine_scope scope, engine_stats_cb cb, void *arg)
 {
 	struct buf none = { 0 };
 
-	if (!e->up || engine_queue_add_stats(&e->queue, cb, arg) < 0)
+	if (!e->up || engine_queue_add_stats(&e->queue, scope, cb, arg) < 0)
 		cb(arg, &none);
 	else
 		event_active(e->flush, EV_TIMEOUT, 0);
@@ -219,6 +219,8 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 	/* One that dies of what it is told shall not be started in a tight loop. */
 	if (alive_s(e) >= ENGINE_SOUND_S)
 		e->failures = 0;
+	if (e->wanted && e->conf.died)
+		e->conf.died(e->conf.arg);
 	if (e->wanted) {
 		unsigned backoff = e->failures < 6 ? 100u << e->failures : 5000;
 

@@ -34,6 +34,7 @@ struct engine_conf {
 	/* The engine refuses a record, of which the header and the first word are told; everything
 	 * is programmed again later. bad NULL: it has taken all that it was told since. */
 	void (*refused)(void *arg, const struct dp_id *bad, const char *why);
+	void (*died)(void *arg); /* unasked for; NULL: nobody wants to know */
 	void *arg;
 };
 
@@ -55,9 +56,10 @@ unsigned engine_workers(const struct engine *e); /* what it said last; one befor
  * it, which is duplicated. */
 void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, int fd);
 
-/* Asks for the statistics of all ports, vnets and FIBs. cb gets the records one after the other
- * in `results` (empty when there is no engine). */
+/* Asks for the statistics of all ports, vnets and FIBs, or also of the engine itself, its workers and
+ * its memory. cb gets the records one after the other in `results` (empty when there is no engine). */
+enum engine_scope { ENGINE_OBJECTS, ENGINE_ALL };
 typedef void (*engine_stats_cb)(void *arg, const struct buf *results);
-void engine_stats(struct engine *e, engine_stats_cb cb, void *arg);
+void engine_stats(struct engine *e, enum engine_scope scope, engine_stats_cb cb, void *arg);
 
 #endif

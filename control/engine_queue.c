@@ -118,15 +118,22 @@ int engine_queue_add(struct engine_queue *q, uint16_t op, const void *record, si
 	return 0;
 }
 
-int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg)
+int engine_queue_add_stats(struct engine_queue *q, enum engine_scope scope, engine_stats_cb cb,
+			   void *arg)
 {
-	static const uint16_t ops[] = { DP_PORT_GET, DP_VNET_GET, DP_FIB_GET };
+	static const struct {
+		uint16_t op, len;
+	} gets[] = {
+		{ DP_PORT_GET, sizeof(struct dp_id) },	   { DP_VNET_GET, sizeof(struct dp_id) },
+		{ DP_FIB_GET, sizeof(struct dp_id) },	   { DP_WORKER_GET, sizeof(struct dp_record) },
+		{ DP_MEMORY_GET, sizeof(struct dp_record) },
+	};
 	struct dp_id all = { .id = 0 };
 
 	/* A request of its own, behind everything that was added before. */
 	engine_queue_close(q);
-	for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		int code = engine_queue_add(q, ops[i], &all, sizeof(all), -1);
+	for (unsigned i = 0; i < (scope == ENGINE_ALL ? 5u : 3u); i++) {
+		int code = engine_queue_add(q, gets[i].op, &all, gets[i].len, -1);
 
 		if (code) {
 			request_free(q->open);

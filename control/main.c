@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "control/api.h"
 #include "control/engine.h"
+#include "control/metrics_port.h"
 #include "control/router.h"
 #include "control/start_queue.h"
 #include "control/store.h"
@@ -44,12 +45,15 @@ static const char help[] =
 	"  WEFT_STATE  database, images, logs [/var/lib/weft]\n"
 	"  WEFT_SHARE  installed configuration (images.yml)\n"
 	"  WEFT_MACHINE  weft-vmm or qemu: what runs new guests [weft-vmm where there is KVM]\n"
+	"  WEFT_METRICS  ADDRESS:PORT of this machine (127.0.0.1:9551) where Prometheus may fetch\n"
+	"                /metrics, and anybody on this machine [nowhere]\n"
 	"\n"
 	"Example: WEFT_RUN=/run/weft-test weftd --verbose\n";
 
 struct program {
 	struct weftd daemon;
 	struct api *api;
+	struct metrics_port *metrics;
 	char engine_path[PATH_MAX], engine_socket[128], engine_log[PATH_MAX], api_socket[128];
 	struct buf images;
 	int lock;
@@ -129,6 +133,13 @@ static void on_engine_up(void *arg, bool fresh)
 				router_program_routes(v->nodes[i]->router);
 }
 
+static void on_engine_died(void *arg)
+{
+	struct weftd *d = arg;
+
+	d->engine_deaths++;
+}
+
 static void on_engine_refused(void *arg, const struct dp_id *bad, const char *why)
 {
 	struct weftd *d = arg;
@@ -203,7 +214,8 @@ static int setup(struct program *p, struct err *err)
 	struct weftd *d = &p->daemon;
 	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
 				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
-				      .up = on_engine_up, .refused = on_engine_refused, .arg = d };
+				      .up = on_engine_up, .refused = on_engine_refused,
+				      .died = on_engine_died, .arg = d };
 	char path[PATH_MAX];
 	int code;
 
@@ -232,6 +244,10 @@ static int setup(struct program *p, struct err *err)
 	d->base = engine.base = event_base_new();
 	if (!d->base)
 		return err_sys(err, -ENOMEM, "weftd");
+	if (setting("WEFT_METRICS", NULL))
+		code = metrics_port_create(d, setting("WEFT_METRICS", NULL), &p->metrics, err);
+	if (code)
+		return code;
 	engine.store = d->store;
 	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
@@ -273,6 +289,7 @@ static int run(struct program *p, struct err *err)
 	templates_destroy(p->daemon.templates);
 	start_queue_destroy(p->daemon.starts);
 	engine_destroy(p->daemon.engine);
+	metrics_port_destroy(p->metrics);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
 	store_close(p->daemon.store);
 	if (empty)

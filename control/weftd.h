@@ -46,6 +46,7 @@ struct weftd {
 	struct templates *templates;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
+	uint64_t engine_deaths; /* engines that ended unasked for */
 	bool ending; /* on_shutdown was called */
 	void (*on_shutdown)(struct weftd *d);
 };

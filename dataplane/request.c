@@ -235,6 +235,14 @@ static int op_memory_get(struct request *rq, union record *r, struct err *err)
 	return 0;
 }
 
+static int op_worker_get(struct request *rq, union record *r, struct err *err)
+{
+	for (unsigned i = 0; i < rq->engine->worker_count; i++)
+		stats_worker(rq->engine->workers[i],
+			     request_result(rq, DP_WORKER_GET, sizeof(struct dp_worker_stats)));
+	return 0;
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -265,6 +273,7 @@ static const struct op {
 	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
 	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
 	[DP_MEMORY_GET] = { op_memory_get, sizeof(struct dp_record), 0, false },
+	[DP_WORKER_GET] = { op_worker_get, sizeof(struct dp_record), 0, false },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

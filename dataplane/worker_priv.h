@@ -35,6 +35,7 @@ struct worker {
 	uint64_t billed_until; /* TSC: cycles before it are billed */
 	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
+	uint64_t busy, packets; /* cycles of rounds that had packets, and how many: DP_WORKER_GET */
 	uint64_t rest;	  /* TSC: while vnets are limited, not before it */
 	struct nh **nhs;
 	struct port **ports;

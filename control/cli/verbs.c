@@ -179,7 +179,8 @@ void cli_help(void)
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
 	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program), WEFT_MACHINE (weft-vmm or\n"
-	     "qemu: what runs guests).");
+	     "qemu: what runs guests), WEFT_METRICS (ADDRESS:PORT where the weftd that deploy starts lets\n"
+	     "Prometheus scrape it; nowhere).");
 }
 
 void cli_verb_help(const struct verb *verb)
