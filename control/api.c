@@ -270,6 +270,8 @@ static void on_request(struct evhttp_request *req, void *arg)
 		api_error(req, HTTP_BADREQUEST, "no path");
 	} else if (!strcmp(path, "/v1/version") && method == EVHTTP_REQ_GET) {
 		api_reply(req, HTTP_OK, version_json(a->daemon));
+	} else if (!strcmp(path, "/v1/events") && method == EVHTTP_REQ_GET) {
+		api_events(a->daemon, req, evhttp_uri_get_query(uri));
 	} else if (!strcmp(path, "/metrics") && method == EVHTTP_REQ_GET) {
 		api_metrics(a->daemon, req);
 	} else if (!strcmp(path, "/v1/shutdown") && method == EVHTTP_REQ_POST) {

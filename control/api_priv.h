@@ -24,6 +24,9 @@ bool api_sleep(struct vnet *v, struct evhttp_request *req, const char *verb);
 /* api_metrics.c: GET /metrics. */
 void api_metrics(struct weftd *d, struct evhttp_request *req);
 
+/* api_events.c: GET /v1/events; query may be NULL. */
+void api_events(struct weftd *d, struct evhttp_request *req, const char *query);
+
 /* api_exec.c: POST .../exec, answers for as long as the command runs. */
 void api_exec(struct node *n, struct evhttp_request *req);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "control/api.h"
 #include "control/engine.h"
+#include "control/events.h"
 #include "control/metrics_port.h"
 #include "control/router.h"
 #include "control/start_queue.h"
@@ -110,6 +111,25 @@ static int find_files(struct program *p, struct err *err)
 	return code;
 }
 
+static void tell(struct weftd *d, const char *type, const char *state, const char *why)
+{
+	struct event_record r = { .type = type, .state = state, .why = why };
+
+	events_add(d->events, &r);
+}
+
+/* Of each engine once, however often it is programmed. */
+static void tell_engine(struct weftd *d, bool fresh)
+{
+	char why[64];
+
+	if (engine_pid(d->engine) == d->engine_told)
+		return;
+	d->engine_told = engine_pid(d->engine);
+	snprintf(why, sizeof(why), "process %d, %s", d->engine_told, fresh ? "empty" : "forwarding");
+	tell(d, "engine", "up", why);
+}
+
 /* An engine to program: everything again, and what it has beyond that goes. */
 static void on_engine_up(void *arg, bool fresh)
 {
@@ -121,6 +141,7 @@ static void on_engine_up(void *arg, bool fresh)
 		for (unsigned i = 0; fresh && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_engine_died(v->nodes[i]->router);
+	tell_engine(d, fresh);
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
@@ -138,6 +159,8 @@ static void on_engine_died(void *arg)
 	struct weftd *d = arg;
 
 	d->engine_deaths++;
+	d->engine_told = 0;
+	tell(d, "engine", "died", NULL);
 }
 
 static void on_engine_refused(void *arg, const struct dp_id *bad, const char *why)
@@ -241,6 +264,10 @@ static int setup(struct program *p, struct err *err)
 	code = store_number_set(d->store, "epoch", d->epoch, err);
 	if (code)
 		return code;
+	code = events_create(d->epoch, &d->events, err);
+	if (code)
+		return code;
+	tell(d, "weftd", "started", "version " WEFT_VERSION);
 	d->base = engine.base = event_base_new();
 	if (!d->base)
 		return err_sys(err, -ENOMEM, "weftd");
@@ -291,6 +318,7 @@ static int run(struct program *p, struct err *err)
 	engine_destroy(p->daemon.engine);
 	metrics_port_destroy(p->metrics);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
+	events_destroy(p->daemon.events);
 	store_close(p->daemon.store);
 	if (empty)
 		remove_dirs(p);

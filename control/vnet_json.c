@@ -5,6 +5,7 @@
 #include "control/router.h"
 #include "control/state.h"
 #include "control/stats.h"
+#include "control/text.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -19,20 +20,6 @@ static bool find_port(const struct buf *stats, uint32_t id, struct dp_port_stats
 		return true;
 	memset(out, 0, sizeof(*out));
 	return false;
-}
-
-/* Text of a guest or a program, or cut short: what is not UTF-8 in it becomes '?'. */
-static json_t *text_json(const char *text)
-{
-	json_t *o = json_string(text);
-	char *copy = o ? NULL : strdup(text);
-
-	for (char *p = copy; p && *p; p++)
-		*p = *p & 0x80 ? '?' : *p;
-	if (copy)
-		o = json_string(copy);
-	free(copy);
-	return o;
 }
 
 static json_t *drops_json(const uint64_t drops[DP_DROP_COUNT])

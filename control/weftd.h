@@ -12,6 +12,7 @@
  *   start_queue.c  which machine is started next
  *   templates.c    what they are clones of, built when there is none
  *   engine.c  the connection to weft-dp
+ *   events.c  what has happened, for those who follow it
  *   store.c   what must survive
  */
 
@@ -23,6 +24,7 @@
 
 struct engine;
 struct event_base;
+struct events;
 struct start_queue;
 struct store;
 struct templates;
@@ -44,9 +46,11 @@ struct weftd {
 	struct engine *engine;
 	struct start_queue *starts;
 	struct templates *templates;
+	struct events *events;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
 	uint64_t engine_deaths; /* engines that ended unasked for */
+	int engine_told; /* pid of the engine that an event has told of; 0: none runs */
 	bool ending; /* on_shutdown was called */
 	void (*on_shutdown)(struct weftd *d);
 };

@@ -53,6 +53,7 @@ int cli_deploy(struct cli *cli, int argc, char **argv);
 int cli_destroy(struct cli *cli, int argc, char **argv);
 int cli_inspect(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
+int cli_events(struct cli *cli, int argc, char **argv);
 int cli_exec(struct cli *cli, int argc, char **argv);
 int cli_console(struct cli *cli, int argc, char **argv);
 int cli_debug(struct cli *cli, int argc, char **argv);

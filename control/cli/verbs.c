@@ -52,6 +52,19 @@ const struct verb cli_verbs[] = {
 	  "Examples:\n"
 	  "  weft top\n"
 	  "  weft top --interval 1 --count 10 --format json\n", cli_top },
+	{ "events", "Virtual networks", "events [VNET] [--since CURSOR] [--no-follow] [--format FORMAT]",
+	  "show what has happened, and then what happens",
+	  "Of all vnets, or of one and the engine: deployments, the states of nodes and links, guests\n"
+	  "that ended, templates. Goes on when weftd is restarted; what it missed, it says. Ctrl-C\n"
+	  "ends it.\n\n"
+	  "Options:\n"
+	  "  --since CURSOR   what came after the event with this cursor; now: nothing that has been\n"
+	  "                   (default: all that weftd remembers)\n"
+	  "  --no-follow      end after what has happened\n"
+	  "  --format FORMAT  table (default) or json: an object of docs/api.md a line\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft events red --no-follow\n"
+	  "  weft events --since now --format json\n", cli_events },
 	{ "pause", "Virtual networks", "pause VNET [--format FORMAT]",
 	  "let all routers of a vnet stand still at once; forwarding goes on",
 	  "No protocol between the vnet's routers times out, since all their clocks stand still.\n\n"

@@ -2,6 +2,7 @@
 #include "tests/unit/control/daemon.h"
 
 #include "base/file.h"
+#include "control/events.h"
 #include "tests/unit/test.h"
 
 #include <event2/event.h>
@@ -25,6 +26,7 @@ void daemon_start(struct daemon *w)
 	w->d.base = conf.base = event_base_new();
 	assert_int_equal(store_open(w->db, &w->d.store, &err), 0);
 	conf.store = w->d.store;
+	assert_int_equal(events_create(7, &w->d.events, &err), 0);
 	assert_int_equal(engine_create(&conf, &w->d.engine, &err), 0);
 	assert_int_equal(api_create(&w->d, w->socket, &w->api, &err), 0);
 }
@@ -37,6 +39,7 @@ void daemon_stop(struct daemon *w)
 		vnet_detach(TAILQ_FIRST(&w->d.vnets));
 	engine_destroy(w->d.engine);
 	api_destroy(w->api);
+	events_destroy(w->d.events);
 	store_close(w->d.store);
 	event_base_free(w->d.base);
 }
