@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "control/engine.h"
+#include "control/stats.h"
 #include "control/store.h"
 #include "control/sweep.h"
 #include "control/vnet_json.h"
@@ -135,7 +136,7 @@ static void get_vnets(struct api *a, struct evhttp_request *req, const char *vne
 	if (!p)
 		return;
 	p->protocols = protocols;
-	engine_stats(a->daemon->engine, ENGINE_OBJECTS, on_stats, p);
+	stats_ask(a->daemon->engine, STATS_OBJECTS, on_stats, p);
 }
 
 static int deploy_status(int code)

@@ -2,8 +2,8 @@
 /* GET /metrics: what metrics.h writes, sent part by part as the client reads. */
 #include "control/api_priv.h"
 
-#include "control/engine.h"
 #include "control/metrics.h"
+#include "control/stats.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -135,5 +135,5 @@ void api_metrics(struct weftd *d, struct evhttp_request *req)
 	s->daemon = d;
 	s->req = req;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_closed, s);
-	engine_stats(d->engine, ENGINE_ALL, on_stats, s);
+	stats_ask(d->engine, STATS_ALL, on_stats, s);
 }

@@ -30,6 +30,9 @@ void api_events(struct weftd *d, struct evhttp_request *req, const char *query);
 /* api_exec.c: POST .../exec, answers for as long as the command runs. */
 void api_exec(struct node *n, struct evhttp_request *req);
 
+/* api_trace.c: GET .../trace. */
+void api_trace(struct node *n, struct evhttp_request *req);
+
 /* api_protocols.c: fills "protocols" into each router of the VNET object o by asking the guests,
  * then calls done. Guests that do not answer in time are left out. */
 void api_protocols(struct vnet *v, json_t *o, void (*done)(void *arg, json_t *o), void *arg);

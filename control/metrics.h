@@ -17,7 +17,7 @@
 
 struct metrics;
 
-/* stats: of engine_stats(), ENGINE_ALL. NULL: no memory. */
+/* stats: of stats_ask(), STATS_ALL. NULL: no memory. */
 struct metrics *metrics_take(struct weftd *d, const struct buf *stats);
 void metrics_free(struct metrics *m); /* NULL allowed */
 

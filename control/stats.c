@@ -13,6 +13,20 @@ const char *const stats_punts[DP_PUNT_COUNT] = {
 #undef PUNT_NAME
 };
 
+void stats_ask(struct engine *e, enum stats_scope scope, engine_results_cb cb, void *arg)
+{
+	const struct dp_id all = { .id = 0 };
+	const struct engine_question questions[] = {
+		{ DP_PORT_GET, sizeof(all), &all },
+		{ DP_VNET_GET, sizeof(all), &all },
+		{ DP_FIB_GET, sizeof(all), &all },
+		{ DP_WORKER_GET, sizeof(all.rec), &all },
+		{ DP_MEMORY_GET, sizeof(all.rec), &all },
+	};
+
+	engine_ask(e, questions, scope == STATS_ALL ? 5 : 3, cb, arg);
+}
+
 bool stats_next(struct rd *r, uint16_t op, uint32_t id, void *rec, size_t len)
 {
 	struct {

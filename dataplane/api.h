@@ -58,6 +58,7 @@ enum dp_op {
 	DP_FIB_GET,	/* struct dp_id (0: all) -> struct dp_fib_stats each */
 	DP_MEMORY_GET,	/* nothing -> struct dp_memory_stats */
 	DP_WORKER_GET,	/* nothing -> struct dp_worker_stats each */
+	DP_TRACE,	/* struct dp_trace -> struct dp_hop each: api_trace.h */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -367,5 +368,7 @@ struct dp_worker_stats {
 	uint32_t to_relay;	   /* and others for guests and hosts */
 	uint32_t pad;
 };
+
+#include "dataplane/api_trace.h" /* what DP_TRACE is */
 
 #endif

@@ -7,6 +7,7 @@
 #include "dataplane/objects_priv.h"
 #include "dataplane/routes_priv.h"
 #include "dataplane/stats_priv.h"
+#include "dataplane/trace_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ union record {
 	struct dp_nh_id nh_id;
 	struct dp_nh nh;
 	struct dp_route route;
+	struct dp_trace trace;
 	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
 };
 
@@ -243,6 +245,23 @@ static int op_worker_get(struct request *rq, union record *r, struct err *err)
 	return 0;
 }
 
+static void trace_result(void *arg, const struct dp_hop *hop)
+{
+	struct dp_hop *out = request_result(arg, DP_TRACE, sizeof(*out));
+	struct dp_record rec = out->rec;
+
+	*out = *hop;
+	out->rec = rec;
+}
+
+static int op_trace(struct request *rq, union record *r, struct err *err)
+{
+	if (r->trace.family != 4 && r->trace.family != 6)
+		return err_set(err, -EINVAL, "trace: no family %u", r->trace.family);
+	trace_run(rq->engine, &r->trace, trace_result, rq);
+	return 0;
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -273,6 +292,7 @@ static const struct op {
 	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
 	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
 	[DP_MEMORY_GET] = { op_memory_get, sizeof(struct dp_record), 0, false },
+	[DP_TRACE] = { op_trace, sizeof(struct dp_trace), 0, false },
 	[DP_WORKER_GET] = { op_worker_get, sizeof(struct dp_record), 0, false },
 };
 

@@ -59,6 +59,7 @@ int cli_console(struct cli *cli, int argc, char **argv);
 int cli_debug(struct cli *cli, int argc, char **argv);
 int cli_restart(struct cli *cli, int argc, char **argv);
 int cli_sleep(struct cli *cli, int argc, char **argv); /* pause, resume, hibernate */
+int cli_trace(struct cli *cli, int argc, char **argv);
 int cli_routes(struct cli *cli, int argc, char **argv);
 int cli_link(struct cli *cli, int argc, char **argv);
 int cli_image(struct cli *cli, int argc, char **argv);

@@ -99,6 +99,18 @@ const struct verb cli_verbs[] = {
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
 	  "show the routes the engine forwards by (the FIB)",
 	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft routes red r1\n", cli_routes },
+	{ "trace", "Nodes", "trace VNET NODE[:PORT] SRC DST [--udp|--tcp SPORT:DPORT] [--ttl N]\n"
+	  "      [--format FORMAT]",
+	  "show the way that a packet would take, by each FIB on it",
+	  "From a host, or as received by a router's port (the first unless told); nothing is sent.\n"
+	  "Where there are several ways, the one that the flow takes: addresses and ports decide.\n\n"
+	  "Options:\n"
+	  "  --udp SPORT:DPORT, --tcp SPORT:DPORT\n"
+	  "                   what the packet is (default: a ping)\n"
+	  "  --ttl N          its TTL as it begins (default 64)\n" FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft trace red h1 10.0.1.10 10.0.3.10\n"
+	  "  weft trace red r1:eth3 fd00:1::10 fd00:3::10 --udp 1234:53\n", cli_trace },
 	{ "link", "Nodes", "link down|up VNET NODE:PORT", "cut a link, or mend it",
 	  "Options:\n" HELP_HELP "\n"
 	  "Examples:\n"
