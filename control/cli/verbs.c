@@ -41,16 +41,19 @@ const struct verb cli_verbs[] = {
 	  "  weft inspect\n"
 	  "  weft inspect red\n"
 	  "  weft inspect red r1 --format json\n", cli_inspect },
-	{ "top", "Virtual networks", "top [--interval S] [--count N] [--format FORMAT]",
-	  "show what the engine does for each vnet, again and again",
+	{ "top", "Virtual networks", "top [VNET] [--interval S] [--count N] [--format FORMAT]",
+	  "show what the engine does for each vnet, or in one, again and again",
 	  "Per vnet: the share of a core that its packets take, and what is forwarded, injected by\n"
-	  "guests, hosts and devices, punted, policed and dropped a second. Ctrl-C ends it.\n\n"
+	  "guests, hosts and devices, punted, policed and dropped a second. Of one vnet: its nodes,\n"
+	  "those first whose guests take most CPU, and its links, the busiest first; and the engine's\n"
+	  "workers. On a terminal as many as it has room for. Ctrl-C ends it.\n\n"
 	  "Options:\n"
 	  "  --interval S     seconds between two looks (default 2)\n"
 	  "  --count N        end after so many\n"
 	  "  --format FORMAT  table (default) or json: a line each time\n" HELP_HELP "\n"
 	  "Examples:\n"
 	  "  weft top\n"
+	  "  weft top red\n"
 	  "  weft top --interval 1 --count 10 --format json\n", cli_top },
 	{ "events", "Virtual networks", "events [VNET] [--since CURSOR] [--no-follow] [--format FORMAT]",
 	  "show what has happened, and then what happens",

@@ -141,7 +141,7 @@ def test_top(lab):
     lab.answers[("GET", "/v1/vnets")] = list(looks)
     out = weft(lab.dir, "top", "--interval", "0.1", "--count", "1")[1]
     assert re.match(r"VNET .*CORE %.*\nb .* ttl *\na .*-", out) and "new" not in out
-    for bad in ["--interval", "x"], ["--count", "0"], ["red"]:
+    for bad in ["--interval", "x"], ["--count", "0"], ["red", "blue"], ["../x"]:
         assert weft(lab.dir, "top", *bad)[0] == 2
 
 
@@ -184,6 +184,43 @@ def test_events(lab):
         lab.answers[("GET", "/v1/events")] = [(200, junk)]
         code, _, err = weft(lab.dir, "events", "--no-follow")
         assert code == 1 and err.startswith("weft: events: weftd's answer")
+
+
+def test_top_of_a_vnet(lab):
+    """Its nodes and links, the busiest first; what is new has no rates; the engine's workers."""
+    def port(name, packets, drops=0):
+        return {"name": name, "forwarded": packets, "injected": 0, "punted": 0, "wire_tx_packets": packets,
+                "wire_tx_bytes": 100 * packets, "drops": {"ttl": drops} if drops else {}}
+
+    def look(packets, cpu, drops=0, more=()):
+        nodes = [node(name="r1", cpu_s=1, ports=[port("eth1", packets, drops), port("eth2", 0)]),
+                 node(name="r2", cpu_s=cpu, ports=[port("eth1", 0), port("eth2", 7)]), *more]
+        links = [{"a": "r1:eth2", "b": "r2:eth2", "carrier": False}, {"a": "r1:eth1", "b": "r2:eth1", "carrier": True}]
+        return 200, dict(vnet(), nodes=nodes, links=links)
+
+    def engine(busy, packets):
+        return 200, {"engine": {"workers": [{"index": 0, "busy_s": busy, "packets": packets, "limiting": True}]}}
+    new = node(name="new", ports=[port("eth1", 99)])
+    looks = [look(10, 1), look(510, 1.01, 40, [new])]
+    lab.answers[("GET", "/v1/vnets/red")] = list(looks)
+    lab.answers[("GET", "/v1/engine")] = [engine(1, 0), engine(1.02, 1000)]
+    code, out, err = weft(lab.dir, "top", "red", "--interval", "0.1", "--count", "1", "--format", "json")
+    assert code == 0, err
+    found = json.loads(out)
+    r2, r1, fresh = found["nodes"]
+    assert (r2["name"], r1["name"], fresh["name"]) == ("r2", "r1", "new")
+    assert r2["cpu_percent"] > 0 == r1["cpu_percent"] == fresh["forwarded_per_s"]
+    assert r1["forwarded_per_s"] / r1["drops_per_s"]["ttl"] == pytest.approx(500 / 40, rel=1e-4)
+    busy, idle = found["links"]
+    assert busy["a"] == "r1:eth1" and busy["carrier"] and not idle["carrier"]
+    assert busy["a_to_b"]["bits_per_s"] / busy["a_to_b"]["packets_per_s"] == pytest.approx(800, rel=1e-4)
+    assert busy["b_to_a"]["packets_per_s"] == idle["a_to_b"]["packets_per_s"] == 0
+    worker = found["workers"][0]
+    assert worker["limiting"] and worker["packets_per_s"] / worker["busy_percent"] == pytest.approx(1000 / 2, rel=1e-4)
+    lab.answers[("GET", "/v1/vnets/red")] = list(looks)
+    lab.answers[("GET", "/v1/engine")] = [(200, {"engine": None})]
+    out = weft(lab.dir, "top", "red", "--interval", "0.1", "--count", "1")[1]
+    assert re.search(r"^WORKER.*\n\nNODE .*\nr2 .*\nr1 .* ttl *\nnew .*\n\nLINK .*\nr1:eth1 +r2:eth1 +up .*\nr1:eth2", out)
 
 
 def test_inspect_routes_and_garbage(lab):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`weft trace` of a deployed lab, against what packets really do."""
+"""`weft trace` and `weft top` of a deployed lab, against what packets really do."""
+import json
 import re
+import subprocess
 
 import pytest
 
@@ -89,3 +91,37 @@ def test_a_detour(weft):
         weft.run("link", "up", "red", "r3:eth3")
     weft.await_ping("red", "h1", H2)  # r3 asks for its MAC when somebody wants it
     await_true("it is there again", 10, lambda: trace(weft, "h1", H1, H2)["result"] == "delivered")
+
+
+def test_top(weft):
+    """What flows is on its way's nodes and links, and on no others."""
+    weft.await_ping("red", "h1", H2)
+    with subprocess.Popen(["ip", "netns", "exec", "weft-red-h1", "ping", "-q", "-n", "-i", "0.002", "-s",
+                           "1000", H2], stdout=subprocess.DEVNULL) as ping:
+        try:
+            def look():
+                out = weft.run("top", "red", "--interval", 1, "--count", 1, "--format", "json").stdout
+                found = json.loads(out)
+                rates = {n["name"]: n["forwarded_per_s"] for n in found["nodes"]}
+                return found if rates["r1"] > 50 and rates["r3"] > 50 > rates["r2"] else None
+            found = await_true("r1 and r3 forward, r2 does not", 30, look)
+            text = weft.run("top", "red", "--interval", 1, "--count", 1).stdout
+        finally:
+            ping.terminate()
+    assert found["vnet"] == "red" and {n["name"] for n in found["nodes"]} == {"r1", "r2", "r3", "h1", "h2"}
+    links = {(link["a"], link["b"]): link for link in found["links"]}
+    busy = links["r1:eth2", "r3:eth1"]
+    for direction in busy["a_to_b"], busy["b_to_a"]:
+        assert direction["packets_per_s"] > 50
+        assert direction["bits_per_s"] / direction["packets_per_s"] > 8 * 900
+    idle = links["r1:eth1", "r2:eth1"]
+    assert idle["a_to_b"]["packets_per_s"] < 50 and idle["carrier"]
+    order = [link["a_to_b"]["bits_per_s"] + link["b_to_a"]["bits_per_s"] for link in found["links"]]
+    assert order == sorted(order, reverse=True)
+    cpu = [n["cpu_percent"] for n in found["nodes"]]
+    assert cpu == sorted(cpu, reverse=True) and cpu[0] > 0
+    assert found["workers"] and found["workers"][0]["packets_per_s"] > 100
+    assert 0 < found["workers"][0]["busy_percent"] <= 100 and not found["workers"][0]["limiting"]
+    heads = [line.split()[0] for line in text.splitlines() if line and line.split()[0].isupper()]
+    assert heads == ["WORKER", "NODE", "LINK"]
+    assert "no vnet" in weft.run("top", "nobody", status=1).stderr
