@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 #include "control/engine.h"
+#include "control/engine_json.h"
+#include "control/stats.h"
 #include "control/store.h"
 #include "control/sweep.h"
 #include "control/vnet_json.h"
@@ -135,7 +137,7 @@ static void get_vnets(struct api *a, struct evhttp_request *req, const char *vne
 	if (!p)
 		return;
 	p->protocols = protocols;
-	engine_stats(a->daemon->engine, on_stats, p);
+	stats_ask(a->daemon->engine, STATS_OBJECTS, on_stats, p);
 }
 
 static int deploy_status(int code)
@@ -151,6 +153,21 @@ static int deploy_status(int code)
 	default:
 		return HTTP_BADREQUEST;
 	}
+}
+
+static void on_engine_stats(void *arg, const struct buf *stats)
+{
+	struct pending *p = arg;
+
+	reply_pending(p, engine_json(p->daemon, stats));
+}
+
+static void get_engine(struct api *a, struct evhttp_request *req)
+{
+	struct pending *p = pending_create(a, req, "", HTTP_OK);
+
+	if (p)
+		stats_ask(a->daemon->engine, STATS_ALL, on_engine_stats, p);
 }
 
 static void put_vnet(struct api *a, struct evhttp_request *req, const char *name)
@@ -270,6 +287,12 @@ static void on_request(struct evhttp_request *req, void *arg)
 		api_error(req, HTTP_BADREQUEST, "no path");
 	} else if (!strcmp(path, "/v1/version") && method == EVHTTP_REQ_GET) {
 		api_reply(req, HTTP_OK, version_json(a->daemon));
+	} else if (!strcmp(path, "/v1/engine") && method == EVHTTP_REQ_GET) {
+		get_engine(a, req);
+	} else if (!strcmp(path, "/v1/events") && method == EVHTTP_REQ_GET) {
+		api_events(a->daemon, req, evhttp_uri_get_query(uri));
+	} else if (!strcmp(path, "/metrics") && method == EVHTTP_REQ_GET) {
+		api_metrics(a->daemon, req);
 	} else if (!strcmp(path, "/v1/shutdown") && method == EVHTTP_REQ_POST) {
 		if (!TAILQ_EMPTY(&a->daemon->vnets)) {
 			api_error(req, 409, "there are vnets: destroy them first");

@@ -21,8 +21,17 @@ void api_inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest);
 /* api_sleep.c: pause, resume, hibernate; false when verb is none of them. */
 bool api_sleep(struct vnet *v, struct evhttp_request *req, const char *verb);
 
+/* api_metrics.c: GET /metrics. */
+void api_metrics(struct weftd *d, struct evhttp_request *req);
+
+/* api_events.c: GET /v1/events; query may be NULL. */
+void api_events(struct weftd *d, struct evhttp_request *req, const char *query);
+
 /* api_exec.c: POST .../exec, answers for as long as the command runs. */
 void api_exec(struct node *n, struct evhttp_request *req);
+
+/* api_trace.c: GET .../trace. */
+void api_trace(struct node *n, struct evhttp_request *req);
 
 /* api_protocols.c: fills "protocols" into each router of the VNET object o by asking the guests,
  * then calls done. Guests that do not answer in time are left out. */

@@ -65,6 +65,10 @@ static void node_call(struct node *n, struct evhttp_request *req, enum evhttp_cm
 	bool post = method == EVHTTP_REQ_POST;
 	struct err err;
 
+	if (!post && !strcmp(verb, "trace")) {
+		api_trace(n, req);
+		return;
+	}
 	/* Its guest would not answer. */
 	if (n->router && strcmp(verb, "routes") != 0 && vnet_check_awake(n->vnet, &err) < 0) {
 		api_error(req, 409, "%s", err.text);

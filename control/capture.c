@@ -98,14 +98,23 @@ static void tell_end(const struct capture *c)
 	engine_send(c->all->daemon->engine, DP_CAPTURE_DEL, &rec, sizeof(rec), -1);
 }
 
+/* Asks something that always has an answer: when that comes, all that was sent before has been done. */
+static void await_engine(struct capture *c, engine_results_cb done)
+{
+	static const struct dp_record rec;
+	static const struct engine_question question = { DP_MEMORY_GET, sizeof(rec), &rec };
+
+	engine_ask(c->all->daemon->engine, &question, 1, done, c);
+}
+
 /* The engine writes nothing more: the client may read what there is to its end. */
-static void on_ended(void *arg, const struct buf *stats)
+static void on_ended(void *arg, const struct buf *results)
 {
 	capture_free(arg);
 }
 
 /* The engine has done what it was told: the client may begin. */
-static void on_begun(void *arg, const struct buf *stats)
+static void on_begun(void *arg, const struct buf *results)
 {
 	struct capture *c = arg;
 	json_t *o;
@@ -114,7 +123,7 @@ static void on_begun(void *arg, const struct buf *stats)
 		capture_free(c);
 		return;
 	}
-	if (!stats->len) {
+	if (!results->len) {
 		tell_end(c); /* it may be that it has only not said so */
 		c->state = CAPTURE_NEW;
 		capture_over(c, "the engine does not run");
@@ -155,7 +164,7 @@ static int program(struct capture *c, const struct capture_request *r, struct er
 	}
 	c->state = CAPTURE_BEGINS;
 	/* Behind all that: its answer says that it is so. May be at once, and free c. */
-	engine_stats(engine, on_begun, c);
+	await_engine(c, on_begun);
 	return 0;
 }
 
@@ -201,7 +210,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	default: /* it has ended, or says that it wants no more */
 		tell_end(c);
 		c->state = CAPTURE_ENDS;
-		engine_stats(c->all->daemon->engine, on_ended, c);
+		await_engine(c, on_ended);
 	}
 }
 

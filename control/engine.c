@@ -113,12 +113,11 @@ void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, 
 	event_active(e->flush, EV_TIMEOUT, 0);
 }
 
-void engine_stats(struct engine *e, engine_stats_cb cb, void *arg)
+void engine_ask(struct engine *e, const struct engine_question *questions, unsigned count,
+		engine_results_cb cb, void *arg)
 {
-	struct buf none = { 0 };
-
-	if (!e->up || engine_queue_add_stats(&e->queue, cb, arg) < 0)
-		cb(arg, &none);
+	if (!e->up || engine_queue_ask(&e->queue, questions, count, cb, arg) < 0)
+		cb(arg, &(struct buf){ 0 });
 	else
 		event_active(e->flush, EV_TIMEOUT, 0);
 }
@@ -223,6 +222,8 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 		unsigned backoff = e->failures < 6 ? 100u << e->failures : 5000;
 
 		retry_in(e, e->failures++ ? backoff : 0);
+		if (e->conf.died)
+			e->conf.died(e->conf.arg);
 		return;
 	}
 	engine_hugepages_release(e->conf.store);
@@ -331,14 +332,12 @@ int engine_create(const struct engine_conf *conf, struct engine **out, struct er
 
 void engine_destroy(struct engine *e)
 {
-	struct event *events[7];
-
 	if (!e)
 		return;
 	disconnect(e);
-	memcpy(events, (struct event *[]){ e->readable, e->writable, e->retry, e->flush, e->repair,
-					   e->kill, e->death }, sizeof(events));
-	for (unsigned i = 0; i < 7; i++)
+	struct event *events[] = { e->readable, e->writable, e->retry, e->flush, e->repair, e->kill,
+				   e->death };
+	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])
 			event_free(events[i]);
 	if (e->pidfd >= 0)

@@ -34,6 +34,7 @@ struct engine_conf {
 	/* The engine refuses a record, of which the header and the first word are told; everything
 	 * is programmed again later. bad NULL: it has taken all that it was told since. */
 	void (*refused)(void *arg, const struct dp_id *bad, const char *why);
+	void (*died)(void *arg); /* unasked for; NULL: nobody wants to know */
 	void *arg;
 };
 
@@ -56,9 +57,16 @@ unsigned engine_workers(const struct engine *e); /* what it said last; one befor
  * it, which is duplicated. */
 void engine_send(struct engine *e, uint16_t op, const void *record, size_t len, int fd);
 
-/* Asks for the statistics of all ports, vnets and FIBs. cb gets the records one after the other
- * in `results` (empty when there is no engine). */
-typedef void (*engine_stats_cb)(void *arg, const struct buf *results);
-void engine_stats(struct engine *e, engine_stats_cb cb, void *arg);
+/* A record to which the engine answers with others; as for engine_send(), and it cannot fail. */
+struct engine_question {
+	uint16_t op, len;
+	const void *record;
+};
+
+/* Asks in one request, behind all that was sent before. cb gets the answers one after the other in
+ * `results` (empty when there is no engine), perhaps before this returns. */
+typedef void (*engine_results_cb)(void *arg, const struct buf *results);
+void engine_ask(struct engine *e, const struct engine_question *questions, unsigned count,
+		engine_results_cb cb, void *arg);
 
 #endif

@@ -28,7 +28,9 @@ bool engine_queue_idle(const struct engine_queue *q);
 void engine_queue_close(struct engine_queue *q);
 /* See engine_send(); 0 or -errno. */
 int engine_queue_add(struct engine_queue *q, uint16_t op, const void *record, size_t len, int fd);
-int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg);
+/* See engine_ask(); 0 or -errno. */
+int engine_queue_ask(struct engine_queue *q, const struct engine_question *questions, unsigned count,
+		     engine_results_cb cb, void *arg);
 /* Sends what may be under way. -EAGAIN: the socket takes no more now. */
 int engine_queue_transmit(struct engine_queue *q, int sock);
 

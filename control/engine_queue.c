@@ -29,8 +29,8 @@ struct request {
 	unsigned fd_count;
 	int fds[DP_FDS_MAX];
 	uint32_t fd_record[DP_FDS_MAX]; /* index of the record that each goes with */
-	engine_stats_cb stats_cb;
-	void *stats_arg;
+	engine_results_cb results_cb;
+	void *results_arg;
 	struct buf results;
 };
 
@@ -118,15 +118,13 @@ int engine_queue_add(struct engine_queue *q, uint16_t op, const void *record, si
 	return 0;
 }
 
-int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg)
+int engine_queue_ask(struct engine_queue *q, const struct engine_question *questions, unsigned count,
+		     engine_results_cb cb, void *arg)
 {
-	static const uint16_t ops[] = { DP_PORT_GET, DP_VNET_GET, DP_FIB_GET };
-	struct dp_id all = { .id = 0 };
-
 	/* A request of its own, behind everything that was added before. */
 	engine_queue_close(q);
-	for (unsigned i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		int code = engine_queue_add(q, ops[i], &all, sizeof(all), -1);
+	for (unsigned i = 0; i < count; i++) {
+		int code = engine_queue_add(q, questions[i].op, questions[i].record, questions[i].len, -1);
 
 		if (code) {
 			request_free(q->open);
@@ -134,8 +132,8 @@ int engine_queue_add_stats(struct engine_queue *q, engine_stats_cb cb, void *arg
 			return code;
 		}
 	}
-	q->open->stats_cb = cb;
-	q->open->stats_arg = arg;
+	q->open->results_cb = cb;
+	q->open->results_arg = arg;
 	engine_queue_close(q);
 	return 0;
 }
@@ -262,8 +260,8 @@ static void take_results(struct request *r, struct engine_answer *out)
 {
 	if (r->results.bad)
 		buf_reset(&r->results);
-	if (r->stats_cb) {
-		r->stats_cb(r->stats_arg, &r->results);
+	if (r->results_cb) {
+		r->results_cb(r->results_arg, &r->results);
 	} else {
 		out->results = r->results;
 		r->results = (struct buf){ 0 };
@@ -318,8 +316,8 @@ void engine_queue_clear(struct engine_queue *q)
 	while ((r = STAILQ_FIRST(&q->sent))) {
 		STAILQ_REMOVE_HEAD(&q->sent, entry);
 		buf_free(&r->results);
-		if (r->stats_cb)
-			r->stats_cb(r->stats_arg, &r->results);
+		if (r->results_cb)
+			r->results_cb(r->results_arg, &r->results);
 		request_free(r);
 	}
 }

@@ -6,6 +6,7 @@
 #include "control/engine.h"
 #include "control/netns.h"
 #include "control/port.h"
+#include "control/vnet_news.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -98,6 +99,7 @@ static void on_exec_done(void *arg, int status)
 		snprintf(h->error, sizeof(h->error), "exec '%s': exit status %d: %s",
 			 spec(h)->exec.items[h->exec_next - 1], status, last_line(&h->said));
 	run_next(h);
+	vnet_news(h->node->vnet);
 }
 
 static void run_next(struct host *h)

@@ -5,6 +5,8 @@
 #include "control/api.h"
 #include "control/capture.h"
 #include "control/engine.h"
+#include "control/events.h"
+#include "control/metrics_port.h"
 #include "control/router.h"
 #include "control/start_queue.h"
 #include "control/store.h"
@@ -45,12 +47,15 @@ static const char help[] =
 	"  WEFT_STATE  database, images, logs [/var/lib/weft]\n"
 	"  WEFT_SHARE  installed configuration (images.yml)\n"
 	"  WEFT_MACHINE  weft-vmm or qemu: what runs new guests [weft-vmm where there is KVM]\n"
+	"  WEFT_METRICS  ADDRESS:PORT of this machine (127.0.0.1:9551) where Prometheus may fetch\n"
+	"                /metrics, and anybody on this machine [nowhere]\n"
 	"\n"
 	"Example: WEFT_RUN=/run/weft-test weftd --verbose\n";
 
 struct program {
 	struct weftd daemon;
 	struct api *api;
+	struct metrics_port *metrics;
 	char engine_path[PATH_MAX], engine_socket[128], engine_log[PATH_MAX], api_socket[128];
 	char capture_socket[128];
 	struct buf images;
@@ -107,6 +112,25 @@ static int find_files(struct program *p, struct err *err)
 	return code;
 }
 
+static void tell(struct weftd *d, const char *type, const char *state, const char *why)
+{
+	struct event_record r = { .type = type, .state = state, .why = why };
+
+	events_add(d->events, &r);
+}
+
+/* Of each engine once, however often it is programmed. */
+static void tell_engine(struct weftd *d, bool fresh)
+{
+	char why[64];
+
+	if (engine_pid(d->engine) == d->engine_told)
+		return;
+	d->engine_told = engine_pid(d->engine);
+	snprintf(why, sizeof(why), "process %d, %s", d->engine_told, fresh ? "empty" : "forwarding");
+	tell(d, "engine", "up", why);
+}
+
 /* An engine to program: everything again, and what it has beyond that goes. */
 static void on_engine_up(void *arg, bool fresh)
 {
@@ -119,6 +143,7 @@ static void on_engine_up(void *arg, bool fresh)
 			if (v->nodes[i]->router)
 				router_engine_died(v->nodes[i]->router);
 	captures_engine_up(d->captures);
+	tell_engine(d, fresh);
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
@@ -129,6 +154,15 @@ static void on_engine_up(void *arg, bool fresh)
 		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_program_routes(v->nodes[i]->router);
+}
+
+static void on_engine_died(void *arg)
+{
+	struct weftd *d = arg;
+
+	d->engine_deaths++;
+	d->engine_told = 0;
+	tell(d, "engine", "died", NULL);
 }
 
 static void on_engine_refused(void *arg, const struct dp_id *bad, const char *why)
@@ -206,7 +240,8 @@ static int setup(struct program *p, struct err *err)
 	struct weftd *d = &p->daemon;
 	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
 				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
-				      .up = on_engine_up, .refused = on_engine_refused, .arg = d };
+				      .up = on_engine_up, .refused = on_engine_refused,
+				      .died = on_engine_died, .arg = d };
 	char path[PATH_MAX];
 	int code;
 
@@ -232,9 +267,17 @@ static int setup(struct program *p, struct err *err)
 	code = store_number_set(d->store, "epoch", d->epoch, err);
 	if (code)
 		return code;
+	code = events_create(d->epoch, &d->events, err);
+	if (code)
+		return code;
+	tell(d, "weftd", "started", "version " WEFT_VERSION);
 	d->base = engine.base = event_base_new();
 	if (!d->base)
 		return err_sys(err, -ENOMEM, "weftd");
+	if (setting("WEFT_METRICS", NULL))
+		code = metrics_port_create(d, setting("WEFT_METRICS", NULL), &p->metrics, err);
+	if (code)
+		return code;
 	engine.store = d->store;
 	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
@@ -281,7 +324,9 @@ static int run(struct program *p, struct err *err)
 	start_queue_destroy(p->daemon.starts);
 	engine_destroy(p->daemon.engine);
 	captures_destroy(p->daemon.captures); /* behind the engine, which some wait for */
+	metrics_port_destroy(p->metrics);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
+	events_destroy(p->daemon.events);
 	store_close(p->daemon.store);
 	if (empty)
 		remove_dirs(p);

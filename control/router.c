@@ -6,6 +6,7 @@
 #include "control/port.h"
 #include "control/router_priv.h"
 #include "control/templates.h"
+#include "control/vnet_news.h"
 #include "control/vnet_sleep.h"
 
 #include <errno.h>
@@ -115,6 +116,7 @@ static int on_turn(void *arg)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
 		retry_in(r, backoff_ms(r) + 1000);
+		vnet_news(r->node->vnet);
 		vnet_router_moved(r->node, false);
 		return -EIO; /* never -EAGAIN, whatever the reason was */
 	}
@@ -170,6 +172,7 @@ static void ended(struct router *r)
 		r->restarting = false;
 		retry_in(r, 0);
 	} else {
+		vnet_event(r->node->vnet, "guest", spec(r)->name, "ended", info.reason);
 		retry_in(r, backoff_ms(r));
 		vnet_router_moved(r->node, false);
 	}
@@ -199,6 +202,7 @@ static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
 
 	if (r->stopping && state != VROUTER_STOPPED && state != VROUTER_FAILED)
 		return; /* told late */
+	vnet_news(r->node->vnet);
 	switch (state) {
 	case VROUTER_BOOTING:
 	case VROUTER_AGENT:

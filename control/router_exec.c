@@ -3,6 +3,7 @@
 #include "control/router_priv.h"
 
 #include "base/file.h"
+#include "control/vnet_news.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -72,6 +73,7 @@ static void on_exec_done(void *arg, int status)
 		snprintf(r->error, sizeof(r->error), "exec '%s': exit status %d: %s",
 			 spec(r)->exec.items[r->exec_next - 1], status, r->exec_said);
 	run_next(r);
+	vnet_news(r->node->vnet);
 }
 
 static void run_next(struct router *r)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/port.h"
 #include "control/store.h"
+#include "control/vnet_news.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ void router_refused(struct router *r, const struct dp_id *bad, const char *why)
 		log_warn("%s/%s: its guest forwards: %s", r->node->vnet->topology->name,
 			 r->node->spec->name, why);
 	router_send_node(r);
+	vnet_news(r->node->vnet);
 }
 
 const char *router_refusal(const struct router *r)
@@ -216,6 +218,7 @@ static void flush(void *arg)
 	struct router *r = arg;
 
 	r->told = true;
+	vnet_news(r->node->vnet); /* it may be in step now */
 }
 
 const struct intake_sink router_sink = {

@@ -2,6 +2,7 @@
 #include "control/templates.h"
 
 #include "base/log.h"
+#include "control/events.h"
 #include "control/start_queue.h"
 #include "control/sweep.h"
 #include "vrouter/template.h"
@@ -40,6 +41,13 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
+static void tell(const struct building *b, const char *state, const char *why)
+{
+	struct event_record r = { .type = "template", .name = b->image.name, .state = state, .why = why };
+
+	events_add(b->owner->daemon->events, &r);
+}
+
 static void forget(struct building *b)
 {
 	SLIST_REMOVE(&b->owner->list, b, building, entry);
@@ -54,12 +62,14 @@ static void on_done(void *arg, int code, const struct err *err)
 
 	if (code) {
 		log_error("image %s has no template, its routers boot cold: %s", b->image.name, err->text);
+		tell(b, "failed", err->text);
 		template_build_destroy(b->build);
 		b->build = NULL;
 		b->err = *err;
 		b->failed_at = now_s();
 	} else {
 		log_info("image %s: template built", b->image.name);
+		tell(b, "ready", NULL);
 		forget(b);
 	}
 	start_queue_kick(d->starts);
@@ -92,6 +102,7 @@ static int build(struct templates *t, const struct image *img, struct err *err)
 		return code;
 	}
 	log_info("image %s: building its template", img->name);
+	tell(b, "building", NULL);
 	SLIST_INSERT_HEAD(&t->list, b, entry);
 	return -EAGAIN;
 }

@@ -7,6 +7,7 @@
 #include "control/host.h"
 #include "control/router.h"
 #include "control/store.h"
+#include "control/vnet_news.h"
 #include "control/vnet_priv.h"
 #include "control/vnet_sleep.h"
 
@@ -93,8 +94,10 @@ void vnet_port_changed(struct node *n, unsigned port)
 {
 	struct vnet *v = n->vnet;
 
-	if (!v->destroying && !n->retired)
-		vnet_update_carriers(v, &v->links[n->ports[port].spec->link]);
+	if (v->destroying || n->retired)
+		return;
+	vnet_update_carriers(v, &v->links[n->ports[port].spec->link]);
+	vnet_news(v);
 }
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err)
@@ -106,6 +109,7 @@ int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err)
 	l->down = !up;
 	vnet_program_link(v, l);
 	vnet_update_carriers(v, l);
+	vnet_news_now(v);
 	return 0;
 }
 
@@ -176,6 +180,7 @@ void vnet_free(struct vnet *v)
 		event_free(v->making);
 	if (v->patience)
 		event_free(v->patience);
+	vnet_news_fini(v);
 	free(v->file);
 	free(v);
 }
@@ -195,6 +200,7 @@ static void finish_destroy(struct vnet *v)
 	if (store_vnet_forget_ending(v->daemon->store, &err) < 0)
 		log_error("%s: %s", v->topology->name, err.text);
 	log_info("%s: destroyed", v->topology->name);
+	vnet_event(v, "vnet", NULL, "destroyed", NULL);
 	TAILQ_REMOVE(&v->daemon->vnets, v, entry);
 	SLIST_INIT(&v->waiters);
 	vnet_free(v);
@@ -226,6 +232,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	event_del(v->making);
 	event_del(v->patience);
 	vnet_sleep_cancel(v, "it is being destroyed");
+	vnet_news_now(v);
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	captures_vnet_gone(v->daemon->captures, v->id);
 	for (unsigned i = 0; i < v->topology->node_count; i++)

@@ -16,6 +16,7 @@
 
 struct host;
 struct router;
+struct vnet_news;
 struct vnet_sleep;
 
 struct port {
@@ -78,6 +79,7 @@ struct vnet {
 	struct event *patience; /* with routers on their first way up */
 	enum store_mode mode;	  /* as stored */
 	struct vnet_sleep *sleep; /* what is under way between two modes, or NULL */
+	struct vnet_news *news;	  /* what has been told of it by events */
 	bool destroying;
 	struct waiter_list waiters; /* for its end */
 };

@@ -12,6 +12,7 @@
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_impair.h"
+#include "control/vnet_news.h"
 #include "control/vnet_priv.h"
 #include "control/vnet_sleep.h"
 
@@ -244,7 +245,7 @@ static struct vnet *vnet_create(struct weftd *d)
 	SLIST_INIT(&v->retired);
 	SLIST_INIT(&v->waiters);
 	clock_gettime(CLOCK_MONOTONIC, &v->since);
-	if (vnet_make_init(v) == 0 && vnet_rise_init(v) == 0)
+	if (vnet_make_init(v) == 0 && vnet_rise_init(v) == 0 && vnet_news_init(v) == 0)
 		return v;
 	vnet_free(v);
 	return NULL;
@@ -334,6 +335,7 @@ int vnet_deploy(struct weftd *d, const char *name, const char *file, const char 
 	}
 	if (fresh)
 		TAILQ_INSERT_TAIL(&d->vnets, fresh, entry);
+	vnet_event(v, "vnet", NULL, "deployed", file);
 	*out = v;
 	return 0;
 }

@@ -1,80 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/vnet_json.h"
 
-#include "base/rd.h"
 #include "control/engine.h"
-#include "control/host.h"
+#include "control/process.h"
 #include "control/router.h"
-#include "control/vnet_sleep.h"
-#include "dataplane/api.h"
+#include "control/state.h"
+#include "control/stats.h"
+#include "control/text.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static const char *const drop_names[] = {
-#define DROP_NAME(id, name, what) [DP_DROP_##id] = name,
-	DP_DROPS(DROP_NAME)
-#undef DROP_NAME
-};
-
-static const char *const punt_names[] = {
-#define PUNT_NAME(id, name, what) [DP_PUNT_##id] = name,
-	DP_PUNTS(PUNT_NAME)
-#undef PUNT_NAME
-};
-
-/* An engine that has ended so often in a row, each time soon, is not about to work. */
-#define ENGINE_FAILURES 3
-
-/* Finds the next record of op in the engine's results, with the given id unless that is 0; false at
- * the end. All that have an id have it first. */
-static bool next_record(struct rd *r, uint16_t op, uint32_t id, void *rec, size_t len)
-{
-	struct {
-		struct dp_record rec;
-		uint32_t id;
-	} head;
-
-	while (r->left >= sizeof(head.rec)) {
-		struct rd peek = *r, body;
-
-		rd_copy(&peek, &head, sizeof(head));
-		if (head.rec.len < sizeof(head.rec))
-			return false;
-		body = rd_sub(r, head.rec.len);
-		if (head.rec.op == op && (!id || head.id == id)) {
-			rd_copy(&body, rec, len);
-			return !body.bad;
-		}
-	}
-	return false;
-}
 
 bool vnet_find_port(const struct buf *stats, uint32_t id, struct dp_port_stats *out)
 {
 	struct rd r = rd_of(stats->data, stats->len);
 
-	if (next_record(&r, DP_PORT_GET, id, out, sizeof(*out)))
+	if (stats_next(&r, DP_PORT_GET, id, out, sizeof(*out)))
 		return true;
 	memset(out, 0, sizeof(*out));
 	return false;
-}
-
-/* Text of a guest or a program, or cut short: what is not UTF-8 in it becomes '?'. */
-static json_t *text_json(const char *text)
-{
-	json_t *o = json_string(text);
-	char *copy = o ? NULL : strdup(text);
-
-	for (char *p = copy; p && *p; p++)
-		*p = *p & 0x80 ? '?' : *p;
-	if (copy)
-		o = json_string(copy);
-	free(copy);
-	return o;
 }
 
 static json_t *drops_json(const uint64_t drops[DP_DROP_COUNT])
@@ -83,7 +29,7 @@ static json_t *drops_json(const uint64_t drops[DP_DROP_COUNT])
 
 	for (unsigned i = 0; i < DP_DROP_COUNT; i++)
 		if (drops[i])
-			json_object_set_new(o, drop_names[i], json_integer((json_int_t)drops[i]));
+			json_object_set_new(o, stats_drops[i], json_integer((json_int_t)drops[i]));
 	return o;
 }
 
@@ -92,7 +38,7 @@ static json_t *punts_json(const struct dp_vnet_stats *s)
 	json_t *o = json_object();
 
 	for (unsigned i = 0; i < DP_PUNT_COUNT; i++)
-		json_object_set_new(o, punt_names[i],
+		json_object_set_new(o, stats_punts[i],
 				    json_pack("{s:I, s:I}", "passed", (json_int_t)s->punts[i],
 					      "policed", (json_int_t)s->policed[i]));
 	return o;
@@ -126,32 +72,6 @@ static json_t *port_json(const struct node *n, unsigned i, const struct buf *sta
 		(json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops", drops_json(s.drops));
 }
 
-/* CPU seconds and proportional memory of a process; zeroes when it has gone. */
-static void process_use(pid_t pid, double *cpu, json_int_t *memory)
-{
-	char path[64], line[1024], *p;
-	unsigned long user = 0, sys = 0;
-	long long kb;
-	FILE *f;
-
-	*cpu = 0;
-	*memory = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f && fgets(line, sizeof(line), f) && (p = strrchr(line, ')')) &&
-	    sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys) == 2)
-		*cpu = (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
-	if (f)
-		fclose(f);
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Pss: %lld kB", &kb) == 1)
-			*memory = kb * 1024;
-	if (f)
-		fclose(f);
-}
-
 static void add_reason(void *arg, const char *text)
 {
 	json_array_append_new(arg, text_json(text));
@@ -163,7 +83,7 @@ static json_t *fibs_json(const struct node *n, const struct buf *stats)
 	json_t *fibs = json_array();
 	struct dp_fib_stats s;
 
-	while (next_record(&r, DP_FIB_GET, 0, &s, sizeof(s)))
+	while (stats_next(&r, DP_FIB_GET, 0, &s, sizeof(s)))
 		if (s.node == n->id)
 			json_array_append_new(
 				fibs, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "table",
@@ -177,38 +97,15 @@ static json_t *fibs_json(const struct node *n, const struct buf *stats)
 
 static void router_json(const struct node *n, const struct buf *stats, json_t *o)
 {
-	static const char *const states[] = {
-		[VROUTER_STOPPED] = "stopped", [VROUTER_BOOTING] = "booting", [VROUTER_AGENT] = "agent",
-		[VROUTER_READY] = "ready", [VROUTER_FAILED] = "failed",
-	};
 	struct store_guest past = router_past(n->router);
 	struct vrouter_info info;
 	json_t *punted = json_array();
-	json_int_t memory;
-	double cpu;
+	struct process_use use;
 
 	vrouter_info(router_vrouter(n->router), &info);
-	process_use(info.pid, &cpu, &memory);
+	process_use(info.pid, &use);
 	intake_each_reason(vrouter_intake(router_vrouter(n->router)), add_reason, punted);
 	json_object_set_new(o, "image", json_string(n->spec->guest_image));
-	/* Configured, but its exec lines still run: not yet what the topology says. */
-	json_object_set_new(o, "state", json_string(info.state == VROUTER_READY &&
-								    !router_ready(n->router) ?
-							    "agent" : router_waiting(n->router) ? "waiting" :
-							    states[info.state]));
-	if (n->vnet->mode == STORE_HIBERNATED || (n->vnet->mode == STORE_PAUSED && info.pid))
-		json_object_set_new(o, "state", json_string(n->vnet->mode == STORE_PAUSED ?
-								    "paused" : "hibernated"));
-	if (router_error(n->router)) {
-		json_object_set_new(o, "state", json_string("failed"));
-		json_object_set_new(o, "error", text_json(router_error(n->router)));
-	} else if (info.state == VROUTER_FAILED) {
-		json_object_set_new(o, "error", text_json(info.reason));
-	} else if (router_refusal(n->router)) {
-		json_object_set_new(o, "error", json_sprintf("the engine does not take all of its routes, "
-							     "and the guest forwards: %s",
-							     router_refusal(n->router)));
-	}
 	if (past.boot_ms) { /* a guest that was adopted does not know how it began */
 		info.clone = past.clone;
 		memcpy(info.cold_why, past.cold_why, sizeof(info.cold_why));
@@ -223,8 +120,8 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "accel", info.accel ? json_string(info.accel) : json_null());
 	json_object_set_new(o, "restarts", json_integer(past.restarts));
 	json_object_set_new(o, "synced", json_boolean(info.synced));
-	json_object_set_new(o, "cpu_s", json_real(cpu));
-	json_object_set_new(o, "memory_bytes", json_integer(memory));
+	json_object_set_new(o, "cpu_s", json_real(use.cpu_s));
+	json_object_set_new(o, "memory_bytes", json_integer((json_int_t)process_share(info.pid)));
 	json_object_set_new(o, "fib", fibs_json(n, stats));
 	json_object_set_new(o, "fib_routes_max", json_integer(n->spec->fib_routes));
 	json_object_set_new(o, "punted", punted);
@@ -235,23 +132,17 @@ static json_t *node_json(const struct node *n, const struct buf *stats)
 	static const char *const kinds[] = {
 		[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
 	};
-	bool made = n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE;
 	json_t *ports = json_array(), *o;
+	char why[STATE_WHY_MAX];
+	const char *state = node_state_names[node_state(n, why)];
 
 	for (unsigned i = 0; i < n->spec->port_count; i++)
 		json_array_append_new(ports, port_json(n, i, stats));
 	o = json_pack("{s:s, s:s, s:s?, s:s, s:o, s:o}", "name", n->spec->name, "kind",
-		      kinds[n->spec->kind], "image", n->spec->image, "state",
-		      n->error[0] ? "failed" : made ? "ready" : "waiting", "error", n->error[0] ? text_json(n->error) : json_null(), "ports",
-		      ports);
+		      kinds[n->spec->kind], "image", n->spec->image, "state", state, "error",
+		      why[0] ? text_json(why) : json_null(), "ports", ports);
 	if (n->router)
 		router_json(n, stats, o);
-	if (n->host && host_error(n->host)) {
-		json_object_set_new(o, "state", json_string("failed"));
-		json_object_set_new(o, "error", text_json(host_error(n->host)));
-	} else if (n->host && !host_ready(n->host)) {
-		json_object_set_new(o, "state", json_string("booting"));
-	}
 	return o;
 }
 
@@ -260,7 +151,7 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 	struct rd r = rd_of(stats->data, stats->len);
 	struct dp_vnet_stats s;
 
-	if (!next_record(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
+	if (!stats_next(&r, DP_VNET_GET, v->id, &s, sizeof(s)))
 		memset(&s, 0, sizeof(s));
 	return json_pack("{s:I, s:I, s:I, s:o, s:o, s:I, s:f}", "forwarded", (json_int_t)s.forwarded,
 			 "punted", (json_int_t)s.punted, "injected", (json_int_t)s.injected, "drops",
@@ -269,43 +160,14 @@ static json_t *counters_json(const struct vnet *v, const struct buf *stats)
 }
 
 /* Why nothing is forwarded: null when it is. */
-static json_t *engine_json(const struct weftd *d)
+static json_t *trouble_json(const struct weftd *d)
 {
 	if (engine_is_up(d->engine))
 		return json_null();
-	if (engine_failures(d->engine) < ENGINE_FAILURES)
+	if (engine_failures(d->engine) < STATE_ENGINE_FAILURES)
 		return json_string("it starts");
 	return json_sprintf("it has ended %u times in a row; %s/log/weft-dp.log says why",
 			    engine_failures(d->engine), d->state);
-}
-
-/* running: every node ready, every link risen, every router's FIB in step with its guest, and an
- * engine that forwards. */
-static const char *vnet_state(const struct vnet *v, const json_t *nodes)
-{
-	bool forwards = engine_is_up(v->daemon->engine);
-	const char *state = forwards ? "running" : "deploying";
-	const json_t *n;
-	size_t i;
-
-	if (v->destroying)
-		return "destroying";
-	if (vnet_sleep_state(v))
-		return vnet_sleep_state(v);
-	if (!forwards && engine_failures(v->daemon->engine) >= ENGINE_FAILURES)
-		return "degraded";
-	json_array_foreach(nodes, i, n) {
-		const char *s = json_string_value(json_object_get(n, "state"));
-
-		if (!strcmp(s, "failed") || json_is_string(json_object_get(n, "error")))
-			return "degraded";
-		if (strcmp(s, "ready") != 0 || json_is_false(json_object_get(n, "synced")))
-			state = "deploying";
-	}
-	for (unsigned k = 0; k < v->topology->link_count; k++)
-		if (!v->links[k].risen)
-			state = "deploying";
-	return state;
 }
 
 json_t *vnet_json(struct vnet *v, const struct buf *stats)
@@ -323,7 +185,7 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:o, s:f, s:o, s:o, s:o, s:o}", "name",
 			 v->topology->name, "file", v->file, "weight", (int)v->topology->weight,
 			 "guarantee_cores", (double)v->topology->guarantee / 1000, "state",
-			 vnet_state(v, nodes), "engine", engine_json(v->daemon), "age_s",
+			 vnet_state(v), "engine", trouble_json(v->daemon), "age_s",
 			 (double)(now.tv_sec - v->since.tv_sec) +
 				 (double)(now.tv_nsec - v->since.tv_nsec) / 1e9,
 			 "warnings", warnings, "nodes", nodes, "links", links, "counters",

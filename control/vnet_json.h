@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-/* The VNET object of docs/api.md. stats: what engine_stats() gave, may be empty. */
+/* The VNET object of docs/api.md. stats: what stats_ask() gave, may be empty. */
 json_t *vnet_json(struct vnet *v, const struct buf *stats);
 
 /* Of its links. */

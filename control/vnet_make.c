@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/host.h"
 #include "control/router.h"
+#include "control/vnet_news.h"
 #include "control/vnet_priv.h"
 
 #include <errno.h>
@@ -50,6 +51,7 @@ static void make_some(struct vnet *v, double end_ms)
 		if (now_ms() > end_ms)
 			break;
 	}
+	vnet_news(v);
 	if (v->made < v->topology->node_count)
 		event_add(v->making, &at_once);
 	else

@@ -12,6 +12,7 @@
 #include "control/host.h"
 #include "control/router.h"
 #include "control/store.h"
+#include "control/vnet_news.h"
 #include "control/vnet_priv.h"
 
 #include <errno.h>
@@ -65,8 +66,10 @@ static void raise_links(struct vnet *v)
 	}
 	if (!begun && store_commit(v->daemon->store, &err) < 0)
 		log_warn("%s: %s", v->topology->name, err.text);
-	if (count)
-		log_info("%s: %u links rise", v->topology->name, count);
+	if (!count)
+		return;
+	log_info("%s: %u links rise", v->topology->name, count);
+	vnet_news(v);
 }
 
 /* Raises what may rise, or waits on; progress: as long as ever. */

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/router.h"
+#include "control/vnet_news.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -137,6 +138,7 @@ static void end(struct vnet_sleep *s)
 			  (double)(now.tv_nsec - s->since.tv_nsec) / 1e9;
 	s->vnet->sleep = NULL;
 	s->done(s->arg, s->code, &s->err, &s->said);
+	vnet_news(s->vnet);
 	event_free(s->turn);
 	free(s);
 }
@@ -325,6 +327,7 @@ int vnet_sleep(struct vnet *v, enum vnet_verb verb, vnet_slept_cb done, void *ar
 	s->arg = arg;
 	clock_gettime(CLOCK_MONOTONIC, &s->since);
 	v->sleep = s;
+	vnet_news(v);
 	if (verb == VNET_RESUME && v->mode == STORE_HIBERNATED)
 		load(s);
 	else if (verb == VNET_HIBERNATE && v->mode == STORE_HIBERNATED)

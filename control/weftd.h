@@ -13,6 +13,7 @@
  *   templates.c    what they are clones of, built when there is none
  *   capture.c  packets of a vnet, for who asks
  *   engine.c  the connection to weft-dp
+ *   events.c  what has happened, for those who follow it
  *   store.c   what must survive
  */
 
@@ -25,6 +26,7 @@
 struct captures;
 struct engine;
 struct event_base;
+struct events;
 struct start_queue;
 struct store;
 struct templates;
@@ -47,8 +49,11 @@ struct weftd {
 	struct captures *captures;
 	struct start_queue *starts;
 	struct templates *templates;
+	struct events *events;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
+	uint64_t engine_deaths; /* engines that ended unasked for */
+	int engine_told; /* pid of the engine that an event has told of; 0: none runs */
 	bool ending; /* on_shutdown was called */
 	void (*on_shutdown)(struct weftd *d);
 };

@@ -61,6 +61,8 @@ enum dp_op {
 	DP_CAPTURE_PORT, /* struct dp_capture_port */
 	DP_CAPTURE_DEL,	 /* struct dp_id */
 	DP_IMPAIR_SET,	/* struct dp_impair */
+	DP_WORKER_GET,	/* nothing -> struct dp_worker_stats each */
+	DP_TRACE,	/* struct dp_trace -> struct dp_hop each: api_trace.h */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -369,13 +371,14 @@ enum { DP_DELAY_P50, DP_DELAY_P99, DP_DELAY_P999, DP_DELAY_COUNT };
 
 #define DP_PORT_CARRIER 1u /* link up, both ends present and up */
 #define DP_PORT_BACKED	2u /* backing present and answering */
+#define DP_PORT_SHARED	4u /* by a device that vnets share: the fields behind `drops` are set */
 
 struct dp_port_stats {
 	struct dp_record rec;
 	uint32_t id;
 	uint32_t vnet;
 	uint32_t node;
-	uint32_t state; /* DP_PORT_CARRIER | DP_PORT_BACKED */
+	uint32_t state; /* DP_PORT_CARRIER | DP_PORT_BACKED | DP_PORT_SHARED */
 	uint64_t wire_rx_packets, wire_rx_bytes; /* from the link */
 	uint64_t wire_tx_packets, wire_tx_bytes; /* to the link */
 	uint64_t forwarded;			 /* transit packets received here and sent on */
@@ -422,5 +425,20 @@ struct dp_memory_stats {
 	uint64_t heap;			/* bytes of the C library's in use */
 	uint64_t fibs;			/* bytes of tables, each shared part once */
 };
+
+/* A thread that forwards. */
+struct dp_worker_stats {
+	struct dp_record rec;
+	uint32_t index;
+	uint32_t limiting;	   /* 1: vnets are held to their shares now */
+	uint64_t busy_ns;	   /* of rounds that had packets, since the engine's start */
+	uint64_t packets;	   /* received, and sent by devices that had to wait */
+	uint32_t from_relay;	   /* frames in its rings: read from guests and hosts, */
+	uint32_t to_relay_control; /* for guests' routing protocols, */
+	uint32_t to_relay;	   /* and others for guests and hosts */
+	uint32_t pad;
+};
+
+#include "dataplane/api_trace.h" /* what DP_TRACE is */
 
 #endif

@@ -259,6 +259,7 @@ void egress_stats(const struct engine *e, const struct port *port, struct dp_por
 
 	if (!dev || !dev->rate)
 		return;
+	out->state |= DP_PORT_SHARED;
 	for (unsigned i = 0; i < e->worker_count; i++) {
 		sched_vnet_stats(dev->tx[i].sched, port->egress, &stats);
 		out->queued += stats.queued;

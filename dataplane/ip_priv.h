@@ -61,10 +61,15 @@ static inline uint64_t flow_mix(uint64_t h, uint64_t v)
 	return h ^ (h >> 29);
 }
 
-/* The member of a group for a flow. The hash's high bits decide: all members are used. */
+/* Which member of a group is a flow's. The hash's high bits decide: all members are used. */
+static inline uint32_t flow_index(const struct nh *group, uint64_t hash)
+{
+	return (uint32_t)(((hash >> 32) * group->count) >> 32);
+}
+
 static inline uint32_t flow_member(const struct nh *group, uint64_t hash)
 {
-	return group->members[((hash >> 32) * group->count) >> 32];
+	return group->members[flow_index(group, hash)];
 }
 
 /* Addresses, protocol, and ports where every packet of the flow shows them. */

@@ -9,6 +9,7 @@
 #include "dataplane/objects_priv.h"
 #include "dataplane/routes_priv.h"
 #include "dataplane/stats_priv.h"
+#include "dataplane/trace_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ union record {
 	struct dp_route route;
 	struct dp_capture capture;
 	struct dp_capture_port capture_port;
+	struct dp_trace trace;
 	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
 };
 
@@ -262,6 +264,31 @@ static int op_capture_del(struct request *rq, union record *r, struct err *err)
 	return capture_del(rq->engine, r->id.id, err);
 }
 
+static int op_worker_get(struct request *rq, union record *r, struct err *err)
+{
+	for (unsigned i = 0; i < rq->engine->worker_count; i++)
+		stats_worker(rq->engine->workers[i],
+			     request_result(rq, DP_WORKER_GET, sizeof(struct dp_worker_stats)));
+	return 0;
+}
+
+static void trace_result(void *arg, const struct dp_hop *hop)
+{
+	struct dp_hop *out = request_result(arg, DP_TRACE, sizeof(*out));
+	struct dp_record rec = out->rec;
+
+	*out = *hop;
+	out->rec = rec;
+}
+
+static int op_trace(struct request *rq, union record *r, struct err *err)
+{
+	if (r->trace.family != 4 && r->trace.family != 6)
+		return err_set(err, -EINVAL, "trace: no family %u", r->trace.family);
+	trace_run(rq->engine, &r->trace, trace_result, rq);
+	return 0;
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -296,6 +323,8 @@ static const struct op {
 	[DP_CAPTURE_PORT] = { op_capture_port, sizeof(struct dp_capture_port), 0, false },
 	[DP_CAPTURE_DEL] = { op_capture_del, sizeof(struct dp_id), 0, false },
 	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
+	[DP_TRACE] = { op_trace, sizeof(struct dp_trace), 0, false },
+	[DP_WORKER_GET] = { op_worker_get, sizeof(struct dp_record), 0, false },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

@@ -4,6 +4,8 @@
 
 #include "dataplane/egress_priv.h"
 #include "dataplane/relay_priv.h"
+#include "dataplane/share_priv.h"
+#include "dataplane/worker_priv.h"
 
 #include <malloc.h>
 #include <rte_cycles.h>
@@ -129,4 +131,17 @@ void stats_memory(const struct engine *e, struct dp_memory_stats *out)
 	out->heap = mallinfo2().uordblks;
 	fib_arena_stats(e->fibs, &fibs);
 	out->fibs = fibs.bytes_used + fibs.bytes_retired;
+}
+
+void stats_worker(const struct worker *w, struct dp_worker_stats *out)
+{
+	uint64_t busy = __atomic_load_n(&w->busy, __ATOMIC_RELAXED);
+
+	out->index = w->index;
+	out->limiting = __atomic_load_n(&w->share->limiting, __ATOMIC_RELAXED);
+	out->busy_ns = (uint64_t)((double)busy * 1e9 / (double)w->hz);
+	out->packets = __atomic_load_n(&w->packets, __ATOMIC_RELAXED);
+	out->from_relay = rte_ring_count(w->from_relay);
+	out->to_relay_control = rte_ring_count(w->to_relay[LANE_CONTROL].ring);
+	out->to_relay = rte_ring_count(w->to_relay[LANE_REST].ring);
 }

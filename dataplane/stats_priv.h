@@ -11,5 +11,6 @@ void stats_port(const struct engine *e, struct port *port, struct dp_port_stats 
 void stats_vnet(struct engine *e, struct vnet *vnet, struct dp_vnet_stats *out);
 void stats_fib(const struct vfib *fib, struct dp_fib_stats *out);
 void stats_memory(const struct engine *e, struct dp_memory_stats *out);
+void stats_worker(const struct worker *w, struct dp_worker_stats *out);
 
 #endif

@@ -104,11 +104,14 @@ static unsigned worker_poll_relay(struct worker *w)
 static void worker_tick(struct worker *w)
 {
 	struct share *s = w->share;
+	uint64_t before = w->now;
 
 	w->now = s->now = rte_rdtsc();
 	if (w->idle) { /* nobody's; what follows a bill, sending for instance, is in the next one */
 		share_idle(s, w->now - w->billed_until);
 		w->billed_until = w->now;
+	} else {
+		w->busy += w->now - before;
 	}
 	if (unlikely(share_epoch_due(s, w->now)))
 		share_epoch_end(s, w->now, device_overflows(w, QUEUE_MAX));
@@ -130,6 +133,7 @@ unsigned worker_poll(struct worker *w)
 		n += impair_release(w);
 	n += device_flush_all(w);
 	w->idle = !n;
+	w->packets += n;
 	if (n < BURST)
 		w->rest = w->now + w->hz / 1000000 * REST_US;
 	if (!n)
@@ -151,6 +155,7 @@ static uint64_t worker_due(const struct worker *w)
 void worker_serve(struct worker *w)
 {
 	bool sooner;
+	unsigned n;
 
 	/* Devices are the worker's own: what is sent to them may be answered soon. */
 	if (device_any(w->engine) || !rte_spinlock_trylock(&w->awake)) {
@@ -158,11 +163,12 @@ void worker_serve(struct worker *w)
 		return;
 	}
 	worker_tick(w);
-	while (worker_poll_relay(w))
-		;
+	while ((n = worker_poll_relay(w)))
+		w->packets += n;
 	w->idle = true;
 	worker_flush_relay(w);
 	sooner = worker_due(w) < w->until;
+	w->busy += rte_rdtsc() - w->now;
 	rte_spinlock_unlock(&w->awake);
 	if (sooner)
 		worker_wake(w);

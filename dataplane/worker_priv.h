@@ -36,6 +36,7 @@ struct worker {
 	uint64_t billed_until; /* TSC: cycles before it are billed */
 	struct share *share;   /* of this worker's cycles, by slots of vnets */
 	uint64_t now, hz; /* TSC */
+	uint64_t busy, packets; /* cycles of rounds that had packets, and how many: DP_WORKER_GET */
 	uint64_t rest;	  /* TSC: while vnets are limited, not before it */
 	struct calendar *calendar; /* what links hold; NULL while none has done that */
 	uint64_t until;	  /* TSC: it sleeps until then */

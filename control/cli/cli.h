@@ -52,11 +52,13 @@ int cli_deploy(struct cli *cli, int argc, char **argv);
 int cli_destroy(struct cli *cli, int argc, char **argv);
 int cli_inspect(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
+int cli_events(struct cli *cli, int argc, char **argv);
 int cli_exec(struct cli *cli, int argc, char **argv);
 int cli_console(struct cli *cli, int argc, char **argv);
 int cli_debug(struct cli *cli, int argc, char **argv);
 int cli_restart(struct cli *cli, int argc, char **argv);
 int cli_sleep(struct cli *cli, int argc, char **argv); /* pause, resume, hibernate */
+int cli_trace(struct cli *cli, int argc, char **argv);
 int cli_routes(struct cli *cli, int argc, char **argv);
 int cli_link(struct cli *cli, int argc, char **argv);
 int cli_capture(struct cli *cli, int argc, char **argv);

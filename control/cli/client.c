@@ -283,11 +283,11 @@ int client_call(struct client *c, const char *method, const char *path, const js
 	return code;
 }
 
-int client_stream(struct client *c, const char *path, const json_t *body, client_line cb,
-		  void *arg, struct err *err)
+int client_stream(struct client *c, const char *method, const char *path, const json_t *body,
+		  client_line cb, void *arg, struct err *err)
 {
 	struct request r = { .client = c, .line = cb, .arg = arg };
-	int code = perform(&r, "POST", path, body, 0, err);
+	int code = perform(&r, method, path, body, 0, err);
 
 	buf_free(&r.in);
 	return code;

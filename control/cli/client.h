@@ -34,11 +34,11 @@ const char *client_socket(const struct client *c);
 int client_call(struct client *c, const char *method, const char *path, const json_t *body,
 		unsigned timeout_s, json_t **out, struct err *err);
 
-/* POSTs and calls cb for each line of the answer, which must be a JSON object; cb returns 0 to
- * go on, or an error with its sentence in err, which ends the request. */
+/* Calls cb for each line of the answer, which must be a JSON object; cb returns 0 to go on, or an
+ * error with its sentence in err, which ends the request. */
 typedef int (*client_line)(void *arg, const json_t *line, struct err *err);
-int client_stream(struct client *c, const char *path, const json_t *body, client_line cb,
-		  void *arg, struct err *err);
+int client_stream(struct client *c, const char *method, const char *path, const json_t *body,
+		  client_line cb, void *arg, struct err *err);
 
 /* True when weftd does not run (no socket, or nobody listens); false when it answers or when the
  * socket may not be used. */

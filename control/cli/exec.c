@@ -120,7 +120,7 @@ static int run_command(const struct cli *cli, const char *path, const json_t *bo
 
 	if (code)
 		return cli_report(cli, code, &err);
-	code = client_stream(client, path, body, on_line, &run, &err);
+	code = client_stream(client, "POST", path, body, on_line, &run, &err);
 	client_destroy(client);
 	if (!code && !run.ended)
 		code = err_set(&err, -EIO, "weftd ended the answer before the command ended");

@@ -4,6 +4,7 @@
 #include "control/cli/client.h"
 #include "control/cli/json.h"
 #include "control/cli/table.h"
+#include "control/cli/top.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,12 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct top {
-	double interval;
-	unsigned long count; /* samples, 0: until it is stopped */
-};
-
-static double seconds_now(void)
+double top_now(void)
 {
 	struct timespec ts;
 
@@ -36,8 +32,7 @@ static const json_t *same_vnet(const json_t *vnets, const json_t *vnet)
 	return NULL;
 }
 
-/* A second. 0 where the count began anew, with another engine. */
-static double rate(uint64_t now, uint64_t before, double seconds)
+double top_rate(uint64_t now, uint64_t before, double seconds)
 {
 	return now > before ? (double)(now - before) / seconds : 0;
 }
@@ -53,13 +48,13 @@ static uint64_t punts(const json_t *counters, const char *key)
 	return sum;
 }
 
-static json_t *drop_rates(const json_t *now, const json_t *before, double seconds)
+json_t *top_drops(const json_t *now, const json_t *before, double seconds)
 {
 	json_t *out = json_object(), *n;
 	const char *why;
 
 	json_object_foreach ((json_t *)(uintptr_t)now, why, n) {
-		double r = rate(json_count(now, why), json_count(before, why), seconds);
+		double r = top_rate(json_count(now, why), json_count(before, why), seconds);
 
 		if (r > 0)
 			json_object_set_new(out, why, json_real(r));
@@ -77,11 +72,11 @@ static json_t *vnet_rates(const json_t *now, const json_t *before, double second
 		"{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "name", json_text(now, "name"),
 		"state", json_text(now, "state"), "weight", (json_int_t)json_count(now, "weight"),
 		"core_percent", cpu > 0 ? 100 * cpu / seconds : 0, "forwarded_per_s",
-		rate(json_count(a, "forwarded"), json_count(b, "forwarded"), seconds),
-		"injected_per_s", rate(json_count(a, "injected"), json_count(b, "injected"), seconds),
-		"punts_per_s", rate(punts(a, "passed"), punts(b, "passed"), seconds),
-		"policed_per_s", rate(punts(a, "policed"), punts(b, "policed"), seconds),
-		"drops_per_s", drop_rates(json_map(a, "drops"), json_map(b, "drops"), seconds));
+		top_rate(json_count(a, "forwarded"), json_count(b, "forwarded"), seconds),
+		"injected_per_s", top_rate(json_count(a, "injected"), json_count(b, "injected"), seconds),
+		"punts_per_s", top_rate(punts(a, "passed"), punts(b, "passed"), seconds),
+		"policed_per_s", top_rate(punts(a, "policed"), punts(b, "policed"), seconds),
+		"drops_per_s", top_drops(json_map(a, "drops"), json_map(b, "drops"), seconds));
 }
 
 static int by_core(const void *a, const void *b)
@@ -112,15 +107,14 @@ static json_t *sample(const json_t *now, const json_t *before, double seconds)
 	return out;
 }
 
-static void cell_rate(struct table *t, double r)
+void top_cell(struct table *t, double r)
 {
 	char text[32];
 
 	table_cell(t, "%s", text_count(text, (unsigned long long)(r + 0.5)));
 }
 
-/* The reason with most drops, and all of them. */
-static void cell_drops(struct table *t, const json_t *drops)
+void top_cell_drops(struct table *t, const json_t *drops)
 {
 	const char *why, *most = "";
 	double sum = 0, max = 0;
@@ -133,8 +127,20 @@ static void cell_drops(struct table *t, const json_t *drops)
 			most = why;
 		}
 	}
-	cell_rate(t, sum);
+	top_cell(t, sum);
 	table_cell(t, "%s", most);
+}
+
+void top_begin(void)
+{
+	if (isatty(STDOUT_FILENO))
+		fputs("\033[H\033[J", stdout);
+}
+
+void top_end(void)
+{
+	if (!isatty(STDOUT_FILENO))
+		putchar('\n');
 }
 
 static void show(const json_t *rows)
@@ -150,17 +156,15 @@ static void show(const json_t *rows)
 		table_cell(t, "%s", json_text(vnet, "state"));
 		table_cell(t, "%llu", (unsigned long long)json_count(vnet, "weight"));
 		table_cell(t, "%.1f", json_number_at(vnet, "core_percent"));
-		cell_rate(t, json_number_at(vnet, "forwarded_per_s"));
-		cell_rate(t, json_number_at(vnet, "injected_per_s"));
-		cell_rate(t, json_number_at(vnet, "punts_per_s"));
-		cell_rate(t, json_number_at(vnet, "policed_per_s"));
-		cell_drops(t, json_map(vnet, "drops_per_s"));
+		top_cell(t, json_number_at(vnet, "forwarded_per_s"));
+		top_cell(t, json_number_at(vnet, "injected_per_s"));
+		top_cell(t, json_number_at(vnet, "punts_per_s"));
+		top_cell(t, json_number_at(vnet, "policed_per_s"));
+		top_cell_drops(t, json_map(vnet, "drops_per_s"));
 	}
-	if (isatty(STDOUT_FILENO))
-		fputs("\033[H\033[J", stdout);
+	top_begin();
 	table_print(t, stdout);
-	if (!isatty(STDOUT_FILENO))
-		putchar('\n');
+	top_end();
 	table_destroy(t);
 }
 
@@ -191,7 +195,7 @@ static int watch(const struct cli *cli, struct client *client, const struct top 
 		if (n)
 			usleep((useconds_t)(top->interval * 1e6));
 		code = client_call(client, "GET", "/v1/vnets", NULL, 60, &now, err);
-		at = seconds_now();
+		at = top_now();
 		if (!code)
 			code = vnets_check(now, err);
 		if (!code && n) {
@@ -234,12 +238,15 @@ int cli_top(struct cli *cli, int argc, char **argv)
 	}
 	if (c == CLI_OPTION_STOP)
 		return cli->status;
-	if (optind < argc)
-		return cli_usage(cli, "'%s' is one argument too many", argv[optind]);
+	if (optind + 1 < argc)
+		return cli_usage(cli, "'%s' is one argument too many", argv[optind + 1]);
+	if (optind < argc && !cli_name_ok(cli, "vnet", argv[optind]))
+		return CLI_USAGE;
 	code = client_create(cli->run, &client, &err);
 	if (code)
 		return cli_report(cli, code, &err);
-	code = watch(cli, client, &top, &err);
+	code = optind < argc ? top_vnet(cli, client, argv[optind], &top, &err) :
+			       watch(cli, client, &top, &err);
 	client_destroy(client);
 	return code ? cli_report(cli, code, &err) : CLI_OK;
 }

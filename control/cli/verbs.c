@@ -41,17 +41,33 @@ const struct verb cli_verbs[] = {
 	  "  weft inspect\n"
 	  "  weft inspect red\n"
 	  "  weft inspect red r1 --format json\n", cli_inspect },
-	{ "top", "Virtual networks", "top [--interval S] [--count N] [--format FORMAT]",
-	  "show what the engine does for each vnet, again and again",
+	{ "top", "Virtual networks", "top [VNET] [--interval S] [--count N] [--format FORMAT]",
+	  "show what the engine does for each vnet, or in one, again and again",
 	  "Per vnet: the share of a core that its packets take, and what is forwarded, injected by\n"
-	  "guests, hosts and devices, punted, policed and dropped a second. Ctrl-C ends it.\n\n"
+	  "guests, hosts and devices, punted, policed and dropped a second. Of one vnet: its nodes,\n"
+	  "those first whose guests take most CPU, and its links, the busiest first; and the engine's\n"
+	  "workers. On a terminal as many as it has room for. Ctrl-C ends it.\n\n"
 	  "Options:\n"
 	  "  --interval S     seconds between two looks (default 2)\n"
 	  "  --count N        end after so many\n"
 	  "  --format FORMAT  table (default) or json: a line each time\n" HELP_HELP "\n"
 	  "Examples:\n"
 	  "  weft top\n"
+	  "  weft top red\n"
 	  "  weft top --interval 1 --count 10 --format json\n", cli_top },
+	{ "events", "Virtual networks", "events [VNET] [--since CURSOR] [--no-follow] [--format FORMAT]",
+	  "show what has happened, and then what happens",
+	  "Of all vnets, or of one and the engine: deployments, the states of nodes and links, guests\n"
+	  "that ended, templates. Goes on when weftd is restarted; what it missed, it says. Ctrl-C\n"
+	  "ends it.\n\n"
+	  "Options:\n"
+	  "  --since CURSOR   what came after the event with this cursor; now: nothing that has been\n"
+	  "                   (default: all that weftd remembers)\n"
+	  "  --no-follow      end after what has happened\n"
+	  "  --format FORMAT  table (default) or json: an object of docs/api.md a line\n" HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft events red --no-follow\n"
+	  "  weft events --since now --format json\n", cli_events },
 	{ "pause", "Virtual networks", "pause VNET [--format FORMAT]",
 	  "let all routers of a vnet stand still at once; forwarding goes on",
 	  "No protocol between the vnet's routers times out, since all their clocks stand still.\n\n"
@@ -86,6 +102,18 @@ const struct verb cli_verbs[] = {
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
 	  "show the routes the engine forwards by (the FIB)",
 	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft routes red r1\n", cli_routes },
+	{ "trace", "Nodes", "trace VNET NODE[:PORT] SRC DST [--udp|--tcp SPORT:DPORT] [--ttl N]\n"
+	  "      [--format FORMAT]",
+	  "show the way that a packet would take, by each FIB on it",
+	  "From a host, or as received by a router's port (the first unless told); nothing is sent.\n"
+	  "Where there are several ways, the one that the flow takes: addresses and ports decide.\n\n"
+	  "Options:\n"
+	  "  --udp SPORT:DPORT, --tcp SPORT:DPORT\n"
+	  "                   what the packet is (default: a ping)\n"
+	  "  --ttl N          its TTL as it begins (default 64)\n" FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft trace red h1 10.0.1.10 10.0.3.10\n"
+	  "  weft trace red r1:eth3 fd00:1::10 fd00:3::10 --udp 1234:53\n", cli_trace },
 	{ "link", "Nodes",
 	  "link down|up VNET NODE:PORT\nlink set VNET NODE:PORT [--one-way] none | KEY VALUE...\n"
 	  "link clear VNET NODE:PORT [--one-way]\nlink show VNET [NODE:PORT] [--format FORMAT]",
@@ -221,7 +249,8 @@ void cli_help(void)
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
 	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program), WEFT_MACHINE (weft-vmm or\n"
-	     "qemu: what runs guests).");
+	     "qemu: what runs guests), WEFT_METRICS (ADDRESS:PORT where the weftd that deploy starts lets\n"
+	     "Prometheus scrape it; nowhere).");
 }
 
 void cli_verb_help(const struct verb *verb)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/engine.h"
+#include "control/stats.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ static void on_up(void *arg, bool fresh)
 		engine_send(b->engine, rec.op, b->records + at, rec.len, -1);
 	}
 	/* An answer that comes after all others. */
-	engine_stats(b->engine, on_stats, b);
+	stats_ask(b->engine, STATS_ALL, on_stats, b);
 }
 
 static void on_refused(void *arg, const struct dp_id *bad, const char *why)

@@ -82,7 +82,7 @@ def weft(where, *args, stdin=b""):
 def test_help_and_usage(lab):
     code, out, _ = weft(lab.dir, "--help")
     assert code == 0
-    for verb in "deploy destroy inspect top exec console debug restart routes link run image version help".split():
+    for verb in "deploy destroy inspect top events exec console debug restart routes trace link run image version help".split():
         assert "  " + verb in out
         code, text, _ = weft(lab.dir, verb, "--help")
         assert code == 0 and "Usage: weft " + verb in text and "Example" in text
@@ -141,8 +141,86 @@ def test_top(lab):
     lab.answers[("GET", "/v1/vnets")] = list(looks)
     out = weft(lab.dir, "top", "--interval", "0.1", "--count", "1")[1]
     assert re.match(r"VNET .*CORE %.*\nb .* ttl *\na .*-", out) and "new" not in out
-    for bad in ["--interval", "x"], ["--count", "0"], ["red"]:
+    for bad in ["--interval", "x"], ["--count", "0"], ["red", "blue"], ["../x"]:
         assert weft(lab.dir, "top", *bad)[0] == 2
+
+
+def test_trace(lab):
+    hop = {"node": "r1", "in": None, "out": "eth2", "ttl": 64, "queue": None, "result": "forwarded", "drop": None,
+           "route": {"table": 254, "prefix": "10.0.3.0/24", "kind": "group", "mac": "02:00:00:00:00:01",
+                     "member": 2, "members": 4}}
+    last = dict(hop, node="h\x1b2", **{"in": "eth1"}, out=None, route=None, result="drop", drop="no_backing",
+                queue={"packets": 12, "delay_s": 0.0004})
+    answer = {"hops": [hop, last], "result": "drop", "why": "dropped"}
+    lab.answers[("GET", "/v1/vnets/red/nodes/r1/trace")] = [(200, answer)]
+    code, out, err = weft(lab.dir, "trace", "red", "r1:eth1", "fd00::1", "fd00::2", "--udp", "1:53", "--ttl", "9")
+    assert code == 0, err
+    assert lab.seen[-1][1].endswith("?src=fd00::1&dst=fd00::2&port=eth1&proto=17&sport=1&dport=53&ttl=9")
+    assert re.search(r"^r1 +- +64 +10.0.3.0/24 group 2 of 4 +eth2 +02:00:00:00:00:01 +forwarded$", out, re.M)
+    assert re.search(r"^h\?2 +eth1 .* drop: no_backing, behind 12 packets, 99 % of which wait less than 0.4 ms$",
+                     out, re.M)
+    assert out.endswith("\ndrop: dropped\n")
+    out = weft(lab.dir, "trace", "red", "r1", "10.0.0.1", "10.0.0.2", "--format", "json")[1]
+    assert json.loads(out) == answer and lab.seen[-1][1].endswith("?src=10.0.0.1&dst=10.0.0.2")
+
+
+def test_events(lab):
+    """Lines as they come; a cursor goes on; what is no event ends it."""
+    def event(number, **more):
+        return {"cursor": f"7.{number}", "time": 1764248000.25, "type": "node", "vnet": "red", "name": "r1",
+                "state": "ready", "why": None, **more}
+    lines = [{"cursor": "7.1", "type": "missed", "count": 3}, {"cursor": "7.1", "type": "missed", "count": None},
+             {"cursor": "7.1", "type": "now"}, event(2), event(3, why="a\x1bb", vnet=None)]
+    text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    lab.answers[("GET", "/v1/events")] = [(200, text)]
+    code, out, err = weft(lab.dir, "events", "red", "--since", "6.5", "--no-follow")
+    assert code == 0 and lab.seen[-1][1] == "/v1/events?follow=0&vnet=red&since=6.5", err
+    assert out.splitlines()[:2] == ["3 events were missed", "what happened before this weftd started is not known any more"]
+    assert re.fullmatch(r"[\d-]{10} [\d:]{8}\.250  red node r1 ready\n[^ ]+ [^ ]+  node r1 ready \(a\?b\)\n",
+                        out.split("\n", 2)[2])
+    out = weft(lab.dir, "events", "--no-follow", "--format", "json")[1]
+    assert [json.loads(line) for line in out.splitlines()] == lines
+    for junk in b'{"type": "node"}\n', b'{"cursor": "a b", "type": "node"}\n', b"[]\n":
+        lab.answers[("GET", "/v1/events")] = [(200, junk)]
+        code, _, err = weft(lab.dir, "events", "--no-follow")
+        assert code == 1 and err.startswith("weft: events: weftd's answer")
+
+
+def test_top_of_a_vnet(lab):
+    """Its nodes and links, the busiest first; what is new has no rates; the engine's workers."""
+    def port(name, packets, drops=0):
+        return {"name": name, "forwarded": packets, "injected": 0, "punted": 0, "wire_tx_packets": packets,
+                "wire_tx_bytes": 100 * packets, "drops": {"ttl": drops} if drops else {}}
+
+    def look(packets, cpu, drops=0, more=()):
+        nodes = [node(name="r1", cpu_s=1, ports=[port("eth1", packets, drops), port("eth2", 0)]),
+                 node(name="r2", cpu_s=cpu, ports=[port("eth1", 0), port("eth2", 7)]), *more]
+        links = [{"a": "r1:eth2", "b": "r2:eth2", "carrier": False}, {"a": "r1:eth1", "b": "r2:eth1", "carrier": True}]
+        return 200, dict(vnet(), nodes=nodes, links=links)
+
+    def engine(busy, packets):
+        return 200, {"engine": {"workers": [{"index": 0, "busy_s": busy, "packets": packets, "limiting": True}]}}
+    new = node(name="new", ports=[port("eth1", 99)])
+    looks = [look(10, 1), look(510, 1.01, 40, [new])]
+    lab.answers[("GET", "/v1/vnets/red")] = list(looks)
+    lab.answers[("GET", "/v1/engine")] = [engine(1, 0), engine(1.02, 1000)]
+    code, out, err = weft(lab.dir, "top", "red", "--interval", "0.1", "--count", "1", "--format", "json")
+    assert code == 0, err
+    found = json.loads(out)
+    r2, r1, fresh = found["nodes"]
+    assert (r2["name"], r1["name"], fresh["name"]) == ("r2", "r1", "new")
+    assert r2["cpu_percent"] > 0 == r1["cpu_percent"] == fresh["forwarded_per_s"]
+    assert r1["forwarded_per_s"] / r1["drops_per_s"]["ttl"] == pytest.approx(500 / 40, rel=1e-4)
+    busy, idle = found["links"]
+    assert busy["a"] == "r1:eth1" and busy["carrier"] and not idle["carrier"]
+    assert busy["a_to_b"]["bits_per_s"] / busy["a_to_b"]["packets_per_s"] == pytest.approx(800, rel=1e-4)
+    assert busy["b_to_a"]["packets_per_s"] == idle["a_to_b"]["packets_per_s"] == 0
+    worker = found["workers"][0]
+    assert worker["limiting"] and worker["packets_per_s"] / worker["busy_percent"] == pytest.approx(1000 / 2, rel=1e-4)
+    lab.answers[("GET", "/v1/vnets/red")] = list(looks)
+    lab.answers[("GET", "/v1/engine")] = [(200, {"engine": None})]
+    out = weft(lab.dir, "top", "red", "--interval", "0.1", "--count", "1")[1]
+    assert re.search(r"^WORKER.*\n\nNODE .*\nr2 .*\nr1 .* ttl *\nnew .*\n\nLINK .*\nr1:eth1 +r2:eth1 +up .*\nr1:eth2", out)
 
 
 def test_inspect_routes_and_garbage(lab):

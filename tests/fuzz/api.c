@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The body of a deployment as a client may send it, down to the topology; of what a link is to do;
- * and base64. */
+ * base64; a cursor. */
 #include "control/base64.h"
+#include "control/events.h"
 #include "control/vnet_impair.h"
 #include "control/vnet_priv.h"
 
@@ -64,11 +65,27 @@ static void try_impair(const json_t *o)
 	json_decref(said);
 }
 
+static void try_cursor(const uint8_t *data, size_t size)
+{
+	char *text = strndup((const char *)data, size);
+	static struct events *events;
+	struct events_follower f = { .next = 0 };
+	struct buf out = { 0 };
+
+	if (!events && events_create(7, &events, NULL) < 0)
+		abort();
+	if (!text || (!events_since(events, text, &f) && events_read(events, &f, NULL, 1, &out)))
+		abort(); /* there are none */
+	buf_free(&out);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	json_t *body = json_loadb((const char *)data, size, 0, NULL);
 
 	try_base64(data, size);
+	try_cursor(data, size);
 	try_deploy(body);
 	if (body)
 		try_impair(json_object_get(body, "impair"));

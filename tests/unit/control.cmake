@@ -8,7 +8,12 @@ weft_unit(control engine DEPS control)
 weft_unit(control engine_queue DEPS control)
 # Root, namespaces, taps.
 weft_unit(control command DEPS control)
-weft_unit(control world DEPS control)
+add_library(control_daemon STATIC ${PROJECT_SOURCE_DIR}/tests/unit/control/daemon.c)
+target_include_directories(control_daemon PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(control_daemon PUBLIC weft_control PkgConfig::cmocka)
+weft_unit(control world DEPS control LINK control_daemon)
+weft_unit(control metrics DEPS control LINK control_daemon)
+weft_unit(control events DEPS control LINK control_daemon)
 set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)
 weft_unit(control pcapng SOURCES ${PROJECT_SOURCE_DIR}/control/cli/pcapng.c
   ${PROJECT_SOURCE_DIR}/control/cli/capture_file.c DEPS base

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weftd's end of the engine's API against an engine that this test plays, in this process. */
 #include "control/engine.h"
+#include "control/stats.h"
 #include "base/file.h"
 #include "control/store.h"
 #include "tests/unit/test.h"
@@ -259,7 +260,7 @@ static void statistics(void **state)
 	struct dp_port_stats s = { .rec = { .op = DP_PORT_GET, .len = 128 } };
 
 	say(p, DP_VNET_SET, 1, -1);
-	engine_stats(p->engine, on_stats, p);
+	stats_ask(p->engine, STATS_OBJECTS, on_stats, p);
 	say(p, DP_VNET_SET, 2, -1);
 	take(p);
 	assert_int_equal(id_of(p, 0), 1);
@@ -280,7 +281,7 @@ static void it_comes_back(void **state)
 {
 	struct play *p = *state;
 
-	engine_stats(p->engine, on_stats, p);
+	stats_ask(p->engine, STATS_OBJECTS, on_stats, p);
 	take(p);
 	close(p->peer);
 	for (int i = 0; i < 500 && engine_is_up(p->engine); i++) {

@@ -3,117 +3,29 @@
  * Vnets of hosts over the API, with real namespaces and without an engine, in this process. What a
  * weftd that is killed leaves is made by letting go of everything halfway. Needs root.
  */
-#include "control/api.h"
-#include "base/file.h"
-#include "control/engine.h"
 #include "control/netns.h"
-#include "control/store.h"
 #include "control/sweep.h"
-#include "control/vnet.h"
+#include "tests/unit/control/daemon.h"
 #include "tests/unit/test.h"
 
 #include <event2/event.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-struct world {
-	struct weftd d;
-	struct api *api;
-	char dir[64], db[96], socket[96], dp[96], name[24];
-	char said[65536]; /* the last answer */
-};
-
-static void start(struct world *w)
-{
-	struct engine_conf conf = { .program = "/nonexistent", .socket = w->dp, .log = "/dev/null" };
-	struct err err;
-
-	TAILQ_INIT(&w->d.vnets);
-	w->d.run = w->d.state = w->dir;
-	w->d.images = "- {match: \"*\", host: true}\n";
-	w->d.base = conf.base = event_base_new();
-	assert_int_equal(store_open(w->db, &w->d.store, &err), 0);
-	conf.store = w->d.store;
-	assert_int_equal(engine_create(&conf, &w->d.engine, &err), 0);
-	assert_int_equal(api_create(&w->d, w->socket, &w->api, &err), 0);
-}
-
-/* As a weftd does that is told to end. */
-static void stop(struct world *w)
-{
-	event_base_loopexit(w->d.base, NULL);
-	event_base_dispatch(w->d.base);
-	while (!TAILQ_EMPTY(&w->d.vnets))
-		vnet_detach(TAILQ_FIRST(&w->d.vnets));
-	engine_destroy(w->d.engine);
-	api_destroy(w->api);
-	store_close(w->d.store);
-	event_base_free(w->d.base);
-}
-
-static int dial(struct world *w, const char *method, const char *path, const char *body)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	strcpy(addr.sun_path, w->socket);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	dprintf(fd, "%s %s HTTP/1.1\r\nHost: weft\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-		method, path, strlen(body), body);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
-}
-
-/* Reads to the end, or until `until` has come; the HTTP status. */
-static int hear(struct world *w, int fd, const char *until)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t len = 0;
-	int status = 0;
-
-	w->said[0] = 0;
-	for (int i = 0; i < 4000 && !(until && strstr(w->said, until)); i++) {
-		ssize_t n;
-
-		event_base_loop(w->d.base, EVLOOP_NONBLOCK);
-		if (poll(&p, 1, 5) <= 0)
-			continue;
-		n = read(fd, w->said + len, sizeof(w->said) - 1 - len);
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-		w->said[len] = 0;
-	}
-	sscanf(w->said, "HTTP/1.1 %d", &status);
-	return status;
-}
-
-static int call(struct world *w, const char *method, const char *path, const char *body)
-{
-	int fd = dial(w, method, path, body), status = hear(w, fd, NULL);
-
-	close(fd);
-	return status;
-}
-
-static int on_vnet(struct world *w, const char *method, const char *rest, const char *body)
+static int on_vnet(struct daemon *w, const char *method, const char *rest, const char *body)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "/v1/vnets/%s%s", w->name, rest);
-	return call(w, method, path, body);
+	return daemon_call(w, method, path, body);
 }
 
-static int deploy(struct world *w, const char *exec)
+static int deploy(struct daemon *w, const char *exec)
 {
 	char body[1024];
 
@@ -126,7 +38,7 @@ static int deploy(struct world *w, const char *exec)
 }
 
 /* The inode of a host's namespace; 0: there is none. */
-static ino_t ns(struct world *w, const char *host)
+static ino_t ns(struct daemon *w, const char *host)
 {
 	char name[64], path[128];
 	struct stat st;
@@ -136,13 +48,13 @@ static ino_t ns(struct world *w, const char *host)
 	return netns_exists(name) && stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-static uint32_t id(struct world *w, const char *host)
+static uint32_t id(struct daemon *w, const char *host)
 {
 	return vnet_node(vnet_find(&w->d, w->name), host)->id;
 }
 
 /* Asks for the vnet until it says so; programs run in its hosts, and have to have their turn. */
-static void await_said(struct world *w, const char *text)
+static void await_said(struct daemon *w, const char *text)
 {
 	time_t end = time(NULL) + 60;
 
@@ -152,12 +64,19 @@ static void await_said(struct world *w, const char *text)
 	assert_non_null(strstr(w->said, text));
 }
 
-static void await_ready(struct world *w)
+/* Both hosts are ready and their link has risen; there is no engine, and so it is not running. */
+static void await_ready(struct daemon *w)
 {
-	await_said(w, "\"state\":\"running\"");
+	time_t end = time(NULL) + 60;
+
+	do
+		await_said(w, "\"risen\":true");
+	while ((strstr(w->said, "\"state\":\"booting\"") || strstr(w->said, "\"state\":\"waiting\"")) &&
+	       time(NULL) < end);
+	assert_true(strstr(w->said, "\"state\":\"deploying\"") && strstr(w->said, "\"engine\":\"it starts\""));
 }
 
-static bool link_risen(struct world *w)
+static bool link_risen(struct daemon *w)
 {
 	return store_link_is(w->d.store, STORE_LINK_RISEN, vnet_find(&w->d, w->name)->id,
 			     "h1:eth1,h2:eth1");
@@ -165,7 +84,7 @@ static bool link_risen(struct world *w)
 
 static void changes_what_differs(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 	uint32_t first, second;
 	ino_t h1, h2;
 
@@ -197,7 +116,7 @@ static void changes_what_differs(void **state)
 
 static void restore(void *arg, const struct store_vnet *s)
 {
-	struct world *w = arg;
+	struct daemon *w = arg;
 	struct err err;
 
 	assert_int_equal(vnet_restore(&w->d, s->id, s->name, s->file, s->topology, s->files, &err), 0);
@@ -205,7 +124,7 @@ static void restore(void *arg, const struct store_vnet *s)
 
 static void the_next_weftd_takes_over(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 	uint32_t first;
 	ino_t h1;
 
@@ -213,8 +132,8 @@ static void the_next_weftd_takes_over(void **state)
 	await_ready(w);
 	h1 = ns(w, "h1");
 	first = id(w, "h1");
-	stop(w);
-	start(w);
+	daemon_stop(w);
+	daemon_start(w);
 	sweep(&w->d);
 	assert_int_equal(store_vnet_each(w->d.store, restore, w, NULL), 0);
 	assert_int_equal(ns(w, "h1"), h1);
@@ -223,8 +142,8 @@ static void the_next_weftd_takes_over(void **state)
 	await_ready(w);
 	/* Killed as it began to destroy: the next one does not restore, it ends. */
 	assert_int_equal(store_vnet_end(w->d.store, w->name, NULL), 0);
-	stop(w);
-	start(w);
+	daemon_stop(w);
+	daemon_start(w);
 	sweep(&w->d);
 	assert_true(!ns(w, "h1") && !ns(w, "h2"));
 	assert_false(store_vnet_has(w->d.store, NULL));
@@ -232,12 +151,12 @@ static void the_next_weftd_takes_over(void **state)
 
 static void what_cannot_be_restored_can_be_destroyed(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
 	await_ready(w);
-	stop(w);
-	start(w);
+	daemon_stop(w);
+	daemon_start(w);
 	sweep(&w->d);
 	assert_true(ns(w, "h1") != 0);
 	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
@@ -246,7 +165,7 @@ static void what_cannot_be_restored_can_be_destroyed(void **state)
 }
 
 /* So many hosts on a bridge that they are not made in one turn of the loop. */
-static int deploy_many(struct world *w, unsigned count)
+static int deploy_many(struct daemon *w, unsigned count)
 {
 	struct buf body = { 0 };
 	int status;
@@ -267,7 +186,7 @@ static int deploy_many(struct world *w, unsigned count)
 
 static void nodes_are_made_over_some_turns(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 	ino_t first;
 
 	assert_int_equal(deploy_many(w, 60), 202);
@@ -288,7 +207,7 @@ static void nodes_are_made_over_some_turns(void **state)
 
 static void a_namespace_of_somebody_else(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 	char name[64];
 
 	snprintf(name, sizeof(name), "weft-%s-h1", w->name);
@@ -302,7 +221,7 @@ static void a_namespace_of_somebody_else(void **state)
 
 static void clients_that_leave(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 	char path[128];
 	int fd;
 
@@ -312,21 +231,21 @@ static void clients_that_leave(void **state)
 	assert_true(strstr(w->said, "{\"stdout\":\"aGkK\"}") && strstr(w->said, "{\"exit\":0}"));
 	snprintf(path, sizeof(path), "/v1/vnets/%s/nodes/h1/exec", w->name);
 	/* In the middle of much output, which waits for its client. */
-	fd = dial(w, "POST", path, "{\"argv\": [\"cat\", \"/dev/zero\"]}");
-	hear(w, fd, "stdout");
+	fd = daemon_dial(w, "POST", path, "{\"argv\": [\"cat\", \"/dev/zero\"]}");
+	daemon_hear(w, fd, "stdout");
 	for (int i = 0; i < 200; i++) {
 		poll(NULL, 0, 1);
 		event_base_loop(w->d.base, EVLOOP_NONBLOCK);
 	}
 	close(fd);
 	/* Before anything is said; and one whom the end of weftd meets. */
-	close(dial(w, "POST", path, "{\"argv\": [\"sleep\", \"1000\"]}"));
-	close(dial(w, "DELETE", "/v1/vnets/nobody", ""));
-	fd = dial(w, "POST", path, "{\"argv\": [\"sh\", \"-c\", \"echo hi; exec sleep 1000\"]}");
-	assert_int_equal(hear(w, fd, "stdout"), 200);
-	stop(w);
+	close(daemon_dial(w, "POST", path, "{\"argv\": [\"sleep\", \"1000\"]}"));
+	close(daemon_dial(w, "DELETE", "/v1/vnets/nobody", ""));
+	fd = daemon_dial(w, "POST", path, "{\"argv\": [\"sh\", \"-c\", \"echo hi; exec sleep 1000\"]}");
+	assert_int_equal(daemon_hear(w, fd, "stdout"), 200);
+	daemon_stop(w);
 	close(fd);
-	start(w);
+	daemon_start(w);
 	assert_int_equal(store_vnet_end(w->d.store, NULL, NULL), 0);
 	sweep(&w->d);
 	assert_true(!ns(w, "h1") && !ns(w, "h2"));
@@ -354,69 +273,38 @@ static void nonsense(void **state)
 		{ "DELETE", "/v1/vnets", "", 405 },
 		{ "POST", "/v1/vnets/red/nodes/r1/exec", "{}", 404 },
 	};
-	struct world *w = *state;
+	struct daemon *w = *state;
 
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		assert_int_equal(call(w, calls[i].method, calls[i].path, calls[i].body), calls[i].status);
+		assert_int_equal(daemon_call(w, calls[i].method, calls[i].path, calls[i].body), calls[i].status);
 		assert_true(strstr(w->said, "{\"error\":\""));
 	}
 }
 
 static void many_clients(void **state)
 {
-	struct world *w = *state;
+	struct daemon *w = *state;
 	int fds[100];
 
 	for (unsigned i = 0; i < 100; i++)
-		fds[i] = dial(w, "GET", "/v1/version", "");
+		fds[i] = daemon_dial(w, "GET", "/v1/version", "");
 	for (unsigned i = 0; i < 100; i++) {
-		assert_int_equal(hear(w, fds[i], NULL), 200);
+		assert_int_equal(daemon_hear(w, fds[i], NULL), 200);
 		close(fds[i]);
 	}
-}
-
-static int setup(void **state)
-{
-	static const char *const dirs[] = { "g", "h", "p", "v" };
-	struct world *w = calloc(1, sizeof(*w));
-	char path[128];
-
-	strcpy(w->dir, "/tmp/weft-world-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->db, sizeof(w->db), "%s/db", w->dir);
-	snprintf(w->dp, sizeof(w->dp), "%s/dp.sock", w->dir);
-	snprintf(w->socket, sizeof(w->socket), "%s/weftd.sock", w->dir);
-	snprintf(w->name, sizeof(w->name), "world%d", getpid());
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(path, sizeof(path), "%s/%s", w->dir, dirs[i]);
-		assert_int_equal(file_mkdirs(path, 0755, NULL), 0);
-	}
-	start(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	stop(w);
-	file_remove_tree(w->dir, NULL);
-	free(w);
-	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(changes_what_differs, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_next_weftd_takes_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_cannot_be_restored_can_be_destroyed, setup, teardown),
-		cmocka_unit_test_setup_teardown(nodes_are_made_over_some_turns, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_namespace_of_somebody_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(clients_that_leave, setup, teardown),
-		cmocka_unit_test_setup_teardown(nonsense, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes_what_differs, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(the_next_weftd_takes_over, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_restored_can_be_destroyed, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(nodes_are_made_over_some_turns, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(a_namespace_of_somebody_else, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(clients_that_leave, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(nonsense, daemon_setup, daemon_teardown),
+		cmocka_unit_test_setup_teardown(many_clients, daemon_setup, daemon_teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
