@@ -62,40 +62,7 @@ static void kicked(evutil_socket_t fd, short what, void *arg)
 	virtio_unlock(dev);
 }
 
-static void kick_unmap(struct virtio_pci *p, struct pci_queue *q)
-{
-	if (q->kick_at)
-		p->host.kick_del(p->host.arg, q->kick_at, q->kick_fd);
-	q->kick_at = 0;
-}
-
-void pci_map(struct virtio_pci *p)
-{
-	uint64_t gpa;
-	bool mapped = virtio_pci_where(p, &gpa);
-
-	for (unsigned i = 0; i < p->dev->queue_count; i++) {
-		struct pci_queue *q = &p->queue[i];
-		uint64_t at = mapped ? gpa + BAR_NOTIFY + i * NOTIFY_STEP : 0;
-
-		if (at == q->kick_at)
-			continue;
-		kick_unmap(p, q);
-		if (at && p->host.kick_add(p->host.arg, at, q->kick_fd) == 0)
-			q->kick_at = at;
-	}
-}
-
-void pci_connect(struct virtio_pci *p)
-{
-	for (unsigned i = 0; i < p->dev->direct_count; i++) {
-		struct pci_queue *q = &p->queue[i];
-
-		msix_connect(&p->msix, q->vector, q->call_fd, &q->call_id);
-	}
-}
-
-/* Vectors that are pending, also by calls that wait until theirs is open. */
+/* Vectors that are pending, also by calls that wait in their descriptor until theirs is open. */
 static uint64_t pending_vectors(const struct virtio_pci *p)
 {
 	uint64_t bits = msix_pending(&p->msix);
@@ -103,8 +70,10 @@ static uint64_t pending_vectors(const struct virtio_pci *p)
 	for (unsigned i = 0; i < p->dev->direct_count; i++) {
 		const struct pci_queue *q = &p->queue[i];
 		struct pollfd poll_fd = { .fd = q->call_fd, .events = POLLIN };
+		struct msix_message m;
 
-		if (q->call_id < 0 && q->vector < p->msix.count && poll(&poll_fd, 1, 0) > 0)
+		if (q->vector < p->msix.count && !msix_open(&p->msix, q->vector, &m) &&
+		    poll(&poll_fd, 1, 0) > 0)
 			bits |= 1ull << q->vector;
 	}
 	return bits;
@@ -159,7 +128,7 @@ void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint3
 		if (p->dev->type->config_write)
 			p->dev->type->config_write(p->dev, in, from, len);
 		break;
-	case BAR_NOTIFY: /* where no ioeventfd could be registered */
+	case BAR_NOTIFY: /* without a short cut */
 		if (in / NOTIFY_STEP < p->dev->queue_count)
 			kick(p, in / NOTIFY_STEP);
 		break;
@@ -168,7 +137,7 @@ void virtio_pci_write(struct virtio_pci *p, uint32_t at, const void *from, uint3
 			memcpy(&value, (const uint8_t *)from + i, 4);
 			msix_write(&p->msix, in + i, value);
 		}
-		pci_connect(p);
+		shortcuts_changed(p);
 		break;
 	default:
 		break;
@@ -206,9 +175,11 @@ int virtio_pci_create(const struct virtio_pci_host *host, struct virtio_device *
 	p->dev = dev;
 	msix_init(&p->msix, &p->host, dev->queue_count + 1);
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
-		p->queue[i].kick_fd = p->queue[i].call_fd = p->queue[i].call_id = -1;
+		p->queue[i].kick_fd = p->queue[i].call_fd = -1;
 	for (unsigned i = 0; i < dev->queue_count && !code; i++)
 		code = add_queue(p, i);
+	if (!code)
+		code = shortcuts_init(p);
 	if (code) {
 		p->dev = NULL; /* stays the caller's */
 		virtio_pci_destroy(p);
@@ -231,17 +202,15 @@ void virtio_pci_destroy(struct virtio_pci *p)
 {
 	if (!p)
 		return;
+	shortcuts_fini(p);
 	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++) {
 		if (p->queue[i].kick)
 			event_free(p->queue[i].kick);
-		kick_unmap(p, &p->queue[i]);
-		msix_connect(&p->msix, VECTORS_MAX, p->queue[i].call_fd, &p->queue[i].call_id);
 		if (p->queue[i].kick_fd >= 0)
 			close(p->queue[i].kick_fd);
 		if (p->queue[i].call_fd >= 0)
 			close(p->queue[i].call_fd);
 	}
-	msix_fini(&p->msix);
 	if (p->dev)
 		p->dev->type->destroy(p->dev);
 	free(p);

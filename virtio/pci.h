@@ -4,8 +4,8 @@
 
 /*
  * The virtio-pci transport (virtio 1.2, 4.1), modern only: one 32-bit memory BAR with the common,
- * ISR, device, notification and MSI-X structures; kicks come by ioeventfd, interrupts leave by
- * irqfd. Legacy interrupts are not there: Linux and everything else that knows virtio 1 has MSI-X.
+ * ISR, device, notification and MSI-X structures. Legacy interrupts are not there: Linux and
+ * everything else that knows virtio 1 has MSI-X.
  *
  * Accesses of the guest come under the machine's lock, from any thread.
  */
@@ -25,14 +25,12 @@ struct virtio_pci_host {
 	 * there): then writes come as accesses to the BAR. */
 	int (*kick_add)(void *arg, uint64_t gpa, int fd);
 	void (*kick_del)(void *arg, uint64_t gpa, int fd);
-	/* A write to fd becomes an MSI; *id names it. The message is set before the first. */
-	int (*msi_add)(void *arg, int fd, unsigned *id);
-	int (*msi_set)(void *arg, unsigned id, uint64_t address, uint32_t data);
-	void (*msi_del)(void *arg, int fd, unsigned id);
-	/* Another descriptor for the same message, which is called back first. What was written to it
-	 * before counts. */
-	int (*msi_attach)(void *arg, int fd, unsigned id);
-	void (*msi_detach)(void *arg, int fd, unsigned id);
+	/* An MSI, now. */
+	void (*msi_send)(void *arg, uint64_t address, uint32_t data);
+	/* A write to fd becomes an MSI, until undone; what was written to it before counts. It may
+	 * fail: then the loop passes on what is written. */
+	int (*msi_attach)(void *arg, int fd, uint64_t address, uint32_t data);
+	void (*msi_detach)(void *arg, int fd);
 	void *arg;
 };
 

@@ -46,7 +46,7 @@ void common_init(struct virtio_pci *p)
 		p->queue[i].enabled = false;
 		p->queue[i].vector = VIRTIO_MSI_NO_VECTOR;
 	}
-	pci_connect(p);
+	shortcuts_changed(p);
 }
 
 /* The one that queue_select names, or NULL. */
@@ -137,7 +137,7 @@ static void queue_write(struct virtio_pci *p, struct pci_queue *q, uint32_t at, 
 {
 	if (at == VIRTIO_PCI_COMMON_Q_MSIX) {
 		q->vector = vector_of(p, value);
-		pci_connect(p);
+		shortcuts_changed(p);
 	}
 	if (q->enabled) /* its rings stay where they are */
 		return;

@@ -127,11 +127,11 @@ static void changed(struct virtio_pci *p, unsigned word)
 	uint32_t at, len, flags;
 
 	if (word == PCI_COMMAND || word == PCI_BASE_ADDRESS_0)
-		pci_map(p);
+		shortcuts_changed(p);
 	if (word == p->msix_cap) {
 		flags = get32(p, word) >> 16;
 		msix_control(&p->msix, flags & PCI_MSIX_FLAGS_ENABLE, flags & PCI_MSIX_FLAGS_MASKALL);
-		pci_connect(p);
+		shortcuts_changed(p);
 	}
 	if (word == data && window(p, &at, &len))
 		virtio_pci_write(p, at, p->config + data, len);
@@ -173,6 +173,7 @@ void virtio_pci_place(struct virtio_pci *p, uint32_t gpa)
 {
 	put32(p, PCI_BASE_ADDRESS_0, gpa);
 	virtio_pci_config_write(p, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	shortcuts_take(p);
 }
 
 void virtio_pci_multifunction(struct virtio_pci *p)

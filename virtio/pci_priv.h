@@ -20,12 +20,15 @@ enum {
 
 enum { VECTORS_MAX = VIRTIO_QUEUES_MAX + 1, CONFIG_SIZE = 256 };
 
-/* One entry of the MSI-X table. fd and id are there from its first use on. */
+/* One entry of the MSI-X table. */
 struct msix_vector {
 	uint32_t word[4]; /* as the guest wrote it: address, data, control */
-	bool pending, set, changed;
-	int fd;
-	unsigned id;
+	bool pending;
+};
+
+struct msix_message {
+	uint64_t address;
+	uint32_t data;
 };
 
 struct msix {
@@ -37,27 +40,28 @@ struct msix {
 
 /* pci_msix.c */
 void msix_init(struct msix *m, const struct virtio_pci_host *host, unsigned count);
-void msix_fini(struct msix *m);
 void msix_control(struct msix *m, bool enabled, bool masked);
 void msix_raise(struct msix *m, unsigned vector); /* others than count: nothing */
 uint32_t msix_read(const struct msix *m, uint32_t at); /* a word of the table */
 void msix_write(struct msix *m, uint32_t at, uint32_t value);
 uint64_t msix_pending(const struct msix *m);
-/* Lets fd raise this vector (others than count: none) while it is open. *id: where fd is attached, or
- * -1; to be called again when anything of it may have changed. */
-void msix_connect(struct msix *m, unsigned vector, int fd, int *id);
+/* Whether a vector (others than count: none) is open, and what it says. */
+bool msix_open(const struct msix *m, unsigned vector, struct msix_message *out);
 
 struct pci_queue {
 	struct vq_conf conf;
 	bool enabled;
 	uint16_t vector;
 	int kick_fd, call_fd; /* call_fd: of a direct queue, else -1 */
-	int call_id;	      /* where call_fd is attached; -1: nowhere, it counts */
-	uint64_t kick_at; /* where it is registered; 0: nowhere */
 	struct event *kick;
 	struct virtio_pci *pci;
 	unsigned index;
 	bool loaded; /* its last interrupt may have got lost with the machine it was saved in */
+	/* pci_shortcut.c */
+	uint64_t kick_at; /* where the kernel passes kicks on; 0: nowhere */
+	bool attached;	  /* the kernel makes this message of what is written to call_fd */
+	struct msix_message attached_as;
+	struct event *call; /* of a direct queue; pending while the loop passes its calls on */
 };
 
 struct virtio_pci {
@@ -72,6 +76,7 @@ struct virtio_pci {
 	uint16_t config_vector, queue_select;
 	struct pci_queue queue[VIRTIO_QUEUES_MAX];
 	struct msix msix;
+	struct event *settle; /* pci_shortcut.c */
 };
 
 /* pci_config.c */
@@ -86,9 +91,12 @@ uint64_t common_features(const struct virtio_pci *p);
 void common_read(struct virtio_pci *p, uint32_t at, void *to, uint32_t len);
 void common_write(struct virtio_pci *p, uint32_t at, uint32_t value, uint32_t len);
 
-/* pci.c: registers kicks where the BAR is now. */
-void pci_map(struct virtio_pci *p);
-/* pci.c: after anything that decides where direct queues' calls go. */
-void pci_connect(struct virtio_pci *p);
+/* pci_shortcut.c: after the rest of the function was made; of a queue, too. 0 or -errno. */
+int shortcuts_init(struct virtio_pci *p);
+void shortcuts_fini(struct virtio_pci *p);
+/* After anything that decides where kicks and calls go: the BAR's place, vectors, messages. */
+void shortcuts_changed(struct virtio_pci *p);
+/* Those that are missing, now. */
+void shortcuts_take(struct virtio_pci *p);
 
 #endif

@@ -16,9 +16,8 @@ static int add(struct vmm *m, unsigned slot, unsigned function, struct virtio_de
 	const struct virtio_pci_host host = {
 		.base = m->base, .lock = &m->lock, .mem = &m->memory.ranges,
 		.split = m->split_rings, .kick_add = kvm_kick_add,
-		.kick_del = kvm_kick_del, .msi_add = kvm_msi_add, .msi_set = kvm_msi_set,
-		.msi_del = kvm_msi_del, .msi_attach = kvm_msi_attach,
-		.msi_detach = kvm_msi_detach, .arg = &m->kvm,
+		.kick_del = kvm_kick_del, .msi_send = kvm_msi_send,
+		.msi_attach = kvm_msi_attach, .msi_detach = kvm_msi_detach, .arg = &m->kvm,
 	};
 	struct virtio_pci *p;
 	int code = virtio_pci_create(&host, dev, &p, err);

@@ -38,7 +38,6 @@ static const struct call calls[] = {
 	{ SCMP_SYS(getrandom), LOOP },	/* virtio-rng */
 	{ SCMP_SYS(dup), LOOP },	/* the command "console" */
 	{ SCMP_SYS(unlink), LOOP },	/* its sockets, at the end */
-	{ SCMP_SYS(eventfd2), BOTH },	/* an interrupt that a driver wants for the first time */
 	/* vhost-user: connecting, and again; in-flight areas, and vectors that wait */
 	{ SCMP_SYS(connect), VHOST(LOOP) },
 	{ SCMP_SYS(shutdown), VHOST(BOTH) },
@@ -80,9 +79,10 @@ static const struct {
 	{ FIONREAD, LOOP }, /* libevent asks how much there is to read */
 	{ KVM_RUN, CPU },
 	{ KVM_IRQ_LINE, BOTH },
-	{ KVM_IRQFD, BOTH },
+	{ KVM_SIGNAL_MSI, BOTH },
 	{ KVM_IOEVENTFD, BOTH },
-	{ KVM_SET_GSI_ROUTING, BOTH },
+	{ KVM_IRQFD, VHOST(BOTH) },
+	{ KVM_SET_GSI_ROUTING, VHOST(LOOP) },
 	{ KVM_GET_CLOCK, LOOP },
 	{ KVM_SET_CLOCK, LOOP },
 	{ KVM_KVMCLOCK_CTRL, LOOP },

@@ -44,6 +44,7 @@ static int check(struct kvm *k, struct err *err)
 		{ KVM_CAP_IRQFD, "IRQFD" },		{ KVM_CAP_IOEVENTFD, "IOEVENTFD" },
 		{ KVM_CAP_EXT_CPUID, "EXT_CPUID" },	{ KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT" },
 		{ KVM_CAP_IOEVENTFD_ANY_LENGTH, "IOEVENTFD_ANY_LENGTH" },
+		{ KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI" },
 	};
 	int version = ioctl_value(k->sys, KVM_GET_API_VERSION, 0);
 
@@ -176,7 +177,7 @@ static int set_routes(struct kvm *k)
 	for (unsigned i = 0; i < k->msi_count; i++) {
 		const struct kvm_route *r = &k->msi[i];
 
-		if (!r->used || !r->address)
+		if (!r->used)
 			continue;
 		*e++ = (struct kvm_irq_routing_entry){
 			.gsi = KVM_PINS + i, .type = KVM_IRQ_ROUTING_MSI,
@@ -187,14 +188,24 @@ static int set_routes(struct kvm *k)
 	return kvm_ioctl(k->vm, KVM_SET_GSI_ROUTING, &t);
 }
 
-static int irqfd(struct kvm *k, int fd, unsigned id, uint32_t flags)
+static int irqfd(struct kvm *k, int fd, unsigned slot, uint32_t flags)
 {
-	struct kvm_irqfd f = { .fd = (uint32_t)fd, .gsi = KVM_PINS + id, .flags = flags };
+	struct kvm_irqfd f = { .fd = (uint32_t)fd, .gsi = KVM_PINS + slot, .flags = flags };
 
 	return kvm_ioctl(k->vm, KVM_IRQFD, &f);
 }
 
-int kvm_msi_add(void *kvm, int fd, unsigned *id)
+void kvm_msi_send(void *kvm, uint64_t address, uint32_t data)
+{
+	struct kvm *k = kvm;
+	struct kvm_msi m = { .address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32),
+			     .data = data };
+
+	kvm_ioctl(k->vm, KVM_SIGNAL_MSI, &m);
+}
+
+/* The kernel looks whether fd was written to before: such a write interrupts now. */
+int kvm_msi_attach(void *kvm, int fd, uint64_t address, uint32_t data)
 {
 	struct kvm *k = kvm;
 	unsigned i = 0;
@@ -203,47 +214,28 @@ int kvm_msi_add(void *kvm, int fd, unsigned *id)
 	pthread_mutex_lock(&k->lock);
 	while (i < KVM_MSI_MAX && k->msi[i].used)
 		i++;
-	if (i < KVM_MSI_MAX)
-		code = irqfd(k, fd, i, 0);
-	if (!code) {
-		k->msi[i] = (struct kvm_route){ .used = true };
+	if (i < KVM_MSI_MAX) {
+		k->msi[i] = (struct kvm_route){ true, fd, address, data };
 		k->msi_count = i + 1 > k->msi_count ? i + 1 : k->msi_count;
-		*id = i;
+		code = set_routes(k);
+		if (!code)
+			code = irqfd(k, fd, i, 0);
+		k->msi[i].used = !code;
 	}
 	pthread_mutex_unlock(&k->lock);
 	return code;
 }
 
-int kvm_msi_set(void *kvm, unsigned id, uint64_t address, uint32_t data)
-{
-	struct kvm *k = kvm;
-	int code;
-
-	pthread_mutex_lock(&k->lock);
-	k->msi[id].address = address;
-	k->msi[id].data = data;
-	code = set_routes(k);
-	pthread_mutex_unlock(&k->lock);
-	return code;
-}
-
-void kvm_msi_del(void *kvm, int fd, unsigned id)
+void kvm_msi_detach(void *kvm, int fd)
 {
 	struct kvm *k = kvm;
 
 	pthread_mutex_lock(&k->lock);
-	irqfd(k, fd, id, KVM_IRQFD_FLAG_DEASSIGN);
-	k->msi[id].used = false;
+	for (unsigned i = 0; i < k->msi_count; i++) {
+		if (!k->msi[i].used || k->msi[i].fd != fd)
+			continue;
+		irqfd(k, fd, i, KVM_IRQFD_FLAG_DEASSIGN);
+		k->msi[i].used = false;
+	}
 	pthread_mutex_unlock(&k->lock);
-}
-
-/* The kernel looks whether fd was written to before: such a write interrupts now. */
-int kvm_msi_attach(void *kvm, int fd, unsigned id)
-{
-	return irqfd(kvm, fd, id, 0);
-}
-
-void kvm_msi_detach(void *kvm, int fd, unsigned id)
-{
-	irqfd(kvm, fd, id, KVM_IRQFD_FLAG_DEASSIGN);
 }

@@ -14,11 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* GSIs 0 to 23 are the IOAPIC's pins; messages have those from there on. */
+/* GSIs 0 to 23 are the IOAPIC's pins; messages of descriptors have those
+ * from there on. */
 enum { KVM_PINS = 24, KVM_MSI_MAX = 1024 };
 
 struct kvm_route {
 	bool used;
+	int fd;
 	uint64_t address;
 	uint32_t data;
 };
@@ -55,10 +57,8 @@ void kvm_line(struct kvm *k, unsigned gsi, bool level);
 /* Any thread; the signatures are those of struct virtio_pci_host. */
 int kvm_kick_add(void *kvm, uint64_t gpa, int fd);
 void kvm_kick_del(void *kvm, uint64_t gpa, int fd);
-int kvm_msi_add(void *kvm, int fd, unsigned *id);
-int kvm_msi_set(void *kvm, unsigned id, uint64_t address, uint32_t data);
-void kvm_msi_del(void *kvm, int fd, unsigned id);
-int kvm_msi_attach(void *kvm, int fd, unsigned id);
-void kvm_msi_detach(void *kvm, int fd, unsigned id);
+void kvm_msi_send(void *kvm, uint64_t address, uint32_t data);
+int kvm_msi_attach(void *kvm, int fd, uint64_t address, uint32_t data);
+void kvm_msi_detach(void *kvm, int fd);
 
 #endif

@@ -27,6 +27,7 @@ static int kick_add(void *arg, uint64_t gpa, int fd)
 	struct lab *l = arg;
 	unsigned i = 0;
 
+	l->host_calls++;
 	if (l->refuse_kicks)
 		return -EEXIST;
 	while (l->kick_at[i])
@@ -45,36 +46,17 @@ static void kick_del(void *arg, uint64_t gpa, int fd)
 		i++;
 	l->kick_at[i] = 0;
 	l->kicks--;
+	l->host_calls++;
 }
 
-static int msi_add(void *arg, int fd, unsigned *id)
+static void msi_send(void *arg, uint64_t address, uint32_t data)
 {
 	struct lab *l = arg;
 
-	for (*id = 0; *id < LAB_MSIS && l->msi[*id] >= 0;)
-		++*id;
-	if (*id == LAB_MSIS)
-		return -ENOSPC;
-	l->msi[*id] = fd;
-	return 0;
+	l->msis[data % LAB_MSIS]++;
 }
 
-static int msi_set(void *arg, unsigned id, uint64_t address, uint32_t data)
-{
-	struct lab *l = arg;
-
-	l->msi_data[id] = data;
-	return 0;
-}
-
-static void msi_del(void *arg, int fd, unsigned id)
-{
-	struct lab *l = arg;
-
-	l->msi[id] = -1;
-}
-
-static int msi_attach(void *arg, int fd, unsigned id)
+static int msi_attach(void *arg, int fd, uint64_t address, uint32_t data)
 {
 	struct lab *l = arg;
 	unsigned i = 0;
@@ -82,18 +64,20 @@ static int msi_attach(void *arg, int fd, unsigned id)
 	while (l->attached[i] >= 0)
 		i++;
 	l->attached[i] = fd;
-	l->attached_to[i] = (int)id;
+	l->attached_as[i] = data;
+	l->host_calls++;
 	return 0;
 }
 
-static void msi_detach(void *arg, int fd, unsigned id)
+static void msi_detach(void *arg, int fd)
 {
 	struct lab *l = arg;
 	unsigned i = 0;
 
-	while (l->attached[i] != fd || l->attached_to[i] != (int)id)
+	while (l->attached[i] != fd)
 		i++;
 	l->attached[i] = -1;
+	l->host_calls++;
 }
 
 static size_t port_write(void *arg, const struct iovec *iov, unsigned count)
@@ -135,7 +119,6 @@ void lab_init(struct lab *l)
 	l->base = event_base_new();
 	pthread_mutex_init(&l->lock, NULL);
 	ram_init(&l->ram);
-	memset(l->msi, -1, sizeof(l->msi));
 	memset(l->attached, -1, sizeof(l->attached));
 	strcpy(l->dir, "/tmp/weft-virtio-XXXXXX");
 	if (!mkdtemp(l->dir))
@@ -251,7 +234,7 @@ static void make_net(struct lab *l, enum lab_device which)
 void lab_make(struct lab *l, enum lab_device which)
 {
 	const struct virtio_pci_host host = { l->base, &l->lock, &l->ram.mem, false, kick_add, kick_del,
-					      msi_add, msi_set, msi_del, msi_attach, msi_detach, l };
+					      msi_send, msi_attach, msi_detach, l };
 	const struct virtio_port_ops port = { port_write, port_ready, l };
 	const struct virtio_balloon_ops balloon = { give_back, l };
 	int code = 0;
@@ -393,15 +376,13 @@ ssize_t lab_recv(struct lab *l, void *frame, size_t len)
 
 unsigned lab_interrupts(struct lab *l, unsigned queue)
 {
-	unsigned vector = queue == LAB_CONFIG ? l->dev->queue_count : queue, sum = 0;
+	unsigned vector = queue == LAB_CONFIG ? l->dev->queue_count : queue, sum;
 	eventfd_t n;
 
+	sum = l->msis[LAB_MESSAGE(vector) % LAB_MSIS];
+	l->msis[LAB_MESSAGE(vector) % LAB_MSIS] = 0;
 	for (unsigned i = 0; i < LAB_MSIS; i++)
-		if (l->msi[i] >= 0 && l->msi_data[i] == LAB_MESSAGE(vector) &&
-		    eventfd_read(l->msi[i], &n) == 0)
-			sum += (unsigned)n;
-	for (unsigned i = 0; i < LAB_MSIS; i++)
-		if (l->attached[i] >= 0 && l->msi_data[l->attached_to[i]] == LAB_MESSAGE(vector) &&
+		if (l->attached[i] >= 0 && l->attached_as[i] == LAB_MESSAGE(vector) &&
 		    eventfd_read(l->attached[i], &n) == 0)
 			sum += (unsigned)n;
 	return sum;

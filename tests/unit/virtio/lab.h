@@ -12,7 +12,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 
-enum { LAB_MSIS = VIRTIO_QUEUES_MAX + 1, LAB_SENT_MAX = 65536 };
+enum { LAB_MSIS = 32, LAB_SENT_MAX = 65536 };
 
 struct lab {
 	struct event_base *base;
@@ -26,9 +26,10 @@ struct lab {
 	bool refuse_kicks;
 	uint64_t kick_at[VIRTIO_QUEUES_MAX];
 	unsigned kicks;
-	int msi[LAB_MSIS]; /* descriptors; -1: free */
-	uint32_t msi_data[LAB_MSIS];
-	int attached[LAB_MSIS], attached_to[LAB_MSIS]; /* more descriptors; -1: free */
+	unsigned msis[LAB_MSIS]; /* messages, by the last bits of what they say */
+	int attached[LAB_MSIS];	 /* descriptors; -1: free */
+	uint32_t attached_as[LAB_MSIS];
+	unsigned host_calls; /* each a call of the kernel's that waits */
 	/* what stands behind the devices */
 	char dir[64], local[96], peer[96], vhost[96];
 	int peer_fd; /* of the relay's peer, or a packet socket on the tap */

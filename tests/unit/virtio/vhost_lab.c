@@ -136,5 +136,6 @@ void echoes(unsigned pair, uint8_t what)
 	assert_int_equal(written, HEADER + FRAME);
 	assert_int_equal(l.ram.host[BUFFERS + 0x1000 * pair + HEADER], what);
 	assert_true(until(went));
+	lab_loop(&l);
 	assert_true(lab_interrupts(&l, net_rx(pair)) > 0);
 }

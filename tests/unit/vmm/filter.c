@@ -51,6 +51,9 @@ static const struct {
 	{ "another place in a file", 0, { SYS_lseek, NONE, 0, SEEK_SET } },
 	{ "a CPU's MSRs", LOOP, { SYS_ioctl, NONE, KVM_GET_MSRS, 0 } },
 	{ "other MSRs", 0, { SYS_ioctl, NONE, KVM_SET_MSRS, 0 } },
+	{ "an interrupt", LOOP | CPU, { SYS_ioctl, NONE, KVM_SIGNAL_MSI, 0 } },
+	{ "one by a descriptor", VHOST(LOOP | CPU), { SYS_ioctl, NONE, KVM_IRQFD, 0 } },
+	{ "where that goes", VHOST(LOOP), { SYS_ioctl, NONE, KVM_SET_GSI_ROUTING, 0 } },
 	{ "another interrupt controller", 0, { SYS_ioctl, NONE, KVM_SET_IRQCHIP, 0 } },
 	{ "fallocate", 0, { SYS_fallocate, NONE, 0, 0 } },
 	{ "memfd_create", 0, { SYS_memfd_create, 0, 0, 0 } },
@@ -93,7 +96,7 @@ static const struct {
 	{ "running a CPU", CPU, { SYS_ioctl, NONE, KVM_RUN, 0 } },
 	{ "read", LOOP | CPU, { SYS_read, NONE, 0, 0 } },
 	{ "write", LOOP | CPU, { SYS_write, NONE, 0, 0 } },
-	{ "eventfd2", LOOP | CPU, { SYS_eventfd2, 0, NONE, 0 } },
+	{ "eventfd2", 0, { SYS_eventfd2, 0, NONE, 0 } },
 	{ "an interrupt line", LOOP | CPU, { SYS_ioctl, NONE, KVM_IRQ_LINE, 0 } },
 	{ "mprotect to data", LOOP | CPU, { SYS_mprotect, 0, 0, PROT_READ } },
 };
