@@ -2,6 +2,7 @@
 #include "dataplane/device_priv.h"
 
 #include "base/log.h"
+#include "dataplane/device_pairs_priv.h"
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 
@@ -42,6 +43,19 @@ void device_watch(struct engine *e)
 	}
 }
 
+/* A guest's NIC has as many queues as its driver knows of; others one to receive from, and one to send by
+ * for each worker, if there are so many. */
+static int device_queues(struct engine *e, struct device *dev, const struct rte_eth_dev_info *info)
+{
+	bool guest = !strncmp(dev->devargs, "net_vhost", strlen("net_vhost"));
+
+	dev->rx_queues = guest ? RTE_MIN(info->max_rx_queues, (uint16_t)DEVICE_PAIRS_MAX) : 1;
+	dev->tx_queues = guest ? dev->rx_queues : RTE_MIN(info->max_tx_queues, (uint16_t)e->worker_count);
+	dev->tx_shared = dev->rx_queues > 1 ? e->worker_count > 1 : dev->tx_queues < e->worker_count;
+	rte_spinlock_init(&dev->tx_lock);
+	return dev->rx_queues > 1 ? device_pairs_init(dev) : 0;
+}
+
 static int device_start(struct engine *e, struct device *dev)
 {
 	struct rte_eth_conf conf = { 0 };
@@ -49,17 +63,15 @@ static int device_start(struct engine *e, struct device *dev)
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(dev->ethdev, &info);
 
-	if (!rc) {
-		dev->tx_queues = RTE_MIN(info.max_tx_queues, (uint16_t)e->worker_count);
-		dev->tx_shared = dev->tx_queues < e->worker_count;
-		rte_spinlock_init(&dev->tx_lock);
-		rc = rte_eth_dev_configure(dev->ethdev, 1, dev->tx_queues, &conf);
-	}
+	if (!rc)
+		rc = device_queues(e, dev, &info);
+	if (!rc)
+		rc = rte_eth_dev_configure(dev->ethdev, dev->rx_queues, dev->tx_queues, &conf);
 	if (!rc)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(dev->ethdev, &rx, &tx);
 	/* Jumbo frames come in chains where the driver can, and are joined in device_normal(). */
-	if (!rc)
-		rc = rte_eth_rx_queue_setup(dev->ethdev, 0, rx, SOCKET_ID_ANY, NULL, e->small);
+	for (unsigned i = 0; !rc && i < dev->rx_queues; i++)
+		rc = rte_eth_rx_queue_setup(dev->ethdev, (uint16_t)i, rx, SOCKET_ID_ANY, NULL, e->small);
 	for (unsigned i = 0; !rc && i < dev->tx_queues; i++)
 		rc = rte_eth_tx_queue_setup(dev->ethdev, (uint16_t)i, tx, SOCKET_ID_ANY, NULL);
 	if (!rc)
@@ -79,6 +91,7 @@ static void device_free(struct engine *e, void *arg)
 		rte_pktmbuf_free_bulk(dev->tx[w].pkts, dev->tx[w].count);
 	egress_free(dev);
 	rte_eth_dev_stop(dev->ethdev);
+	device_pairs_fini(dev);
 	rte_eth_dev_close(dev->ethdev);
 	if (bus)
 		rte_dev_remove(bus);

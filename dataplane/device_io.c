@@ -2,6 +2,7 @@
 /* The workers' side of devices: bursts from them, and to them. */
 #include "dataplane/device_priv.h"
 
+#include "dataplane/device_pairs_priv.h"
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/graph_priv.h"
@@ -131,35 +132,33 @@ static void device_receive_each(struct worker *w, struct device *dev, unsigned n
 
 /* What is dropped right away is taken from the device ahead of its turn: the others' packets wait
  * behind it, and what passes is forwarded in full bursts. */
-static unsigned device_gather(struct worker *w, struct device *dev)
+static unsigned device_gather(struct worker *w, struct device *dev, uint16_t queue, bool *full)
 {
-	struct device_tx *own = &dev->tx[w->index];
 	struct fast_rx *rx = &w->fast.rx;
 	unsigned all = 0, bursts = 0, at, n;
 
 	do {
 		at = rx->count;
-		n = rte_eth_rx_burst(dev->ethdev, 0, rx->m + at, (uint16_t)(BURST - at));
+		n = rte_eth_rx_burst(dev->ethdev, queue, rx->m + at, (uint16_t)(BURST - at));
 		device_receive_each(w, dev, n);
 		worker_admit(w, at, false);
 		all += n;
 	} while (n == BURST - at && rx->count <= BURST / 2 && ++bursts < GATHER);
-	own->full = n == BURST - at ? own->full + 1 : 0;
+	*full |= n == BURST - at;
 	worker_forward(w, false);
 	return all;
 }
 
-static unsigned device_poll(struct worker *w, struct device *dev)
+static unsigned device_poll(struct worker *w, struct device *dev, uint16_t queue, bool *full)
 {
 	struct fast_rx *rx = &w->fast.rx;
-	struct device_tx *own = &dev->tx[w->index];
 	bool one = !RD(dev->sliced);
 	unsigned n;
 
 	if (unlikely(w->share->limiting))
-		return device_gather(w, dev);
-	n = rte_eth_rx_burst(dev->ethdev, 0, rx->m, BURST);
-	own->full = n == BURST ? own->full + 1 : 0;
+		return device_gather(w, dev, queue, full);
+	n = rte_eth_rx_burst(dev->ethdev, queue, rx->m, BURST);
+	*full |= n == BURST;
 	if (!n)
 		return 0;
 	if (one && device_receive_all(w, dev, n))
@@ -176,9 +175,13 @@ unsigned device_poll_all(struct worker *w)
 
 	for (unsigned i = w->index; i < DEVICES_MAX; i += w->engine->worker_count) {
 		struct device *dev = RD(w->engine->devices[i]);
+		bool full = false;
 
-		if (dev)
-			n += device_poll(w, dev);
+		if (!dev)
+			continue;
+		for (uint16_t q = 0; q < dev->rx_queues; q++)
+			n += device_poll(w, dev, q, &full);
+		dev->tx[w->index].full = full ? dev->tx[w->index].full + 1 : 0;
 	}
 	return n;
 }
@@ -192,25 +195,37 @@ void device_lost(struct worker *w, struct port *port, struct rte_mbuf *m, enum d
 	rte_pktmbuf_free(m);
 }
 
+unsigned device_burst(struct device *dev, uint16_t queue, struct rte_mbuf **pkts, unsigned n)
+{
+	unsigned done = 0, more;
+
+	do { /* drivers may have a limit of their own */
+		more = rte_eth_tx_burst(dev->ethdev, queue, pkts + done, (uint16_t)(n - done));
+		done += more;
+	} while (more && done < n);
+	return done;
+}
+
 void device_flush(struct worker *w, struct device *dev)
 {
 	struct device_tx *tx = &dev->tx[w->index];
 	const struct device_run *run = tx->runs;
-	unsigned n = tx->count, done = 0, more;
+	unsigned n = tx->count, done = 0;
 
 	if (dev->tx_shared)
 		rte_spinlock_lock(&dev->tx_lock);
-	do { /* drivers may have a limit of their own */
-		more = rte_eth_tx_burst(dev->ethdev, (uint16_t)(w->index % dev->tx_queues),
-					tx->pkts + done, (uint16_t)(n - done));
-		done += more;
-	} while (more && done < n);
+	if (unlikely(dev->rx_queues > 1))
+		device_spread(dev, tx->pkts, n);
+	else
+		done = device_burst(dev, (uint16_t)(w->index % dev->tx_queues), tx->pkts, n);
 	if (dev->tx_shared)
 		rte_spinlock_unlock(&dev->tx_lock);
 	tx->count = tx->run_count = 0;
 	for (unsigned i = done; i < n; i++) {
 		while (run->end <= i)
 			run++;
+		if (!tx->pkts[i]) /* taken */
+			continue;
 		device_lost(w, run->port, tx->pkts[i],
 			    RD(dev->up) ? DP_DROP_BACKING_FULL : DP_DROP_NO_BACKING);
 	}

@@ -26,7 +26,7 @@ unsigned device_poll_all(struct worker *w); /* receives a burst of each device a
 bool device_overflows(const struct worker *w, unsigned packets);
 bool device_flush_all(struct worker *w); /* whether there is more to send later */
 
-enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024, DEVICE_DESCRIPTORS = 512 };
+enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024, DEVICE_DESCRIPTORS = 512, DEVICE_PAIRS_MAX = 8 };
 
 struct sched;
 
@@ -38,15 +38,17 @@ struct device_tx {
 		struct port *port; /* charged for pkts from the last run's end to this one's */
 		unsigned end;
 	} runs[2 * BURST];
-	unsigned full;		 /* bursts in a row that were all that was asked for */
+	unsigned full;		 /* rounds in a row with a burst that was all that was asked for */
 	struct sched *sched;	 /* NULL: as fast as the driver takes them */
 };
 
 struct device {
 	char devargs[128];
 	uint16_t ethdev;
+	uint16_t rx_queues; /* one, but for a guest's NIC with several pairs */
 	uint16_t tx_queues;
-	bool tx_shared; /* fewer queues than workers */
+	bool tx_shared; /* workers use the same queue */
+	uint32_t pairs; /* a bit for each that a guest receives on, of those with several pairs */
 	rte_spinlock_t tx_lock;
 	bool endless; /* a file that is played for ever: never ahead of us */
 	unsigned refs;
@@ -95,6 +97,9 @@ static inline uint32_t device_vlan_tag(uint16_t vlan)
 {
 	return RTE_BE16(RTE_ETHER_TYPE_VLAN) | (uint32_t)rte_cpu_to_be_16(vlan) << 16;
 }
+
+/* Gives packets to a queue of the driver's; returns how many of them it has taken. */
+unsigned device_burst(struct device *dev, uint16_t queue, struct rte_mbuf **pkts, unsigned n);
 
 /* Gives what is in tx to the driver. */
 void device_flush(struct worker *w, struct device *dev);

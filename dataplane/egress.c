@@ -269,8 +269,7 @@ void egress_stats(const struct engine *e, const struct port *port, struct dp_por
 					      1e9 / (double)e->workers[0]->hz);
 }
 
-/* Frames of a flow stay in order; what is not IP is one flow. */
-static uint32_t egress_hash(struct rte_mbuf *m)
+uint32_t egress_hash(const struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint32_t len = m->data_len;

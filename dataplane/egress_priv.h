@@ -24,5 +24,7 @@ void egress_stats(const struct engine *e, const struct port *port, struct dp_por
 void egress_queue(struct worker *w, struct device *dev, struct port *port,
 		  struct rte_mbuf *const *m, unsigned n);
 bool egress_run(struct worker *w, struct device *dev);
+/* Frames of a flow stay in order; what is not IP is one flow. */
+uint32_t egress_hash(const struct rte_mbuf *m);
 
 #endif

@@ -147,6 +147,19 @@ static void send_back(unsigned i, const uint8_t *frame, uint32_t len)
 	kick(i + 1);
 }
 
+/* Once of each pair that something came by. */
+static void say_pair(unsigned pair)
+{
+	static unsigned said;
+
+	if (said & 1u << pair)
+		return;
+	said |= 1u << pair;
+	say("pair ");
+	say_number(pair);
+	say("\n");
+}
+
 /* Everything that has come on a queue; 1: start again. */
 static int serve(unsigned i)
 {
@@ -161,6 +174,7 @@ static int serve(unsigned i)
 			check(0, "what the device gave back");
 		if (len > HEADER + ETHERNET && q->frame[n][HEADER + ETHERNET] == 'R')
 			return 1;
+		say_pair(i / 2);
 		if (len > HEADER + ETHERNET)
 			send_back(i, q->frame[n], len);
 		make_available(i, n);
