@@ -75,6 +75,16 @@ static int judge_memory(const struct admission *a, unsigned count, struct err *e
 		       size_text(sizes[3], a->promised_mib), size_text(sizes[4], reserve));
 }
 
+static int judge_huge_pages(const struct admission *a, struct err *err)
+{
+	if (a->huge_need <= a->huge_free)
+		return 0;
+	return err_set(err, -ENOSPC,
+		       "%s needs %llu huge pages of 2 MiB for the memory of its routers; %llu are free: set "
+		       "more aside (sysctl vm.nr_hugepages), or take hugepages away", a->vnet,
+		       (unsigned long long)a->huge_need, (unsigned long long)a->huge_free);
+}
+
 static int judge_cpu(const struct admission *a, unsigned count, struct err *err)
 {
 	unsigned each = a->kvm ? KVM_PER_MILLE : TCG_PER_MILLE;
@@ -121,6 +131,8 @@ int admission_judge(const struct admission *a, struct err *err)
 		count += a->kinds[i].count;
 	code = judge_memory(a, count, err);
 	if (!code)
+		code = judge_huge_pages(a, err);
+	if (!code)
 		code = judge_cpu(a, count, err);
 	return code ? code : judge_guarantee(a, err);
 }
@@ -133,11 +145,23 @@ struct sum {
 	bool templates; /* the image's routers can be clones */
 };
 
-/* A template is one machine: what differs from it boots cold. */
+static unsigned guest_mib(const struct topology_node *n, const struct sum *s)
+{
+	return n->memory_mib ? n->memory_mib : s->image.memory_mib;
+}
+
+static unsigned huge_pages(const struct topology_node *n, const struct sum *s)
+{
+	return n->huge_pages ? (guest_mib(n, s) + 1) / 2 : 0;
+}
+
+/* Of ordinary memory. A template is one machine: what differs from it boots cold. */
 static unsigned need_mib(const struct topology_node *n, const struct sum *s)
 {
-	unsigned mib = n->memory_mib ? n->memory_mib : s->image.memory_mib;
+	unsigned mib = guest_mib(n, s);
 
+	if (n->huge_pages)
+		return MACHINE_MIB;
 	if (s->templates && !n->cold && !n->vhost_user && n->cpus <= 1 && mib == s->image.memory_mib)
 		return CLONE_MIB;
 	return mib + MACHINE_MIB;
@@ -175,10 +199,12 @@ static void add_present(struct sum *s, const struct node *n, bool leaves)
 	s->all.staying += !leaves;
 	if (leaves != ready || find_image(s, n->spec, NULL) < 0)
 		return;
-	if (leaves)
+	if (leaves) {
 		s->all.free_mib += need_mib(n->spec, s);
-	else
+		s->all.huge_free += huge_pages(n->spec, s);
+	} else {
 		s->all.promised_mib += need_mib(n->spec, s);
+	}
 }
 
 static void add_vnet(struct sum *s, struct vnet *v, const struct topology *next)
@@ -192,11 +218,11 @@ static void add_vnet(struct sum *s, struct vnet *v, const struct topology *next)
 	}
 }
 
-static uint64_t meminfo_mib(const char *text, const char *key)
+static uint64_t meminfo(const char *text, const char *key)
 {
 	const char *at = strstr(text, key);
 
-	return at ? strtoull(at + strlen(key), NULL, 10) / 1024 : 0;
+	return at ? strtoull(at + strlen(key), NULL, 10) : 0;
 }
 
 static int add_machine(struct admission *a, struct err *err)
@@ -209,8 +235,10 @@ static int add_machine(struct admission *a, struct err *err)
 	if (f)
 		fclose(f);
 	text[n] = 0;
-	a->total_mib = meminfo_mib(text, "MemTotal:");
-	a->free_mib = meminfo_mib(text, "MemAvailable:");
+	a->total_mib = meminfo(text, "MemTotal:") / 1024;
+	a->free_mib = meminfo(text, "MemAvailable:") / 1024;
+	if (meminfo(text, "Hugepagesize:") == 2048) /* less those that somebody has, and not touched yet */
+		a->huge_free = meminfo(text, "HugePages_Free:") - meminfo(text, "HugePages_Rsvd:");
 	a->cpus = cpus > 0 ? (unsigned)cpus : 1;
 	a->kvm = hv_can_use_kvm();
 	return a->total_mib ? 0 : err_set(err, -EIO, "/proc/meminfo does not say how much memory there is");
@@ -231,8 +259,10 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 		code = find_image(&s, n, err);
 		if (code)
 			return err_prefix(err, code, "node %s", n->name);
-		if (!existing || !vnet_find_same(existing, n))
+		if (!existing || !vnet_find_same(existing, n)) {
 			admission_add(&s.all, need_mib(n, &s));
+			s.all.huge_need += huge_pages(n, &s);
+		}
 	}
 	TAILQ_FOREACH (v, &d->vnets, entry) {
 		/* The engine goes on forwarding for those that sleep. */

@@ -77,6 +77,12 @@ void router_engine_died(struct router *r)
 	}
 }
 
+/* One for each CPU. */
+static unsigned vhost_pairs(const struct topology_node *n)
+{
+	return n->cpus ? n->cpus : 1;
+}
+
 void router_send_port(struct router *r, unsigned i)
 {
 	struct dp_port rec = port_record(&r->node->ports[i], r->node);
@@ -89,7 +95,8 @@ void router_send_port(struct router *r, unsigned i)
 
 		rec.backing = DP_BACK_DEV;
 		vhost_path(r, i, path);
-		snprintf(rec.dev, sizeof(rec.dev), "net_vhost%u,iface=%.90s", r->node->ports[i].id, path);
+		snprintf(rec.dev, sizeof(rec.dev), "net_vhost%u,iface=%.90s,queues=%u", r->node->ports[i].id,
+			 path, vhost_pairs(spec(r)));
 	} else {
 		rec.backing = DP_BACK_DGRAM;
 		rec.flags |= p->fd >= 0 ? DP_PORT_HAS_FD : 0;
@@ -151,6 +158,7 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 		.name = name, .dir = r->dir, .uid = guest_uid(r), .image = &r->image,
 		.memory_mib = n->memory_mib ? n->memory_mib : r->image.memory_mib,
 		.cpus = n->cpus ? n->cpus : 1,
+		.huge_pages = n->huge_pages && n->port_count,
 		.guest = { .hostname = n->name, .nic_count = n->port_count, .nics = image_nics,
 			   .file_count = n->file_count, .files = files, .env_count = n->env.count,
 			   .env = (const char *const *)n->env.items },
@@ -161,7 +169,10 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 		.hold_ms = ROUTER_HOLD_MS,
 		.cold = n->cold,
 	};
-	int code = store_machine_id(daemon_of(r)->store, r->node->vnet->id, n->name, conf.guest.machine_id,
+	int code;
+
+	conf.memory_mib += conf.huge_pages && conf.memory_mib % 2; /* whole pages */
+	code = store_machine_id(daemon_of(r)->store, r->node->vnet->id, n->name, conf.guest.machine_id,
 				    err);
 
 	if (code || !files) {
@@ -181,6 +192,7 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 			relay_path(r, i, peer[i]);
 		nic_path(r, i, local[i]);
 		nics[i] = (struct hv_nic){ .mtu = p->mtu, .vhost_user = n->vhost_user,
+					   .pairs = n->vhost_user ? vhost_pairs(n) : 1,
 					   .carrier = vnet_carrier(r->node->vnet, &r->node->ports[i]),
 					   .peer = peer[i], .local = local[i] };
 		memcpy(nics[i].mac, p->mac, 6);

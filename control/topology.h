@@ -61,6 +61,7 @@ struct topology_node {
 	unsigned memory_mib; /* 0: the image's default */
 	unsigned cpus;	     /* 0: default (1) */
 	bool vhost_user;     /* weft: {attachment: vhost-user} */
+	bool huge_pages;     /* weft: {hugepages: true}, of one that is attached so */
 	bool cold;	     /* weft: {boot: cold} */
 	unsigned fib_routes; /* weft: {fib-routes: ...}, of a router */
 	unsigned file_count;

@@ -132,6 +132,22 @@ static int read_choice(struct loader *l, const struct topology_node *node,
 	}
 }
 
+/* Memory that is not shared needs none: it is in huge pages by itself where the machine gives such. */
+static int read_hugepages(struct loader *l, struct topology_node *node, const struct ty_map *layers)
+{
+	static const char *const words[] = { "false", "true" };
+	const struct ty_pair *p = NULL, *next;
+	unsigned at = 0;
+	int rc = read_choice(l, node, layers, "hugepages", words, &node->huge_pages);
+
+	if (rc || !node->huge_pages || node->vhost_user)
+		return rc;
+	while (!next_weft(l, node, layers, "hugepages", &at, &next) && next)
+		p = next;
+	return ty_err(&l->doc, p->value, "hugepages: %s is attached by relay; only memory that is shared, by "
+		      "attachment: vhost-user, takes any", node->name);
+}
+
 static int read_fib_routes(struct loader *l, struct topology_node *node,
 			   const struct ty_map *layers)
 {
@@ -163,6 +179,8 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 		rc = read_cpu(l, cpu, node);
 	if (!rc)
 		rc = read_choice(l, node, layers, "attachment", attachments, &node->vhost_user);
+	if (!rc)
+		rc = read_hugepages(l, node, layers);
 	if (!rc)
 		rc = read_fib_routes(l, node, layers);
 	return rc ? rc : read_choice(l, node, layers, "boot", boots, &node->cold);

@@ -33,7 +33,8 @@ static bool same_node(const struct topology_node *a, const struct topology_node 
 {
 	if (strcmp(a->name, b->name) != 0 || a->kind != b->kind ||
 	    strcmp(a->guest_image, b->guest_image) != 0 || a->memory_mib != b->memory_mib ||
-	    a->cpus != b->cpus || a->vhost_user != b->vhost_user || a->cold != b->cold || a->fib_routes != b->fib_routes ||
+	    a->cpus != b->cpus || a->vhost_user != b->vhost_user ||
+	    a->huge_pages != b->huge_pages || a->cold != b->cold || a->fib_routes != b->fib_routes ||
 	    a->port_count != b->port_count || !same_list(&a->exec, &b->exec) ||
 	    !same_list(&a->env, &b->env) || !same_files(a, b))
 		return false;

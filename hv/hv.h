@@ -27,6 +27,7 @@ struct hv_nic {
 	uint16_t mtu;
 	bool carrier;	   /* at power-on */
 	bool vhost_user;   /* else relay: AF_UNIX datagrams, one frame each */
+	unsigned pairs;	   /* of queues, by vhost-user: up to 8; 0 is 1 */
 	const char *peer;  /* path of the engine's datagram socket, or of the vhost-user socket */
 	const char *local; /* relay: path the machine binds; must be inside dir */
 };
@@ -40,6 +41,7 @@ struct hv_conf {
 	const char *initrd;
 	const char *cmdline;
 	unsigned memory_mib;
+	bool huge_pages; /* memory that is shared by vhost-user is of the host's huge pages */
 	unsigned cpus;
 	unsigned nic_count;
 	const struct hv_nic *nics; /* order = PCI order */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { CPUS_MAX = 64, NAME_MAX_LEN = 100, LOG_MAX = 16 << 20 };
+enum { CPUS_MAX = 64, PAIRS_MAX = 8, NAME_MAX_LEN = 100, LOG_MAX = 16 << 20 };
 
 bool machine_vhost_user(const struct hv_conf *conf)
 {
@@ -30,6 +30,9 @@ static int check_nic(const struct hv_conf *conf, const struct hv_nic *nic, struc
 	size_t n = strlen(conf->dir);
 	int code = check_socket(conf, nic->peer, "a NIC's peer", err);
 
+	if (!code && nic->pairs > (nic->vhost_user ? PAIRS_MAX : 1))
+		return err_set(err, -EINVAL, "%s: %u pairs of queues; by vhost-user %d work, by relay one",
+			       conf->name, nic->pairs, PAIRS_MAX);
 	if (code || nic->vhost_user)
 		return code;
 	code = check_socket(conf, nic->local, "a NIC's local socket", err);
@@ -66,6 +69,9 @@ int machine_check(const struct hv_conf *conf, struct err *err)
 	if (conf->from && machine_vhost_user(conf))
 		return err_set(err, -EINVAL, "%s: a NIC is attached by vhost-user, which a machine that "
 			       "goes on from a saved one cannot have", conf->name);
+	if (conf->huge_pages && (!machine_vhost_user(conf) || conf->memory_mib % 2))
+		return err_set(err, -EINVAL, "%s: huge pages are for memory that a NIC by vhost-user shares, "
+			       "of a multiple of 2 MiB", conf->name);
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
 		code = check_nic(conf, &conf->nics[i], err);
 	return code;

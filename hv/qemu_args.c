@@ -41,7 +41,8 @@ static void add_memory(struct args *a, const struct hv_conf *conf, bool mapped)
 	args_add(a, "%u", conf->memory_mib);
 	args_add(a, "-object");
 	if (machine_vhost_user(conf)) /* the engine maps it; else it stays private */
-		args_add(a, "memory-backend-memfd,id=" QEMU_RAM ",size=%uM,share=on", conf->memory_mib);
+		args_add(a, "memory-backend-memfd,id=" QEMU_RAM ",size=%uM,share=on%s", conf->memory_mib,
+			 conf->huge_pages ? ",hugetlb=on,hugetlbsize=2M" : "");
 	else if (mapped)
 		args_add(a, "memory-backend-file,id=" QEMU_RAM ",size=%uM,mem-path=/fd/%d,share=off",
 		    conf->memory_mib, QEMU_RAM_FD);
@@ -140,13 +141,16 @@ static void add_channels(struct args *a, const char *dir)
 
 static void add_nic(struct args *a, unsigned i, const struct hv_nic *nic, bool kvm)
 {
-	char peer[ESC_MAX], local[ESC_MAX], mtu[32] = "";
+	char peer[ESC_MAX], local[ESC_MAX], mtu[32] = "", queues[32] = "", vectors[32] = "";
+	unsigned pairs = nic->pairs ? nic->pairs : 1;
 
 	if (nic->vhost_user) {
 		args_add(a, "-chardev");
 		args_add(a, "socket,id=v%u,path=%s,reconnect=1", i, esc(peer, nic->peer));
 		args_add(a, "-netdev");
-		args_add(a, "vhost-user,id=n%u,chardev=v%u", i, i);
+		if (pairs > 1)
+			snprintf(queues, sizeof(queues), ",queues=%u", pairs);
+		args_add(a, "vhost-user,id=n%u,chardev=v%u%s", i, i, queues);
 	} else {
 		args_add(a, "-netdev");
 		args_add(a, "dgram,id=n%u,local.type=unix,local.path=%s,remote.type=unix,remote.path=%s", i,
@@ -154,13 +158,17 @@ static void add_nic(struct args *a, unsigned i, const struct hv_nic *nic, bool k
 	}
 	if (nic->mtu && nic->mtu != 1500)
 		snprintf(mtu, sizeof(mtu), ",host_mtu=%u", nic->mtu);
+	/* One a queue, for the control queue and for changes. Without KVM, QEMU 7.2 crashes when virtio-net
+	 * has MSI-X on vhost-user. */
+	if (nic->vhost_user && (!kvm || pairs > 1))
+		snprintf(vectors, sizeof(vectors), "%s,vectors=%u", pairs > 1 ? ",mq=on" : "",
+			 kvm ? 2 * pairs + 2 : 0);
 	args_add(a, "-device");
-	/* Without KVM, QEMU 7.2 crashes when virtio-net has MSI-X on vhost-user: vectors=0. */
 	args_add(a, "virtio-net-pci,id=nic%u,netdev=n%u,mac=%02x:%02x:%02x:%02x:%02x:%02x,addr=%x.%x%s,"
 	       "romfile=,disable-legacy=on," NIC_OFFLOADS "%s%s",
 	    i, i, nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5],
 	    NIC_SLOT + i / 8, i % 8, i % 8 ? "" : ",multifunction=on", mtu,
-	    nic->vhost_user && !kvm ? ",vectors=0" : "");
+	    vectors);
 }
 
 int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct args *out)

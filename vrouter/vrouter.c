@@ -216,6 +216,7 @@ static struct hv_conf machine_conf(const struct vrouter_conf *c)
 	template_machine(c->image, &conf);
 	if (c->memory_mib)
 		conf.memory_mib = c->memory_mib;
+	conf.huge_pages = c->huge_pages;
 	if (c->cpus)
 		conf.cpus = c->cpus;
 	return conf;

@@ -22,6 +22,7 @@ struct vrouter_conf {
 	uid_t uid;
 	const struct image *image;
 	unsigned memory_mib, cpus;
+	bool huge_pages; /* see hv_conf */
 	struct image_guest guest; /* hostname, NICs, files, env */
 	const struct hv_nic *nics; /* guest.nic_count of them, same order */
 	uint32_t nh_base, max_routes; /* see intake_conf */

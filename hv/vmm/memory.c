@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
  * its size. What is reserved around the memory goes back. */
 static uint8_t *map_aligned(const struct memory *m, int how)
 {
+	int kept = m->huge ? 0 : MAP_NORESERVE; /* huge pages must be there, or a touch is the end */
 	uint8_t *room = mmap(NULL, m->size + HUGE_PAGE, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before = -(uintptr_t)room % HUGE_PAGE;
@@ -24,8 +26,7 @@ static uint8_t *map_aligned(const struct memory *m, int how)
 
 	if (room == MAP_FAILED)
 		return room;
-	at = mmap(room + before, m->size, PROT_READ | PROT_WRITE, how | MAP_NORESERVE | MAP_FIXED, m->fd,
-		  0);
+	at = mmap(room + before, m->size, PROT_READ | PROT_WRITE, how | kept | MAP_FIXED, m->fd, 0);
 	if (before)
 		munmap(room, before);
 	munmap(room + before + m->size, HUGE_PAGE - before);
@@ -37,6 +38,10 @@ static int map(struct memory *m, int how, struct err *err)
 	uint64_t low = m->size < LOW_MEMORY_END ? m->size : LOW_MEMORY_END;
 	uint8_t *at = map_aligned(m, how);
 
+	if (at == MAP_FAILED && m->huge && errno == ENOMEM)
+		return err_set(err, -ENOMEM, "memory: %llu huge pages of 2 MiB are not free; "
+			       "/proc/sys/vm/nr_hugepages says how many there are",
+			       (unsigned long long)m->size / HUGE_PAGE);
 	if (at == MAP_FAILED)
 		return err_sys(err, -errno, "memory of %llu bytes", (unsigned long long)m->size);
 	madvise(at, m->size, MADV_DONTDUMP);
@@ -50,12 +55,15 @@ static int map(struct memory *m, int how, struct err *err)
 	return 0;
 }
 
-int memory_create(struct memory *m, uint64_t size, bool shared, struct err *err)
+int memory_create(struct memory *m, uint64_t size, enum memory_kind kind, struct err *err)
 {
-	*m = (struct memory){ .fd = -1, .size = size };
-	if (!shared)
+	*m = (struct memory){ .fd = -1, .size = size, .huge = kind == MEMORY_SHARED_HUGE };
+	if (kind == MEMORY_OWN)
 		return map(m, MAP_PRIVATE | MAP_ANONYMOUS, err);
-	m->fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (m->huge && size % HUGE_PAGE)
+		return err_set(err, -EINVAL, "memory of huge pages is a multiple of 2 MiB");
+	m->fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+			     (m->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (m->fd < 0)
 		return err_sys(err, -errno, "memory");
 	if (ftruncate(m->fd, (off_t)size) < 0 ||
@@ -84,7 +92,7 @@ void memory_give_back(struct memory *m, void *at, size_t len)
 	uintptr_t from = ((uintptr_t)at + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	uintptr_t end = ((uintptr_t)at + len) & ~(uintptr_t)(PAGE - 1);
 
-	if (from < end) /* what is shared has to leave the file */
+	if (from < end && !m->huge) /* what is shared has to leave the file */
 		madvise((void *)from, end - from, memory_is_shared(m) ? MADV_REMOVE : MADV_DONTNEED);
 }
 

@@ -26,6 +26,8 @@ static const char help[] =
 	"                       out\n"
 	"  --cmdline TEXT       the kernel's parameters\n"
 	"  --memory MIB         default 256\n"
+	"  --huge-pages         memory that is shared by vhost-user is of the host's pages of 2 MiB\n"
+	"                       (vm.nr_hugepages), of which enough have to be free\n"
 	"  --cpus N             1 to 8, default 1\n"
 	"  --console PATH       listens for a client of the serial console; - is the terminal\n"
 	"  --console-log FILE   gets all that the guest says there, up to 16 MiB\n"
@@ -56,7 +58,7 @@ static const char help[] =
 	"Example: weft-vmm --kernel vmlinuz --initrd initrd --cmdline console=ttyS0 --console -\n";
 
 enum { NAME = 256, KERNEL, INITRD, KVM, CMDLINE, MEMORY, CPUS, CONSOLE, CONSOLE_LOG, AGENT, NET,
-       DISK, BALLOON, RINGS, GDB, CONTROL, FROM, FROM_FDS, PAUSED, HELP };
+       DISK, BALLOON, HUGE_PAGES, RINGS, GDB, CONTROL, FROM, FROM_FDS, PAUSED, HELP };
 
 static const struct option options[] = {
 	{ "name", required_argument, NULL, NAME },
@@ -72,6 +74,7 @@ static const struct option options[] = {
 	{ "net", required_argument, NULL, NET },
 	{ "disk", required_argument, NULL, DISK },
 	{ "balloon", no_argument, NULL, BALLOON },
+	{ "huge-pages", no_argument, NULL, HUGE_PAGES },
 	{ "rings", required_argument, NULL, RINGS },
 	{ "gdb", required_argument, NULL, GDB },
 	{ "control", required_argument, NULL, CONTROL },
@@ -297,6 +300,9 @@ static int take(struct options *o, int option, char *value, struct err *err)
 		return add_disk(c, value, err);
 	case BALLOON:
 		c->balloon = true;
+		break;
+	case HUGE_PAGES:
+		c->huge_pages = true;
 		break;
 	case RINGS:
 		if (strcmp(value, "split") != 0 && strcmp(value, "packed") != 0)

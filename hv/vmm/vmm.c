@@ -142,11 +142,13 @@ static int boot(struct vmm *m, const struct vmm_conf *conf, struct load_entry *e
 	return code;
 }
 
-static int add_memory(struct vmm *m, int ram, struct err *err)
+static int add_memory(struct vmm *m, const struct vmm_conf *conf, int ram, struct err *err)
 {
 	uint64_t size = (uint64_t)m->memory_mib << 20;
-	bool shared = m->device_kinds & FILTER_VHOST_USER;
-	int code = ram < 0 ? memory_create(&m->memory, size, shared, err) :
+	enum memory_kind kind = conf->huge_pages		       ? MEMORY_SHARED_HUGE :
+				(m->device_kinds & FILTER_VHOST_USER) ? MEMORY_SHARED :
+									MEMORY_OWN;
+	int code = ram < 0 ? memory_create(&m->memory, size, kind, err) :
 			     memory_create_from(&m->memory, size, ram, err);
 
 	for (unsigned i = 0; !code && i < m->memory.ranges.count; i++) {
@@ -157,27 +159,6 @@ static int add_memory(struct vmm *m, int ram, struct err *err)
 			err_sys(err, code, "memory");
 	}
 	return code;
-}
-
-static int check(const struct vmm_conf *conf, struct err *err)
-{
-	if (!conf->kernel && !conf->from)
-		return err_set(err, -EINVAL, "a machine needs a kernel");
-	if (conf->nic_count > VMM_NICS_MAX)
-		return err_set(err, -EINVAL, "%u NICs; at most %d work", conf->nic_count, VMM_NICS_MAX);
-	if (conf->disk_count > VMM_DISKS_MAX)
-		return err_set(err, -EINVAL, "%u disks; at most %d work", conf->disk_count, VMM_DISKS_MAX);
-	return 0;
-}
-
-static int check_size(const struct vmm *m, struct err *err)
-{
-	if (m->cpus < 1 || m->cpus > VMM_CPUS_MAX)
-		return err_set(err, -EINVAL, "%u CPUs; 1 to %d work", m->cpus, VMM_CPUS_MAX);
-	if (m->memory_mib < VMM_MEMORY_MIN_MIB || m->memory_mib > VMM_MEMORY_MAX_MIB)
-		return err_set(err, -EINVAL, "%u MiB of memory; %d to %d work", m->memory_mib,
-			       VMM_MEMORY_MIN_MIB, VMM_MEMORY_MAX_MIB);
-	return 0;
 }
 
 static unsigned device_kinds(const struct vmm_conf *conf)
@@ -194,6 +175,30 @@ static unsigned device_kinds(const struct vmm_conf *conf)
 	return kinds;
 }
 
+static int check(const struct vmm_conf *conf, struct err *err)
+{
+	if (!conf->kernel && !conf->from)
+		return err_set(err, -EINVAL, "a machine needs a kernel");
+	if (conf->nic_count > VMM_NICS_MAX)
+		return err_set(err, -EINVAL, "%u NICs; at most %d work", conf->nic_count, VMM_NICS_MAX);
+	if (conf->disk_count > VMM_DISKS_MAX)
+		return err_set(err, -EINVAL, "%u disks; at most %d work", conf->disk_count, VMM_DISKS_MAX);
+	if (conf->huge_pages && (conf->from || !(device_kinds(conf) & FILTER_VHOST_USER)))
+		return err_set(err, -EINVAL, "huge pages are set aside for memory that a NIC by vhost-user "
+			       "shares; other memory is in huge pages by itself where the host gives such");
+	return 0;
+}
+
+static int check_size(const struct vmm *m, struct err *err)
+{
+	if (m->cpus < 1 || m->cpus > VMM_CPUS_MAX)
+		return err_set(err, -EINVAL, "%u CPUs; 1 to %d work", m->cpus, VMM_CPUS_MAX);
+	if (m->memory_mib < VMM_MEMORY_MIN_MIB || m->memory_mib > VMM_MEMORY_MAX_MIB)
+		return err_set(err, -EINVAL, "%u MiB of memory; %d to %d work", m->memory_mib,
+			       VMM_MEMORY_MIN_MIB, VMM_MEMORY_MAX_MIB);
+	return 0;
+}
+
 /* KVM, memory, devices and CPUs: of a machine that boots, or that goes on from a saved one. */
 static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved,
 		 const struct vcpu_ops *ops, struct err *err)
@@ -204,7 +209,7 @@ static int build(struct vmm *m, const struct vmm_conf *conf, struct saved *saved
 	if (!code)
 		code = kvm_open(&m->kvm, conf->kvm, err);
 	if (!code)
-		code = add_memory(m, saved ? conf->ram : -1, err);
+		code = add_memory(m, conf, saved ? conf->ram : -1, err);
 	if (!code)
 		code = kvm_create_chips(&m->kvm, err);
 	if (!code && !saved)

@@ -46,6 +46,7 @@ struct vmm_conf {
 	const char *kernel, *initrd, *cmdline;
 	unsigned memory_mib, cpus;
 	bool split_rings; /* of virtio; else packed ones are offered as well */
+	bool huge_pages; /* memory that a NIC by vhost-user shares is of the host's huge pages */
 	const char *console;	 /* stream socket; "-": standard input and output */
 	const char *console_log; /* file, of at most 16 MiB */
 	const char *agent;	 /* stream socket of the port that the guest's agent opens */

@@ -7,6 +7,7 @@ import fcntl
 import itertools
 import os
 import pathlib
+import re
 import select
 import socket
 import struct
@@ -82,10 +83,10 @@ def records(guest):
 class Lab:
     """The guest, an engine, and a host's wire at it."""
 
-    def __init__(self, tmp, way):
+    def __init__(self, tmp, way, *args):
         self.tmp, self.way, self.wire, self.numbers = tmp, way, dp.Wire(), itertools.count(1)
         self.engine = None
-        self.machine = vmm.Vmm(tmp, "net", "--net", f"mac={GUEST},{way.option},mtu=9000")
+        self.machine = vmm.Vmm(tmp, "net", "--net", f"mac={GUEST},{way.option},mtu=9000", *args)
         self.control = self.machine.control()
         self.nic()  # which is there when it answers
 
@@ -191,6 +192,40 @@ def test_engine_restarts(lab, proved):
     proved(f"{nic['backend']}, {PAIRS} pairs of queues: {ROUNDS} engines killed and started again in "
            f"{took:.1f} s, the guest "
            "saw its link go and come, and every frame came back after each")
+
+
+def free_huge_pages():
+    """Of 2 MiB, which nobody has reserved."""
+    with open("/proc/meminfo") as f:
+        info = {name: int(value.split()[0]) for name, value in (line.split(":") for line in f)}
+    return info["HugePages_Free"] - info["HugePages_Rsvd"] if info.get("Hugepagesize") == 2048 else 0
+
+
+def huge_kib(pid):
+    """What a process has mapped of a guest's memory in huge pages."""
+    with open(f"/proc/{pid}/smaps") as f:
+        return sum(int(size) for size in
+                   re.findall(r"memfd:guest.*\nSize: +(\d+) kB\nKernelPageSize: +2048 kB", f.read()))
+
+
+def test_huge_pages(tmp_path, proved):
+    """The guest's memory is of them, for the engine as well; without enough there is no machine."""
+    if free_huge_pages() < 8:
+        pytest.skip("16 MiB of free huge pages: vm.nr_hugepages sets some aside")
+    way = VhostUser(tmp_path)
+    lab = Lab(tmp_path, way, "--huge-pages")
+    try:
+        lab.start()
+        lab.ready()
+        lab.echoes()
+        assert huge_kib(lab.machine.process.pid) == 16 << 10
+        assert huge_kib(lab.engine.p.pid) == 16 << 10
+    finally:
+        lab.close()
+    much = vmm.Vmm(tmp_path, "net", "--net", f"mac={GUEST},{way.option}", "--huge-pages", memory=1 << 20)
+    _, said = much.process.communicate(timeout=10)
+    assert much.process.returncode == 1 and "huge pages of 2 MiB are not free" in said
+    proved("a guest's memory of huge pages, which the engine maps as such")
 
 
 def test_surprise_reset(lab, proved):

@@ -1,9 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A router that asks for vhost-user: its NICs are the engine's own virtqueues."""
+import pathlib
+import re
+
 import pytest
 
-from weft import SRC, await_true
+from weft import await_true
 
+
+def free_huge_pages():
+    """Of 2 MiB, which nobody has reserved."""
+    info = dict(re.findall(r"^(\w+): +(\d+)", pathlib.Path("/proc/meminfo").read_text(), re.M))
+    pages = int(info["HugePages_Free"]) - int(info["HugePages_Rsvd"])
+    return pages if info["Hugepagesize"] == "2048" else 0
+
+
+ENGINE_PAGES, ROUTER_PAGES = 160, 80
+HUGE = free_huge_pages() >= ENGINE_PAGES + ROUTER_PAGES
 TOPOLOGY = """
 name: vhost
 topology:
@@ -11,7 +24,8 @@ topology:
     r1:
       kind: linux
       image: frr
-      weft: {attachment: vhost-user}
+      cpu: 2
+      weft: {attachment: vhost-user, hugepages: HUGE}
       exec:
         - ip addr add 10.1.0.1/24 dev eth1
         - ip addr add 10.2.0.1/24 dev eth2
@@ -32,7 +46,7 @@ topology:
 @pytest.fixture(scope="module", autouse=True)
 def vhost(weft, tmp_path_factory):
     path = tmp_path_factory.mktemp("vhost") / "vhost.clab.yml"
-    path.write_text(TOPOLOGY)
+    path.write_text(TOPOLOGY.replace("HUGE", str(HUGE).lower()))
     weft.deploy(path)
 
 
@@ -42,6 +56,28 @@ def test_ping_to_and_through_the_guest(weft):
     before = weft.port("vhost", "r1", "eth1")["forwarded"]
     weft.exec("vhost", "h1", "ping", "-n", "-c", "20", "-i", "0.05", "10.2.0.2")
     assert weft.port("vhost", "r1", "eth1")["forwarded"] - before >= 20
+
+
+def test_a_pair_of_queues_for_each_cpu(weft):
+    assert weft.exec("vhost", "r1", "ls", "/sys/class/net/eth1/queues").split() == [
+        "rx-0", "rx-1", "tx-0", "tx-1"]
+
+
+@pytest.mark.skipif(not HUGE, reason="of huge pages 240 have to be free (vm.nr_hugepages)")
+def test_memory_of_huge_pages(weft):
+    smaps = pathlib.Path(f"/proc/{weft.node('vhost', 'r1')['pid']}/smaps").read_text()
+    assert re.search(r"Size: +163840 kB\nKernelPageSize: +2048 kB", smaps)
+
+
+def test_too_few_huge_pages_are_refused(weft, tmp_path):
+    path = tmp_path / "greedy.clab.yml"
+    path.write_text("""
+name: greedy
+topology:
+  nodes:
+    r1: {kind: linux, image: frr, memory: 16GiB, weft: {attachment: vhost-user, hugepages: true}}
+""")
+    assert "needs 8192 huge pages of 2 MiB" in weft.deploy(path, status=None).stderr
 
 
 def test_link_down_is_carrier_loss(weft):

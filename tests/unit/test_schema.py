@@ -53,6 +53,7 @@ BAD = [
     (NODE + ("weft",), {"attachment": "virtio"}), (NODE + ("weft",), {"atachment": "relay"}),
     (NODE + ("weft",), {"fib-routes": 0}), (NODE + ("weft",), {"fib-routes": 4000001}),
     (NODE + ("weft",), {"boot": "warm"}), (NODE + ("weft",), {"boot": True}),
+    (NODE + ("weft",), {"hugepages": "2M"}),
     (LINK, "r1:eth1"), (LINK, None), (LINK, {"mtu": 1500}), (LINK + ("type",), "vxlan"),
     (LINK + ("mtu",), 67), (LINK + ("mtu",), 9001), (LINK + ("mtu",), "jumbo"),
     (LINK + ("weft",), {"delay": "10ms"}), (LINK + ("remote",), "192.0.2.1"),

@@ -85,6 +85,21 @@ static void all_routers_share_the_cpus(void **state)
 	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
 }
 
+static void huge_pages_are_counted(void **state)
+{
+	struct admission a = large();
+	struct err err;
+
+	admission_add(&a, 75);
+	a.huge_need = a.huge_free = 80;
+	assert_int_equal(admission_judge(&a, &err), 0);
+	a.huge_free--;
+	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
+	assert_string_equal(err.text,
+			    "red needs 80 huge pages of 2 MiB for the memory of its routers; 79 are free: set "
+			    "more aside (sysctl vm.nr_hugepages), or take hugepages away");
+}
+
 static void guarantees_leave_a_tenth(void **state)
 {
 	struct admission a = large();
@@ -142,6 +157,7 @@ int main(void)
 		cmocka_unit_test(memory_fits_to_the_last_mib),
 		cmocka_unit_test(many_kinds_are_not_all_said),
 		cmocka_unit_test(all_routers_share_the_cpus),
+		cmocka_unit_test(huge_pages_are_counted),
 		cmocka_unit_test(guarantees_leave_a_tenth),
 		cmocka_unit_test(what_brings_nothing_is_never_refused),
 		cmocka_unit_test(sums_do_not_wrap),

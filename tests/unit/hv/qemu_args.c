@@ -62,6 +62,34 @@ static void vhost_user_shares_memory(void **state)
 	args_free(&a);
 }
 
+static void vhost_user_has_pairs_and_huge_pages(void **state)
+{
+	struct hv_nic nic = nics[1];
+	struct hv_conf conf = conf_of(1);
+	struct err err;
+	struct args a;
+
+	nic.pairs = 4;
+	conf.nics = &nic;
+	conf.huge_pages = true;
+	assert_int_equal(machine_check(&conf, &err), 0);
+	assert_int_equal(qemu_args_build(&conf, true, false, &a), 0);
+	assert_true(has(&a, "size=160M,share=on,hugetlb=on,hugetlbsize=2M"));
+	assert_true(has(&a, "vhost-user,id=n0,chardev=v0,queues=4"));
+	assert_true(has(&a, "host_mtu=9000,mq=on,vectors=10"));
+	args_free(&a);
+	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
+	assert_true(has(&a, "host_mtu=9000,mq=on,vectors=0"));
+	args_free(&a);
+	conf.memory_mib = 161;
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
+	conf.memory_mib = 160;
+	nic.pairs = 9;
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
+	conf.nics = nics; /* a relay */
+	assert_int_equal(machine_check(&conf, &err), -EINVAL);
+}
+
 static void a_saved_machine_is_loaded(void **state)
 {
 	struct hv_conf conf = conf_of(1);
@@ -110,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(relay_keeps_memory_private),
 		cmocka_unit_test(vhost_user_shares_memory),
+		cmocka_unit_test(vhost_user_has_pairs_and_huge_pages),
 		cmocka_unit_test(a_saved_machine_is_loaded),
 		cmocka_unit_test(what_cannot_be_a_machine_is_refused),
 		cmocka_unit_test(only_vmx_and_svm_count),

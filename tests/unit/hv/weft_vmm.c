@@ -146,6 +146,36 @@ static void its_nic_finds_its_back_end(void **state)
 	assert_filtered(hv_pid(b->m));
 }
 
+static bool has_huge_pages(unsigned long pages)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	unsigned long free_pages = 0, reserved = 0, kib = 0;
+	char line[128];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "HugePages_Free: %lu", &free_pages);
+		sscanf(line, "HugePages_Rsvd: %lu", &reserved);
+		sscanf(line, "Hugepagesize: %lu", &kib);
+	}
+	fclose(f);
+	return kib == 2048 && free_pages - reserved >= pages;
+}
+
+static void its_shared_memory_is_of_huge_pages(void **state)
+{
+	struct one *b = *state;
+
+	b->nic.vhost_user = true;
+	b->nic.local = NULL;
+	b->nic.pairs = 2;
+	b->conf.huge_pages = true;
+	if (!has_huge_pages(b->conf.memory_mib / 2))
+		skip();
+	one_start(b);
+	assert_non_null(strstr(of_process(hv_pid(b->m), "smaps"), "KernelPageSize:     2048 kB"));
+}
+
 static void a_kill_is_a_reason(void **state)
 {
 	struct one *b = *state;
@@ -285,6 +315,7 @@ int main(void)
 		WITH_GUEST(it_stands_still_and_goes_on),
 		WITH_GUEST(its_nic_has_the_carrier_it_is_given),
 		WITH_GUEST(its_nic_finds_its_back_end),
+		WITH_GUEST(its_shared_memory_is_of_huge_pages),
 		WITH_GUEST(a_kill_is_a_reason),
 		WITH_GUEST(stop_cleans_up),
 		WITH_GUEST(a_guests_end_is_the_reason),
