@@ -80,8 +80,8 @@ static int judge_huge_pages(const struct admission *a, struct err *err)
 	if (a->huge_need <= a->huge_free)
 		return 0;
 	return err_set(err, -ENOSPC,
-		       "%s needs %llu huge pages of 2 MiB for the memory of its routers; %llu are free: set more "
-		       "aside (sysctl vm.nr_hugepages), or take hugepages away", a->vnet,
+		       "%s needs %llu huge pages of 2 MiB for the memory of its routers; %llu are free: set "
+		       "more aside (sysctl vm.nr_hugepages), or take hugepages away", a->vnet,
 		       (unsigned long long)a->huge_need, (unsigned long long)a->huge_free);
 }
 

@@ -95,8 +95,8 @@ void router_send_port(struct router *r, unsigned i)
 
 		rec.backing = DP_BACK_DEV;
 		vhost_path(r, i, path);
-		snprintf(rec.dev, sizeof(rec.dev), "net_vhost%u,iface=%.90s,queues=%u", r->node->ports[i].id, path,
-			 vhost_pairs(spec(r)));
+		snprintf(rec.dev, sizeof(rec.dev), "net_vhost%u,iface=%.90s,queues=%u", r->node->ports[i].id,
+			 path, vhost_pairs(spec(r)));
 	} else {
 		rec.backing = DP_BACK_DGRAM;
 		rec.flags |= p->fd >= 0 ? DP_PORT_HAS_FD : 0;

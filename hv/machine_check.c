@@ -70,8 +70,8 @@ int machine_check(const struct hv_conf *conf, struct err *err)
 		return err_set(err, -EINVAL, "%s: a NIC is attached by vhost-user, which a machine that "
 			       "goes on from a saved one cannot have", conf->name);
 	if (conf->huge_pages && (!machine_vhost_user(conf) || conf->memory_mib % 2))
-		return err_set(err, -EINVAL, "%s: huge pages are for memory that a NIC by vhost-user shares, of "
-			       "a multiple of 2 MiB", conf->name);
+		return err_set(err, -EINVAL, "%s: huge pages are for memory that a NIC by vhost-user shares, "
+			       "of a multiple of 2 MiB", conf->name);
 	for (unsigned i = 0; i < conf->nic_count && !code; i++)
 		code = check_nic(conf, &conf->nics[i], err);
 	return code;

@@ -74,8 +74,8 @@ static void add_nic(struct args *a, const struct hv_nic *nic)
 	if (!nic->vhost_user)
 		snprintf(local, sizeof(local), "local=%s,", nic->local);
 	args_add(a, "--net");
-	args_add(a, "mac=%02x:%02x:%02x:%02x:%02x:%02x,%s%s=%s,mtu=%u,carrier=%s,queues=%u", nic->mac[0], nic->mac[1],
-		 nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5], local,
+	args_add(a, "mac=%02x:%02x:%02x:%02x:%02x:%02x,%s%s=%s,mtu=%u,carrier=%s,queues=%u", nic->mac[0],
+		 nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5], local,
 		 nic->vhost_user ? "vhost-user" : "peer", nic->peer, nic->mtu, nic->carrier ? "on" : "off",
 		 nic->pairs ? nic->pairs : 1);
 }

@@ -4,7 +4,8 @@
 
 /*
  * The virtio-pci transport (virtio 1.2, 4.1), modern only: one 32-bit memory BAR with the common,
- * ISR, device, notification and MSI-X structures. Legacy interrupts are not there: Linux and everything else that knows virtio 1 has MSI-X.
+ * ISR, device, notification and MSI-X structures. Legacy interrupts are not there: Linux and
+ * everything else that knows virtio 1 has MSI-X.
  *
  * Accesses of the guest come under the machine's lock, from any thread.
  */

@@ -11,6 +11,7 @@
 #include "virtio/devices.h"
 
 struct event;
+struct saved;
 
 struct vmm {
 	struct event_base *base;
@@ -51,6 +52,13 @@ void vmm_end(struct vmm *m, enum vmm_end end, const char *why);
 
 /* vmm.c: as vmm_run(), but step >= 0: that CPU alone. */
 void vmm_go(struct vmm *m, int step);
+
+/* build.c: whether it can be at all; what its filters are to leave (filter_install()); and KVM, memory,
+ * devices and CPUs: of a machine that boots, or that goes on from a saved one. */
+int build_check(const struct vmm_conf *conf, struct err *err);
+unsigned build_device_kinds(const struct vmm_conf *conf);
+int build_machine(struct vmm *m, const struct vmm_conf *conf, struct saved *saved,
+		  const struct vcpu_ops *ops, struct err *err);
 
 /* ports.c: what the guest does at a port, with the lock held. */
 void ports_access(struct vmm *m, uint16_t port, bool write, void *bytes, unsigned len);

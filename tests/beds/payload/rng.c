@@ -21,7 +21,8 @@ static void use(struct virtio *v)
 		if (!virtio_used(v, &len) || len != sizeof(bytes))
 			check(0, "bytes after an interrupt");
 	}
-	check(interrupts[1] - first == 20 && !interrupts[0] && !interrupts[2], "20 kicks, 20 interrupts, no other");
+	check(interrupts[1] - first == 20 && !interrupts[0] && !interrupts[2],
+	      "20 kicks, 20 interrupts, no other");
 }
 
 void payload_main(uint64_t info)

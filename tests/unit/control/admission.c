@@ -96,8 +96,8 @@ static void huge_pages_are_counted(void **state)
 	a.huge_free--;
 	assert_int_equal(admission_judge(&a, &err), -ENOSPC);
 	assert_string_equal(err.text,
-			    "red needs 80 huge pages of 2 MiB for the memory of its routers; 79 are free: set more "
-			    "aside (sysctl vm.nr_hugepages), or take hugepages away");
+			    "red needs 80 huge pages of 2 MiB for the memory of its routers; 79 are free: set "
+			    "more aside (sysctl vm.nr_hugepages), or take hugepages away");
 }
 
 static void guarantees_leave_a_tenth(void **state)

@@ -6,6 +6,7 @@
  *
  *   unit_virtio_hostile [ROUNDS [SEED]]
  */
+#include "tests/unit/virtio/backend.h"
 #include "tests/unit/virtio/lab.h"
 
 #include <linux/virtio_config.h>
@@ -18,6 +19,7 @@
 enum { ROUNDS = 100000, FRESH = 500 };
 
 static struct lab l;
+static struct backend back; /* that takes all it is told, and serves no ring */
 
 static uint64_t any(void)
 {
@@ -116,6 +118,17 @@ static void touch_registers(void)
 	}
 }
 
+static void back_ends_turn(struct lab *lab)
+{
+	backend_run(&back);
+}
+
+static void another_back_end(void)
+{
+	backend_die(&back);
+	backend_listen(&back);
+}
+
 static void from_outside(enum lab_device which)
 {
 	static uint8_t bytes[3000];
@@ -126,6 +139,8 @@ static void from_outside(enum lab_device which)
 	case LAB_RELAY:
 	case LAB_TAP:
 	case LAB_VHOST:
+		if (which == LAB_VHOST && random() % 1000 == 0)
+			another_back_end();
 		lab_send(&l, which, bytes, n);
 		while (lab_recv(&l, bytes, sizeof(bytes)) >= 0)
 			;
@@ -202,7 +217,14 @@ int main(int argc, char **argv)
 			continue;
 		}
 		lab_init(&l);
+		backend_init(&back, l.vhost);
+		back.quiet = true;
+		if (which == LAB_VHOST) {
+			backend_listen(&back);
+			l.turn = back_ends_turn;
+		}
 		run(which, rounds, seed);
+		backend_die(&back);
 		lab_fini(&l);
 	}
 	return 0;

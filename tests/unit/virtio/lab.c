@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/virtio/lab.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <linux/if_packet.h>
-#include <linux/if_tun.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
-#include <net/ethernet.h>
-#include <net/if.h>
 #include <stdio.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -147,47 +139,6 @@ void lab_fini(struct lab *l)
 	pthread_mutex_destroy(&l->lock);
 }
 
-/* A tap that is there to stay, and up. */
-static bool make_tap(void)
-{
-	struct ifreq r = { .ifr_name = LAB_TAP_NAME,
-			   .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
-	int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC), s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool made = tap >= 0 && s >= 0 && ioctl(tap, TUNSETIFF, &r) == 0 && ioctl(tap, TUNSETPERSIST, 1) == 0 &&
-		    ioctl(s, SIOCGIFFLAGS, &r) == 0;
-
-	r.ifr_flags |= IFF_UP;
-	made = made && ioctl(s, SIOCSIFFLAGS, &r) == 0;
-	close(tap);
-	close(s);
-	return made;
-}
-
-bool lab_alone(void)
-{
-	int fd;
-	bool quiet;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		return false;
-	fd = open("/proc/sys/net/ipv6/conf/all/disable_ipv6", O_WRONLY | O_CLOEXEC);
-	quiet = fd >= 0 && write(fd, "1", 1) == 1; /* the kernel says nothing itself */
-	close(fd);
-	return quiet && make_tap();
-}
-
-/* What the tap says is heard by a packet socket. */
-static void hear_tap(struct lab *l)
-{
-	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
-				  .sll_ifindex = (int)if_nametoindex(LAB_TAP_NAME) };
-
-	close(l->peer_fd);
-	l->peer_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(ETH_P_ALL));
-	if (bind(l->peer_fd, (struct sockaddr *)&ll, sizeof(ll)) < 0)
-		abort();
-}
-
 /* A disk of 64 sectors, each full of its number. Its overlay stays until the end. */
 static void make_block(struct lab *l, enum virtio_block_mode mode)
 {
@@ -228,7 +179,7 @@ static void make_net(struct lab *l, enum lab_device which)
 	if (virtio_net_create(&net, l->base, &l->dev, NULL))
 		abort();
 	if (which == LAB_TAP)
-		hear_tap(l);
+		lab_hear_tap(l);
 }
 
 void lab_make(struct lab *l, enum lab_device which)
@@ -350,6 +301,8 @@ void lab_start(struct lab *l, uint64_t features, uint16_t size)
 void lab_loop(struct lab *l)
 {
 	event_base_loop(l->base, EVLOOP_NONBLOCK);
+	if (l->turn)
+		l->turn(l);
 }
 
 void lab_kick(struct lab *l, unsigned queue)

@@ -37,6 +37,7 @@ struct lab {
 	size_t sent_len, room;
 	unsigned port_ready;
 	size_t given_back; /* bytes, by the balloon */
+	void (*turn)(struct lab *l);	  /* after each turn of the loop; NULL: nothing */
 	void (*port_said)(struct lab *l); /* while it is taken from the guest; NULL: nothing */
 };
 
@@ -44,6 +45,8 @@ struct lab {
  * anything else. */
 bool lab_alone(void);
 #define LAB_TAP_NAME "lab0"
+/* What the tap says comes to a packet socket. */
+void lab_hear_tap(struct lab *l);
 enum { LAB_PAIRS = 4 };
 
 void lab_init(struct lab *l);
