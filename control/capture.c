@@ -15,7 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CAPTURES_MAX = 12 /* of DP_CAPTURES_MAX: some may be ending */, PATIENCE_S = 10, ANSWER_MAX = 1 << 20 };
+enum {
+	CAPTURES_MAX = 12, /* fewer than DP_CAPTURES_MAX: the engine may be behind */
+	PATIENCE_S = 10,   /* for a client to say what it wants */
+	ANSWER_MAX = 1 << 20,
+};
 
 enum state { CAPTURE_NEW, CAPTURE_BEGINS, CAPTURE_RUNS, CAPTURE_ENDS, CAPTURE_FORGOTTEN };
 

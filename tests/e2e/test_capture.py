@@ -151,11 +151,51 @@ def test_drops_say_why(weft):
     assert [e[0] for e in errors] == ["in"]  # time exceeded, from r1
 
 
+def shown(*args, **kw):
+    """What tshark shows of a file: (interface, direction as in epb_flags, type, comment) of each
+    packet."""
+    fields = "frame.interface_name", "frame.packet_flags_direction", "icmp.type", "frame.comment"
+    done = subprocess.run(["tshark", "-l", "-n", "-r", *args, "-T", "fields",
+                           *(word for field in fields for word in ("-e", field))],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, **kw)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return [(name, int(way, 0), kind, comment) for name, way, kind, comment in lines]
+
+
+def test_wireshark_reads_it(weft, tmp_path):
+    path = tmp_path / "a.pcapng"
+    with Capture("--all", "icmp", path=path):
+        ping(weft, H2, 1)
+        ping(weft, "10.9.1.1", 1)
+    for line in (("sw:p2,r1:eth1", 2, "8", ""), ("r1:eth2,h2:eth1", 1, "0", ""),
+                 ("sw:p2,r1:eth1", 0, "8", "dropped by r1:eth1: blackhole (route says so)")):
+        assert line in shown(path)
+
+
+def test_a_pipe_that_is_left(weft):
+    """tshark shows packets as they come; when it has enough, the capture ends too."""
+    with subprocess.Popen([BIN / "weft", "capture", "cap", "h1:eth1", "icmp"], env=ENV,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        try:
+            assert b"Ctrl-C" in p.stderr.readline()
+            pinger = weft.popen("cap", "h1", "ping", "-n", "-c", "2", "-i", "0.2", H2)
+            assert [line[0::2] for line in shown("-", "-c", "4", stdin=p.stdout)] == [
+                ("h1:eth1", kind) for kind in ("8", "0", "8", "0")]
+            p.stdout.close()
+            assert p.wait(20) == 0
+            pinger.communicate(timeout=20)
+        finally:
+            p.kill()
+    all_gone(weft)
+
+
 def test_refusals(weft):
     for args, status, words in (
             (("cap", "h9:eth1"), 1, "no link at h9:eth1"), (("no", "h1:eth1"), 1, "no vnet no"),
             (("cap", "h1:eth1,r1:eth1"), 1, "no link h1:eth1,r1:eth1"),
-            (("cap", "h1"), 2, "neither NODE:PORT"), (("cap", "--all", "nonsense("), 2, "filter"),
+            (("cap", "h1"), 2, "neither NODE:PORT"),
+            (("cap", "h1:eth1,"), 2, "neither NODE:PORT"), (("cap", "--all", "nonsense("), 2, "filter"),
             (("cap",), 2, "missing"), (("cap", "--all", "-s", "0"), 2, "--snap")):
         done = weft.run("capture", *args, status=status)
         assert words in done.stderr, done.stderr
