@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft capture` of real hosts and a router: what is in the file, and that nothing stays of it."""
+import contextlib
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from perf import pcapng
-from weft import BIN, ENV, await_true, kill
+from weft import BIN, ENV, RUN, await_true, kill
 
 H1, H2, H3 = "10.0.1.10", "10.0.2.10", "10.0.1.11"
 TOPOLOGY = f"""
@@ -200,6 +201,37 @@ def test_refusals(weft):
         done = weft.run("capture", *args, status=status)
         assert words in done.stderr, done.stderr
     assert "-w, --write FILE" in weft.run("capture", "--help").stdout
+
+
+def dial():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(10)
+    s.connect(f"{RUN}/capture.sock")
+    return s
+
+
+def test_what_is_no_request(weft):
+    for words in (b"", b"x", b"[]", b"{}", b'{"vnet": 1}', b'{"vnet": "cap", "at": 1}',
+                  b'{"vnet": "cap", "snap": 65536}', b'{"vnet": "\xff"}', b" " * 5000):
+        with dial() as s:
+            s.send(words)
+            answer = s.recv(4096)
+            assert not words or b"error" in answer and not s.recv(1)
+
+
+def test_too_many(weft):
+    """Of captures; who says nothing keeps nobody out."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(dial()) for _ in range(30)]
+        for s in clients[:12]:
+            s.send(b'{"vnet": "cap", "at": "h1:eth1"}')
+            assert s.recv(4096) == b'{"interfaces":["h1:eth1"]}'
+        assert "12 captures already" in weft.run("capture", "cap", "--all", status=1).stderr
+        assert tapes(weft.engine_pid()) == 12
+    await_true("they are gone", 10, lambda: not tapes(weft.engine_pid()))
+    with Capture("h1:eth1", "icmp") as one:
+        ping(weft, H2, 1)
+    assert len(one.echoes()) == 2
 
 
 def tapes(pid):
