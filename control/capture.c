@@ -15,7 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CAPTURES_MAX = 12 /* of DP_CAPTURES_MAX: some may be ending */, PATIENCE_S = 10, ANSWER_MAX = 1 << 20 };
+enum {
+	CAPTURES_MAX = 12, /* fewer than DP_CAPTURES_MAX: the engine may be behind */
+	CLIENTS_MAX = 64,
+	PATIENCE_S = 10, /* for a client to say what it wants */
+	ANSWER_MAX = 1 << 20,
+};
 
 enum state { CAPTURE_NEW, CAPTURE_BEGINS, CAPTURE_RUNS, CAPTURE_ENDS, CAPTURE_FORGOTTEN };
 
@@ -36,7 +41,7 @@ struct captures {
 	struct event *acceptable;
 	struct sockaddr_un address;
 	int sock;
-	unsigned count;
+	unsigned count, told; /* of these, captures that the engine was told of */
 	uint32_t last_id;
 };
 
@@ -44,6 +49,7 @@ static void capture_free(struct capture *c)
 {
 	TAILQ_REMOVE(&c->all->list, c, entry);
 	c->all->count--;
+	c->all->told -= c->id != 0;
 	if (c->readable)
 		event_free(c->readable);
 	if (c->tape >= 0)
@@ -146,6 +152,8 @@ static int program(struct capture *c, const struct capture_request *r, struct er
 
 	if (!engine_is_up(engine))
 		return err_set(err, -ENOTCONN, "the engine does not run");
+	if (c->all->told == CAPTURES_MAX)
+		return err_set(err, -EBUSY, "there are %d captures already", CAPTURES_MAX);
 	for (unsigned i = 0; i < shape.tracks && i < TAPE_TRACKS_MAX; i++)
 		shape.blocks[i] = i + 2 < shape.tracks ? DP_CAPTURE_BLOCKS : DP_CAPTURE_BLOCKS_OTHER;
 	c->tape = tape_memory("weft-capture", &shape);
@@ -153,6 +161,7 @@ static int program(struct capture *c, const struct capture_request *r, struct er
 		return err_sys(err, c->tape, "memory for a capture");
 	c->vnet = r->vnet;
 	c->id = rec.id = ++c->all->last_id;
+	c->all->told++;
 	c->interfaces = json_incref(r->interfaces);
 	engine_send(engine, DP_CAPTURE_SET, &rec, sizeof(rec), c->tape);
 	for (uint32_t i = 0; i < r->count; i++) {
@@ -223,7 +232,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 
 	if (sock < 0)
 		return;
-	c = calloc(1, sizeof(*c));
+	c = all->count < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(sock);
 		return;
@@ -233,9 +242,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 	all->count++;
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	c->readable = event_new(all->daemon->base, sock, EV_READ | EV_PERSIST, on_readable, c);
-	if (all->count > CAPTURES_MAX)
-		capture_over(c, "there are too many captures at a time");
-	else if (!c->readable || event_add(c->readable, &patience) < 0)
+	if (!c->readable || event_add(c->readable, &patience) < 0)
 		capture_free(c);
 }
 
@@ -256,7 +263,7 @@ int captures_create(struct weftd *d, const char *socket_path, struct captures **
 	all->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (all->sock < 0 ||
 	    bind(all->sock, (struct sockaddr *)&all->address, sizeof(all->address)) < 0 ||
-	    chmod(socket_path, 0660) < 0 || listen(all->sock, CAPTURES_MAX) < 0) {
+	    chmod(socket_path, 0660) < 0 || listen(all->sock, CLIENTS_MAX) < 0) {
 		code = err_sys(err, -errno, "%s", socket_path);
 		goto fail;
 	}

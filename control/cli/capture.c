@@ -34,7 +34,7 @@ struct run {
 	struct bpf_program program;
 	int sock, tape, out;
 	json_t *answer;
-	bool stopping;
+	bool stopping, unread; /* whoever read the file has left */
 	char ended[256]; /* why weftd ended it */
 };
 
@@ -140,7 +140,7 @@ static int begin(struct run *r, struct err *err)
 /* Waits that long, or less when something happens. True: nothing more will come. */
 static bool wait_ms(struct run *r, int ms)
 {
-	struct pollfd p = { .fd = r->sock, .events = POLLIN };
+	struct pollfd p[] = { { .fd = r->sock, .events = POLLIN }, { .fd = r->out } };
 	json_t *o = NULL;
 	struct err err;
 
@@ -148,8 +148,11 @@ static bool wait_ms(struct run *r, int ms)
 		r->stopping = true;
 		shutdown(r->sock, SHUT_WR); /* weftd ends it, and then the connection */
 	}
-	if (poll(&p, 1, ms) <= 0)
+	if (poll(p, 2, ms) <= 0)
 		return false;
+	r->unread = p[1].revents & (POLLERR | POLLHUP);
+	if (r->unread)
+		return true;
 	if (hear(r, &o, &err)) {
 		if (!r->stopping && !r->ended[0])
 			snprintf(r->ended, sizeof(r->ended), "weftd ended");
@@ -189,9 +192,9 @@ static int run(struct run *r, struct err *err)
 	fprintf(stderr, "weft: capture: %s of %s; Ctrl-C ends it\n", r->at ? r->at : "all links",
 		r->vnet);
 	code = copy_all(r, f);
-	if (!code)
+	if (!code && !r->unread)
 		code = capture_file_finish(f, &written, &missed);
-	if (code == -EPIPE) /* who reads it has seen enough */
+	if (code == -EPIPE || r->unread) /* who read it has seen enough */
 		code = 0;
 	else if (code)
 		err_sys(err, code, "the capture cannot be written");
@@ -227,16 +230,24 @@ static int compile_filter(struct run *r, char **words, struct err *err)
 	return code;
 }
 
-static bool at_ok(struct run *r, const char *at)
+/* NODE:PORT, up to end. */
+static bool end_ok(const char *at, const char *end)
 {
-	const char *comma = strchr(at, ',');
-	size_t len = strlen(at);
+	const char *colon = memchr(at, ':', (size_t)(end - at));
+	char node[64], port[64];
 
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)at[i] <= ' ' || at[i] == 0x7f)
-			return false;
-	r->at = at;
-	return len < 256 && strchr(at, ':') && (!comma || strchr(comma, ':'));
+	if (!colon || colon - at >= (int)sizeof(node) || end - colon > (int)sizeof(port))
+		return false;
+	snprintf(node, sizeof(node), "%.*s", (int)(colon - at), at);
+	snprintf(port, sizeof(port), "%.*s", (int)(end - colon - 1), colon + 1);
+	return cli_name_valid(node) && cli_name_valid(port);
+}
+
+static bool at_ok(const char *at)
+{
+	const char *end = at + strlen(at), *comma = strchr(at, ',');
+
+	return comma ? end_ok(at, comma) && end_ok(comma + 1, end) : end_ok(at, end);
 }
 
 /* Options. False: cli->status. */
@@ -283,11 +294,12 @@ static bool parse_rest(struct run *r, struct cli *cli, char **argv, bool all)
 	r->vnet = argv[0];
 	if (!cli_name_ok(cli, "vnet", r->vnet))
 		return false;
-	if (!all && !at_ok(r, argv[1])) {
+	if (!all && !at_ok(argv[1])) {
 		cli_usage(cli, "'%s' is neither NODE:PORT, as in r1:eth1, nor NODE:PORT,NODE:PORT",
 			  argv[1]);
 		return false;
 	}
+	r->at = all ? NULL : argv[1];
 	if (!r->path && isatty(STDOUT_FILENO)) {
 		cli_usage(cli, "a terminal shows no pcapng: -w FILE, or a pipe to Wireshark");
 		return false;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft capture` of real hosts and a router: what is in the file, and that nothing stays of it."""
+import contextlib
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from perf import pcapng
-from weft import BIN, ENV, await_true, kill
+from weft import BIN, ENV, RUN, await_true, kill
 
 H1, H2, H3 = "10.0.1.10", "10.0.2.10", "10.0.1.11"
 TOPOLOGY = f"""
@@ -151,15 +152,86 @@ def test_drops_say_why(weft):
     assert [e[0] for e in errors] == ["in"]  # time exceeded, from r1
 
 
+def shown(*args, **kw):
+    """What tshark shows of a file: (interface, direction as in epb_flags, type, comment) of each
+    packet."""
+    fields = "frame.interface_name", "frame.packet_flags_direction", "icmp.type", "frame.comment"
+    done = subprocess.run(["tshark", "-l", "-n", "-r", *args, "-T", "fields",
+                           *(word for field in fields for word in ("-e", field))],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, **kw)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return [(name, int(way, 0), kind, comment) for name, way, kind, comment in lines]
+
+
+def test_wireshark_reads_it(weft, tmp_path):
+    path = tmp_path / "a.pcapng"
+    with Capture("--all", "icmp", path=path):
+        ping(weft, H2, 1)
+        ping(weft, "10.9.1.1", 1)
+    for line in (("sw:p2,r1:eth1", 2, "8", ""), ("r1:eth2,h2:eth1", 1, "0", ""),
+                 ("sw:p2,r1:eth1", 0, "8", "dropped by r1:eth1: blackhole (route says so)")):
+        assert line in shown(path)
+
+
+def test_a_pipe_that_is_left(weft):
+    """tshark shows packets as they come; when it has enough, the capture ends too."""
+    with subprocess.Popen([BIN / "weft", "capture", "cap", "h1:eth1", "icmp"], env=ENV,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        try:
+            assert b"Ctrl-C" in p.stderr.readline()
+            pinger = weft.popen("cap", "h1", "ping", "-n", "-c", "2", "-i", "0.2", H2)
+            assert [line[0::2] for line in shown("-", "-c", "4", stdin=p.stdout)] == [
+                ("h1:eth1", kind) for kind in ("8", "0", "8", "0")]
+            p.stdout.close()
+            assert p.wait(20) == 0
+            pinger.communicate(timeout=20)
+        finally:
+            p.kill()
+    all_gone(weft)
+
+
 def test_refusals(weft):
     for args, status, words in (
             (("cap", "h9:eth1"), 1, "no link at h9:eth1"), (("no", "h1:eth1"), 1, "no vnet no"),
             (("cap", "h1:eth1,r1:eth1"), 1, "no link h1:eth1,r1:eth1"),
-            (("cap", "h1"), 2, "neither NODE:PORT"), (("cap", "--all", "nonsense("), 2, "filter"),
+            (("cap", "h1"), 2, "neither NODE:PORT"),
+            (("cap", "h1:eth1,"), 2, "neither NODE:PORT"), (("cap", "--all", "nonsense("), 2, "filter"),
             (("cap",), 2, "missing"), (("cap", "--all", "-s", "0"), 2, "--snap")):
         done = weft.run("capture", *args, status=status)
         assert words in done.stderr, done.stderr
     assert "-w, --write FILE" in weft.run("capture", "--help").stdout
+
+
+def dial():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(10)
+    s.connect(f"{RUN}/capture.sock")
+    return s
+
+
+def test_what_is_no_request(weft):
+    for words in (b"", b"x", b"[]", b"{}", b'{"vnet": 1}', b'{"vnet": "cap", "at": 1}',
+                  b'{"vnet": "cap", "snap": 65536}', b'{"vnet": "\xff"}', b" " * 5000):
+        with dial() as s:
+            s.send(words)
+            answer = s.recv(4096)
+            assert not words or b"error" in answer and not s.recv(1)
+
+
+def test_too_many(weft):
+    """Of captures; who says nothing keeps nobody out."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(dial()) for _ in range(30)]
+        for s in clients[:12]:
+            s.send(b'{"vnet": "cap", "at": "h1:eth1"}')
+            assert s.recv(4096) == b'{"interfaces":["h1:eth1"]}'
+        assert "12 captures already" in weft.run("capture", "cap", "--all", status=1).stderr
+        assert tapes(weft.engine_pid()) == 12
+    await_true("they are gone", 10, lambda: not tapes(weft.engine_pid()))
+    with Capture("h1:eth1", "icmp") as one:
+        ping(weft, H2, 1)
+    assert len(one.echoes()) == 2
 
 
 def tapes(pid):

@@ -211,6 +211,26 @@ static void fast_again(void **state)
 	assert_int_equal(capture_del(e, ID, &err), -ENOENT);
 }
 
+/* The relay thread and the control thread drop frames too: each has a track. */
+static void threads(void **state)
+{
+	static const unsigned who[] = { COUNTERS_CONTROL, COUNTERS_RELAY, 0 };
+	struct engine *e = *state;
+	size_t len = lab_ip4(frame, 0x0a010001, 64, 1, 86);
+
+	assert_int_equal(add(e, 103, 2, 0), 0);
+	for (unsigned i = 0; i < RTE_DIM(who); i++) {
+		frame[50] = (uint8_t)i;
+		port_drop(lab_port(e, 103), who[i], lab_mbuf(e, frame, len), DP_DROP_BACKING_FULL);
+		assert_int_equal(lab_port(e, 103)->local[who[i]].count.drops[DP_DROP_BACKING_FULL], 1);
+	}
+	for (unsigned i = 0; i < RTE_DIM(who); i++) {
+		frame[50] = (uint8_t)i;
+		expect(2, DP_CAPTURE_DROP + DP_DROP_BACKING_FULL, frame, len);
+	}
+	assert_null(next());
+}
+
 /* Two at a time have one clock, and one may end. */
 static void two(void **state)
 {
@@ -308,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(drops, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(fast_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(two, setup, teardown),
 		cmocka_unit_test_setup_teardown(ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
