@@ -38,9 +38,6 @@ struct worker {
 	uint64_t now, hz; /* TSC */
 	uint64_t busy, packets; /* cycles of rounds that had packets, and how many: DP_WORKER_GET */
 	uint64_t rest;	  /* TSC: while vnets are limited, not before it */
-	struct calendar *calendar; /* what links hold; NULL while none has done that */
-	uint64_t until;	  /* TSC: it sleeps until then */
-	uint32_t on_wire; /* in the calendar, as of a vnet */
 	struct nh **nhs;
 	struct port **ports;
 	adjacency *adjs;
@@ -65,6 +62,9 @@ struct worker {
 	void *call_arg;
 	void (*call)(struct worker *w, void *arg); /* NULL once it has run */
 	pthread_t thread;
+	struct calendar *calendar; /* what links hold; NULL while none has done that */
+	uint64_t until;	  /* TSC: it sleeps until then */
+	uint32_t on_wire; /* in the calendar, as of a vnet */
 };
 
 /* Rings and state without a thread: what graph_run() needs. */

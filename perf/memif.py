@@ -38,13 +38,14 @@ class Bed:
     """weft-dp on one core, between the two devices of weft-bench-traffic on another, which has a
     sender for each of these frames."""
 
-    def __init__(self, directory, cpus, frames):
+    def __init__(self, directory, cpus, frames, args=()):
+        """args: more of the engine's."""
         self.client = None
         where = directory / "memif"
         self.traffic = Program("weft-bench-traffic", directory, BIN / "weft-bench-traffic", cpus[0],
                                where, *(f.hex() for f in frames), pipes=True)
         self.engine = Program("weft-dp", directory, BIN / "weft-dp", "--socket",
-                              directory / "dp.sock", "--memory", MEMORY_MIB)
+                              directory / "dp.sock", "--memory", MEMORY_MIB, *args)
         self.path, self.cpu, self.where = directory / "dp.sock", cpus[1], where
 
     def __enter__(self):
@@ -101,10 +102,10 @@ class Bed:
 class Vnets(Bed):
     """A sender for each of these vnets."""
 
-    def __init__(self, directory, cpus, vnets):
+    def __init__(self, directory, cpus, vnets, args=()):
         super().__init__(directory, cpus,
                          [frame(dp.mac(v.entry_mac()), SENDER, v.table[0][0][:3] + b"\1", v.vlan, TTL)
-                          for v in vnets])
+                          for v in vnets], args)
         self.vnets = vnets
 
     def program(self):
@@ -181,6 +182,6 @@ def room():
 
 
 @contextlib.contextmanager
-def bed(vnets):
-    with room() as (directory, cpus), Vnets(directory, cpus, vnets) as one:
+def bed(vnets, *args):
+    with room() as (directory, cpus), Vnets(directory, cpus, vnets, args) as one:
         yield one

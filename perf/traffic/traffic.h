@@ -25,8 +25,8 @@ struct stamp {
 	uint16_t sender : 15, counts : 1;
 };
 
-/* Delays in ticks, 32 buckets for each power of 2: to 3 %. */
-enum { DELAY_SUB = 5, DELAY_BUCKETS = (64 - DELAY_SUB + 1) << DELAY_SUB };
+/* Delays in ticks, 512 buckets for each power of 2: to 0.2 %. */
+enum { DELAY_SUB = 9, DELAY_BUCKETS = (64 - DELAY_SUB + 1) << DELAY_SUB };
 
 struct delays {
 	uint64_t count, buckets[DELAY_BUCKETS];
