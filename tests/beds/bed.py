@@ -86,11 +86,11 @@ def gdb(outer, name, channel, path, *commands):
 
 
 def guest_initrd(tmp, name, nics, files):
-    """The initrd of an FRR guest: nics (MAC, name), files {path: text}."""
+    """The initrd of an FRR guest: nics (MAC, name), files {path: text or bytes}."""
     args = []
     for path, text in files.items():
         source = f"{tmp}/{name}{path.replace('/', '_')}"
-        pathlib.Path(source).write_text(text)
+        pathlib.Path(source).write_bytes(text if isinstance(text, bytes) else text.encode())
         args.append(f"{path}={source}")
     guest.tool("initrd", STORE, "frr", f"{tmp}/{name}.initrd", name,
                *(f"{mac}={nic}" for mac, nic in nics), *args)
