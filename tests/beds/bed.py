@@ -74,8 +74,13 @@ def gdb(outer, name, channel, path, *commands):
     end = outer.bed.now() + 60
     while outer.ask(name, "status")["result"]["state"] != "paused":  # now nothing of gdb's is lost
         assert outer.bed.now() < end, f"{name} was not stopped"
+    return gdb_over(channel, path, *commands)
+
+
+def gdb_over(channel, path, *commands):
+    """What gdb says that speaks by a channel, through a socket at path; the channel stays open."""
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "socat", f"UNIX-LISTEN:{path}",
-                           f"FD:{channel.fileno()}"], pass_fds=[channel.fileno()]) as relay:
+                           f"FD:{channel.fileno()},shut-none"], pass_fds=[channel.fileno()]) as relay:
         try:
             while not os.path.exists(path):
                 assert relay.poll() is None
