@@ -74,8 +74,13 @@ def gdb(outer, name, channel, path, *commands):
     end = outer.bed.now() + 60
     while outer.ask(name, "status")["result"]["state"] != "paused":  # now nothing of gdb's is lost
         assert outer.bed.now() < end, f"{name} was not stopped"
+    return gdb_over(channel, path, *commands)
+
+
+def gdb_over(channel, path, *commands):
+    """What gdb says that speaks by a channel, through a socket at path; the channel stays open."""
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "socat", f"UNIX-LISTEN:{path}",
-                           f"FD:{channel.fileno()}"], pass_fds=[channel.fileno()]) as relay:
+                           f"FD:{channel.fileno()},shut-none"], pass_fds=[channel.fileno()]) as relay:
         try:
             while not os.path.exists(path):
                 assert relay.poll() is None
@@ -86,11 +91,11 @@ def gdb(outer, name, channel, path, *commands):
 
 
 def guest_initrd(tmp, name, nics, files):
-    """The initrd of an FRR guest: nics (MAC, name), files {path: text}."""
+    """The initrd of an FRR guest: nics (MAC, name), files {path: text or bytes}."""
     args = []
     for path, text in files.items():
         source = f"{tmp}/{name}{path.replace('/', '_')}"
-        pathlib.Path(source).write_text(text)
+        pathlib.Path(source).write_bytes(text if isinstance(text, bytes) else text.encode())
         args.append(f"{path}={source}")
     guest.tool("initrd", STORE, "frr", f"{tmp}/{name}.initrd", name,
                *(f"{mac}={nic}" for mac, nic in nics), *args)

@@ -150,6 +150,9 @@ class Guest:
         self.send(EXEC, struct.pack("<HHI", len(argv), len(env), int(stdin)) + words, self.ids)
         return self.ids
 
+    def kill(self, ident, sig):
+        self.send(KILL, struct.pack("<I", sig), ident)
+
     def finish(self, ident, timeout=30):
         """(status, stdout, stderr)"""
         out = {STDOUT: b"", STDERR: b""}

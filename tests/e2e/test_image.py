@@ -131,7 +131,7 @@ def check_exec(guest):
         status, out, _ = guest.finish(ident)
         assert status == 0 and out == f"{c}\n" * 1500000
     ident = guest.start("sleep", "1000")
-    guest.send(g.KILL, struct.pack("<I", 15), ident)
+    guest.kill(ident, 15)
     assert guest.finish(ident)[0] == 128 + 15
     # A child that keeps the pipes does not keep the command.
     assert guest.run("sh", "-c", "echo out; sleep 1000 &")[:2] == (0, "out\n")
