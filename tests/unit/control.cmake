@@ -14,6 +14,7 @@ target_link_libraries(control_daemon PUBLIC weft_control PkgConfig::cmocka)
 weft_unit(control world DEPS control LINK control_daemon)
 weft_unit(control metrics DEPS control LINK control_daemon)
 weft_unit(control events DEPS control LINK control_daemon)
+set_tests_properties(unit/control/events PROPERTIES TIMEOUT 180) # with sanitizers
 set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)
 weft_unit(control pcapng SOURCES ${PROJECT_SOURCE_DIR}/control/cli/pcapng.c
   ${PROJECT_SOURCE_DIR}/control/cli/capture_file.c DEPS base
