@@ -113,6 +113,7 @@ static const struct key_rule weft_node_rules[] = {
 	{"attachment", KEY_SERVED, NULL},
 	{"boot", KEY_SERVED, NULL},
 	{"fib-routes", KEY_SERVED, NULL},
+	{"spare-nics", KEY_SERVED, NULL},
 };
 
 static const struct key_rule image_rule_rules[] = {

@@ -98,7 +98,7 @@ void vnet_port_changed(struct node *n, unsigned port)
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err)
 {
-	int code = store_link_set(v->daemon->store, STORE_LINK_DOWN, v->id, l->name, !up, err);
+	int code = store_link_set(v->daemon->store, STORE_LINK_DOWN, v->id, l->key, !up, err);
 
 	if (code)
 		return code;
@@ -175,6 +175,8 @@ void vnet_free(struct vnet *v)
 		event_free(v->making);
 	if (v->patience)
 		event_free(v->patience);
+	if (v->settling)
+		event_free(v->settling);
 	free(v->file);
 	free(v);
 }
@@ -224,6 +226,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	v->destroying = true;
 	event_del(v->making);
 	event_del(v->patience);
+	event_del(v->settling);
 	vnet_sleep_cancel(v, "it is being destroyed");
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	for (unsigned i = 0; i < v->topology->node_count; i++)

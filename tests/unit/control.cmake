@@ -7,5 +7,7 @@ weft_unit(control engine DEPS control)
 weft_unit(control engine_queue DEPS control)
 # Root, namespaces, taps.
 weft_unit(control command DEPS control)
-weft_unit(control world DEPS control)
-set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)
+weft_unit(control world SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/control/world_lab.c DEPS control)
+weft_unit(control world_links SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/control/world_lab.c DEPS control)
+set_tests_properties(unit/control/command unit/control/world unit/control/world_links
+  PROPERTIES LABELS functional)

@@ -144,7 +144,8 @@ static void what_cannot_change(void **state)
 	differ(load("r: {image: frr, memory: 256MiB, cpu: 2}", ""),
 	       load("r: {image: frr, weft: {boot: cold, fib-routes: 9}}", ""),
 	       "!r(memory, cpu, boot, fib-routes)", "");
-	differ(load("r: {image: frr, labels: {a: b}}", ""), load("r: {image: frr}", ""), "=r", "");
+	differ(load("r: {image: frr, weft: {spare-nics: 1}, labels: {a: b}}", ""),
+	       load("r: {image: frr, weft: {spare-nics: 9}}", ""), "=r", "");
 	differ(load("r: {image: frr}", ""), load("r: {image: x}", ""), "!r(kind, image)", "");
 	differ(load("h: {image: x, exec: [a]}", ""), load("h: {image: y, exec: [a], env: {A: b}}", ""),
 	       "!h(env)", "");

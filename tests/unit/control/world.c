@@ -1,117 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Vnets of hosts over the API, with real namespaces and without an engine, in this process. What a
- * weftd that is killed leaves is made by letting go of everything halfway. Needs root.
- */
-#include "control/api.h"
-#include "base/file.h"
-#include "control/engine.h"
 #include "control/netns.h"
-#include "control/store.h"
 #include "control/sweep.h"
-#include "control/vnet.h"
-#include "tests/unit/test.h"
+#include "tests/unit/control/world_lab.h"
 
 #include <event2/event.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-struct world {
-	struct weftd d;
-	struct api *api;
-	char dir[64], db[96], socket[96], dp[96], name[24];
-	char said[65536]; /* the last answer */
-};
-
-static void start(struct world *w)
-{
-	struct engine_conf conf = { .program = "/nonexistent", .socket = w->dp, .log = "/dev/null" };
-	struct err err;
-
-	TAILQ_INIT(&w->d.vnets);
-	w->d.run = w->d.state = w->dir;
-	w->d.images = "- {match: \"*\", host: true}\n";
-	w->d.base = conf.base = event_base_new();
-	assert_int_equal(store_open(w->db, &w->d.store, &err), 0);
-	conf.store = w->d.store;
-	assert_int_equal(engine_create(&conf, &w->d.engine, &err), 0);
-	assert_int_equal(api_create(&w->d, w->socket, &w->api, &err), 0);
-}
-
-/* As a weftd does that is told to end. */
-static void stop(struct world *w)
-{
-	event_base_loopexit(w->d.base, NULL);
-	event_base_dispatch(w->d.base);
-	while (!TAILQ_EMPTY(&w->d.vnets))
-		vnet_detach(TAILQ_FIRST(&w->d.vnets));
-	engine_destroy(w->d.engine);
-	api_destroy(w->api);
-	store_close(w->d.store);
-	event_base_free(w->d.base);
-}
-
-static int dial(struct world *w, const char *method, const char *path, const char *body)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	strcpy(addr.sun_path, w->socket);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	dprintf(fd, "%s %s HTTP/1.1\r\nHost: weft\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-		method, path, strlen(body), body);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
-}
-
-/* Reads to the end, or until `until` has come; the HTTP status. */
-static int hear(struct world *w, int fd, const char *until)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t len = 0;
-	int status = 0;
-
-	w->said[0] = 0;
-	for (int i = 0; i < 4000 && !(until && strstr(w->said, until)); i++) {
-		ssize_t n;
-
-		event_base_loop(w->d.base, EVLOOP_NONBLOCK);
-		if (poll(&p, 1, 5) <= 0)
-			continue;
-		n = read(fd, w->said + len, sizeof(w->said) - 1 - len);
-		if (n <= 0)
-			break;
-		len += (size_t)n;
-		w->said[len] = 0;
-	}
-	sscanf(w->said, "HTTP/1.1 %d", &status);
-	return status;
-}
-
-static int call(struct world *w, const char *method, const char *path, const char *body)
-{
-	int fd = dial(w, method, path, body), status = hear(w, fd, NULL);
-
-	close(fd);
-	return status;
-}
-
-static int on_vnet(struct world *w, const char *method, const char *rest, const char *body)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/v1/vnets/%s%s", w->name, rest);
-	return call(w, method, path, body);
-}
 
 static int deploy(struct world *w, const char *exec)
 {
@@ -122,39 +19,12 @@ static int deploy(struct world *w, const char *exec)
 		 "    h1: {kind: linux, image: a}\\n"
 		 "    h2: {kind: linux, image: a, exec: [%s]}\\n"
 		 "  links:\\n    - endpoints: [h1:eth1, h2:eth1]\\n\"}", w->name, exec);
-	return on_vnet(w, "PUT", "", body);
-}
-
-/* The inode of a host's namespace; 0: there is none. */
-static ino_t ns(struct world *w, const char *host)
-{
-	char name[64], path[128];
-	struct stat st;
-
-	snprintf(name, sizeof(name), "weft-%s-%s", w->name, host);
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
-	return netns_exists(name) && stat(path, &st) == 0 ? st.st_ino : 0;
+	return world_vnet(w, "PUT", "", body);
 }
 
 static uint32_t id(struct world *w, const char *host)
 {
 	return vnet_node(vnet_find(&w->d, w->name), host)->id;
-}
-
-/* Asks for the vnet until it says so; programs run in its hosts, and have to have their turn. */
-static void await_said(struct world *w, const char *text)
-{
-	time_t end = time(NULL) + 60;
-
-	do
-		assert_int_equal(on_vnet(w, "GET", "", ""), 200);
-	while (!strstr(w->said, text) && time(NULL) < end);
-	assert_non_null(strstr(w->said, text));
-}
-
-static void await_ready(struct world *w)
-{
-	await_said(w, "\"state\":\"running\"");
 }
 
 static bool link_risen(struct world *w)
@@ -170,37 +40,29 @@ static void changes_what_differs(void **state)
 	ino_t h1, h2;
 
 	assert_int_equal(deploy(w, "touch done"), 202);
-	await_ready(w);
-	h1 = ns(w, "h1");
-	h2 = ns(w, "h2");
+	world_await_ready(w);
+	h1 = world_ns(w, "h1");
+	h2 = world_ns(w, "h2");
 	first = id(w, "h1");
 	second = id(w, "h2");
 	assert_true(h1 && h2 && second > first);
 	assert_true(strstr(w->said, "\"risen\":true"));
 	assert_true(link_risen(w));
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	assert_int_equal(ns(w, "h1"), h1);
+	world_await_ready(w);
+	assert_int_equal(world_ns(w, "h1"), h1);
 	assert_int_equal(id(w, "h1"), first);
 	assert_int_equal(id(w, "h2"), second + 1); /* the highest is not given again */
 	assert_int_equal(deploy(w, "'exit 4'"), 202);
-	await_said(w, "exit status 4");
+	world_await(w, "exit status 4");
 	assert_true(strstr(w->said, "\"state\":\"degraded\""));
-	assert_int_equal(on_vnet(w, "POST", "/links/h1:eth1", "{\"up\": false}"), 200);
-	assert_int_equal(on_vnet(w, "POST", "/links/h1:eth1", "{\"up\": 1}"), 400);
-	assert_int_equal(on_vnet(w, "POST", "/links/h1:eth9", "{\"up\": true}"), 404);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 404);
+	assert_int_equal(world_vnet(w, "POST", "/links/h1:eth1", "{\"up\": false}"), 200);
+	assert_int_equal(world_vnet(w, "POST", "/links/h1:eth1", "{\"up\": 1}"), 400);
+	assert_int_equal(world_vnet(w, "POST", "/links/h1:eth9", "{\"up\": true}"), 404);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 404);
 	assert_false(store_vnet_has(w->d.store, NULL));
-}
-
-static void restore(void *arg, const struct store_vnet *s)
-{
-	struct world *w = arg;
-	struct err err;
-
-	assert_int_equal(vnet_restore(&w->d, s->id, s->name, s->file, s->topology, s->files, &err), 0);
 }
 
 static void the_next_weftd_takes_over(void **state)
@@ -210,23 +72,23 @@ static void the_next_weftd_takes_over(void **state)
 	ino_t h1;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	h1 = ns(w, "h1");
+	world_await_ready(w);
+	h1 = world_ns(w, "h1");
 	first = id(w, "h1");
-	stop(w);
-	start(w);
+	world_stop(w);
+	world_start(w);
 	sweep(&w->d);
-	assert_int_equal(store_vnet_each(w->d.store, restore, w, NULL), 0);
-	assert_int_equal(ns(w, "h1"), h1);
+	assert_int_equal(store_vnet_each(w->d.store, world_restore, w, NULL), 0);
+	assert_int_equal(world_ns(w, "h1"), h1);
 	assert_int_equal(id(w, "h1"), first);
 	assert_true(vnet_find(&w->d, w->name)->links[0].risen);
-	await_ready(w);
+	world_await_ready(w);
 	/* Killed as it began to destroy: the next one does not restore, it ends. */
 	assert_int_equal(store_vnet_end(w->d.store, w->name, NULL), 0);
-	stop(w);
-	start(w);
+	world_stop(w);
+	world_start(w);
 	sweep(&w->d);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -235,13 +97,13 @@ static void what_cannot_be_restored_can_be_destroyed(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	stop(w);
-	start(w);
+	world_await_ready(w);
+	world_stop(w);
+	world_start(w);
 	sweep(&w->d);
-	assert_true(ns(w, "h1") != 0);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_true(world_ns(w, "h1") != 0);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -260,7 +122,7 @@ static int deploy_many(struct world *w, unsigned count)
 		buf_printf(&body, "    - endpoints: [m%u:eth1, sw:p%u]\\n", i, i);
 	buf_printf(&body, "\"}");
 	buf_u8(&body, 0);
-	status = on_vnet(w, "PUT", "", (const char *)body.data);
+	status = world_vnet(w, "PUT", "", (const char *)body.data);
 	buf_free(&body);
 	return status;
 }
@@ -273,16 +135,16 @@ static void nodes_are_made_over_some_turns(void **state)
 	assert_int_equal(deploy_many(w, 60), 202);
 	assert_true(strstr(w->said, "\"state\":\"waiting\""));
 	assert_true(strstr(w->said, "\"state\":\"deploying\""));
-	first = ns(w, "m0");
+	first = world_ns(w, "m0");
 	assert_true(first != 0);
 	assert_int_equal(deploy_many(w, 62), 202); /* another one meanwhile */
-	await_ready(w);
+	world_await_ready(w);
 	assert_false(strstr(w->said, "\"state\":\"waiting\"") || strstr(w->said, "\"risen\":false"));
-	assert_true(ns(w, "m0") == first && ns(w, "m61") != 0);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
+	assert_true(world_ns(w, "m0") == first && world_ns(w, "m61") != 0);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
 	assert_int_equal(deploy_many(w, 60), 202);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200); /* in the middle of it */
-	assert_true(!ns(w, "m0") && !ns(w, "m59"));
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200); /* in the middle of it */
+	assert_true(!world_ns(w, "m0") && !world_ns(w, "m59"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -295,8 +157,8 @@ static void a_namespace_of_somebody_else(void **state)
 	assert_int_equal(netns_create(name, NULL), 0);
 	assert_int_equal(deploy(w, "'true'"), 202);
 	assert_true(strstr(w->said, "is not this weftd's"));
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
-	assert_true(ns(w, "h1") != 0);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
+	assert_true(world_ns(w, "h1") != 0);
 	assert_int_equal(netns_destroy(name, NULL), 0);
 }
 
@@ -307,29 +169,29 @@ static void clients_that_leave(void **state)
 	int fd;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	assert_int_equal(on_vnet(w, "POST", "/nodes/h1/exec", "{\"argv\": [\"echo\", \"hi\"]}"), 200);
+	world_await_ready(w);
+	assert_int_equal(world_vnet(w, "POST", "/nodes/h1/exec", "{\"argv\": [\"echo\", \"hi\"]}"), 200);
 	assert_true(strstr(w->said, "{\"stdout\":\"aGkK\"}") && strstr(w->said, "{\"exit\":0}"));
 	snprintf(path, sizeof(path), "/v1/vnets/%s/nodes/h1/exec", w->name);
 	/* In the middle of much output, which waits for its client. */
-	fd = dial(w, "POST", path, "{\"argv\": [\"cat\", \"/dev/zero\"]}");
-	hear(w, fd, "stdout");
+	fd = world_dial(w, "POST", path, "{\"argv\": [\"cat\", \"/dev/zero\"]}");
+	world_hear(w, fd, "stdout");
 	for (int i = 0; i < 200; i++) {
 		poll(NULL, 0, 1);
 		event_base_loop(w->d.base, EVLOOP_NONBLOCK);
 	}
 	close(fd);
 	/* Before anything is said; and one whom the end of weftd meets. */
-	close(dial(w, "POST", path, "{\"argv\": [\"sleep\", \"1000\"]}"));
-	close(dial(w, "DELETE", "/v1/vnets/nobody", ""));
-	fd = dial(w, "POST", path, "{\"argv\": [\"sh\", \"-c\", \"echo hi; exec sleep 1000\"]}");
-	assert_int_equal(hear(w, fd, "stdout"), 200);
-	stop(w);
+	close(world_dial(w, "POST", path, "{\"argv\": [\"sleep\", \"1000\"]}"));
+	close(world_dial(w, "DELETE", "/v1/vnets/nobody", ""));
+	fd = world_dial(w, "POST", path, "{\"argv\": [\"sh\", \"-c\", \"echo hi; exec sleep 1000\"]}");
+	assert_int_equal(world_hear(w, fd, "stdout"), 200);
+	world_stop(w);
 	close(fd);
-	start(w);
+	world_start(w);
 	assert_int_equal(store_vnet_end(w->d.store, NULL, NULL), 0);
 	sweep(&w->d);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
 }
 
 static void nonsense(void **state)
@@ -357,7 +219,7 @@ static void nonsense(void **state)
 	struct world *w = *state;
 
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		assert_int_equal(call(w, calls[i].method, calls[i].path, calls[i].body), calls[i].status);
+		assert_int_equal(world_call(w, calls[i].method, calls[i].path, calls[i].body), calls[i].status);
 		assert_true(strstr(w->said, "{\"error\":\""));
 	}
 }
@@ -368,55 +230,24 @@ static void many_clients(void **state)
 	int fds[100];
 
 	for (unsigned i = 0; i < 100; i++)
-		fds[i] = dial(w, "GET", "/v1/version", "");
+		fds[i] = world_dial(w, "GET", "/v1/version", "");
 	for (unsigned i = 0; i < 100; i++) {
-		assert_int_equal(hear(w, fds[i], NULL), 200);
+		assert_int_equal(world_hear(w, fds[i], NULL), 200);
 		close(fds[i]);
 	}
-}
-
-static int setup(void **state)
-{
-	static const char *const dirs[] = { "g", "h", "p", "v" };
-	struct world *w = calloc(1, sizeof(*w));
-	char path[128];
-
-	strcpy(w->dir, "/tmp/weft-world-XXXXXX");
-	assert_non_null(mkdtemp(w->dir));
-	snprintf(w->db, sizeof(w->db), "%s/db", w->dir);
-	snprintf(w->dp, sizeof(w->dp), "%s/dp.sock", w->dir);
-	snprintf(w->socket, sizeof(w->socket), "%s/weftd.sock", w->dir);
-	snprintf(w->name, sizeof(w->name), "world%d", getpid());
-	for (unsigned i = 0; i < 4; i++) {
-		snprintf(path, sizeof(path), "%s/%s", w->dir, dirs[i]);
-		assert_int_equal(file_mkdirs(path, 0755, NULL), 0);
-	}
-	start(w);
-	*state = w;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-
-	stop(w);
-	file_remove_tree(w->dir, NULL);
-	free(w);
-	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(changes_what_differs, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_next_weftd_takes_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_cannot_be_restored_can_be_destroyed, setup, teardown),
-		cmocka_unit_test_setup_teardown(nodes_are_made_over_some_turns, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_namespace_of_somebody_else, setup, teardown),
-		cmocka_unit_test_setup_teardown(clients_that_leave, setup, teardown),
-		cmocka_unit_test_setup_teardown(nonsense, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_clients, setup, teardown),
+		cmocka_unit_test_setup_teardown(changes_what_differs, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(the_next_weftd_takes_over, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_restored_can_be_destroyed, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(nodes_are_made_over_some_turns, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(a_namespace_of_somebody_else, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(clients_that_leave, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(nonsense, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(many_clients, world_setup, world_teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
