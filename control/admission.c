@@ -207,6 +207,14 @@ static void add_present(struct sum *s, const struct node *n, bool leaves)
 	}
 }
 
+static bool goes_on(struct vnet *v, const struct topology_node *is)
+{
+	char why[TOPOLOGY_WHY_MAX];
+	struct nics nics;
+
+	return vnet_goes_on(v, is, &nics, why);
+}
+
 static void add_vnet(struct sum *s, struct vnet *v, const struct topology *next)
 {
 	for (unsigned i = 0; i < v->topology->node_count; i++) {
@@ -214,7 +222,7 @@ static void add_vnet(struct sum *s, struct vnet *v, const struct topology *next)
 		const struct topology_node *spec = next ? topology_find(next, n->spec->name) : NULL;
 
 		if (n->spec->kind == TOPOLOGY_ROUTER && !n->error[0])
-			add_present(s, n, next && !(spec && vnet_find_same(v, spec)));
+			add_present(s, n, next && !(spec && goes_on(v, spec)));
 	}
 }
 
@@ -259,7 +267,7 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 		code = find_image(&s, n, err);
 		if (code)
 			return err_prefix(err, code, "node %s", n->name);
-		if (!existing || !vnet_find_same(existing, n)) {
+		if (!existing || !goes_on(existing, n)) {
 			admission_add(&s.all, need_mib(n, &s));
 			s.all.huge_need += huge_pages(n, &s);
 		}

@@ -170,26 +170,30 @@ static void get_engine(struct api *a, struct evhttp_request *req)
 		stats_ask(a->daemon->engine, STATS_ALL, on_engine_stats, p);
 }
 
-static void put_vnet(struct api *a, struct evhttp_request *req, const char *name)
+static void put_vnet(struct api *a, struct evhttp_request *req, const char *name, bool dry)
 {
-	const char *file, *text;
-	json_t *body = api_body(req);
-	char *files;
+	struct store_vnet wish = { .name = name };
+	json_t *body = api_body(req), *plan;
 	struct vnet *v;
+	char *files;
 	struct err err;
 	int code;
 
 	if (!body)
 		return;
-	file = json_string_value(json_object_get(body, "file"));
-	text = json_string_value(json_object_get(body, "topology"));
 	files = json_dumps(json_object_get(body, "files"), JSON_COMPACT | JSON_ENCODE_ANY);
+	wish.file = json_string_value(json_object_get(body, "file"));
+	wish.topology = json_string_value(json_object_get(body, "topology"));
+	wish.files = files;
 	if (a->daemon->ending)
 		api_error(req, HTTP_SERVUNAVAIL, "weftd is ending; deploy again");
-	else if (!file || !text || !files)
+	else if (!wish.file || !wish.topology || !files)
 		api_error(req, HTTP_BADREQUEST, "deploying needs file, topology and files");
-	else if ((code = vnet_deploy(a->daemon, name, file, text, files, &v, &err)))
+	else if ((code = dry ? vnet_dry_run(a->daemon, &wish, &plan, &err) :
+			       vnet_deploy(a->daemon, &wish, &v, &err)))
 		api_error(req, deploy_status(code), "%s", err.text);
+	else if (dry)
+		api_reply(req, HTTP_OK, plan);
 	else
 		get_vnets(a, req, name, false, 202);
 	free(files);
@@ -249,7 +253,7 @@ static void vnets_call(struct api *a, struct evhttp_request *req, char *rest, co
 	else if (name && method == EVHTTP_REQ_GET)
 		get_vnets(a, req, name, query && strstr(query, "protocols=1"), HTTP_OK);
 	else if (name && method == EVHTTP_REQ_PUT)
-		put_vnet(a, req, name);
+		put_vnet(a, req, name, query && strstr(query, "dry-run=1"));
 	else if (name && method == EVHTTP_REQ_DELETE)
 		delete_vnet(a, req, name);
 	else

@@ -20,7 +20,7 @@ struct host {
 	struct node *node;
 	char netns[HOST_NETNS_MAX];
 	char mark[256]; /* a file: the namespace it names is ours; "done": its exec lines have run */
-	int *fds;	/* per port; -1: not open here (the engine may have it) */
+	int fds[TOPOLOGY_PORTS_MAX]; /* per port; -1: not open here (the engine may have it) */
 	unsigned exec_next;
 	struct command *running;
 	bool ready;
@@ -33,35 +33,46 @@ static const struct topology_node *spec(const struct host *h)
 	return h->node->spec;
 }
 
-/* "NAMESPACE\n", and "done\n" when its exec lines have run. */
+struct mark {
+	char name[HOST_NETNS_MAX]; /* empty: it is no mark of ours */
+	bool done;
+	unsigned tap_count;
+	char taps[TOPOLOGY_PORTS_MAX][TOPOLOGY_IFNAME_MAX];
+};
+
+/* "NAMESPACE\n", "done\n" when its exec lines have run, else "begun\n", and the names of its taps. */
 static int write_mark(const struct host *h, bool done, struct err *err)
 {
-	char text[sizeof(h->netns) + 8];
-	int n = snprintf(text, sizeof(text), "%s\n%s", h->netns, done ? "done\n" : "");
+	struct buf b = { 0 };
+	int code;
 
-	return file_write(h->mark, text, (size_t)n, 0644, err);
+	buf_printf(&b, "%s\n%s\n", h->netns, done ? "done" : "begun");
+	for (unsigned i = 0; i < spec(h)->port_count; i++)
+		buf_printf(&b, "%s\n", spec(h)->ports[i].name);
+	code = b.bad ? err_sys(err, -ENOMEM, "%s", h->mark) : file_write(h->mark, b.data, b.len, 0644, err);
+	buf_free(&b);
+	return code;
 }
 
-/* What a mark says: the name of a namespace of ours, or an empty one; whether it is done. */
-static void read_mark(const char *path, char name[HOST_NETNS_MAX], bool *done)
+static void read_mark(const char *path, struct mark *m)
 {
 	struct buf b = { 0 };
-	char *text, *nl;
+	char *rest, *line;
 
-	name[0] = 0;
-	*done = false;
-	if (file_read(path, 256, &b, NULL) < 0)
+	memset(m, 0, sizeof(*m));
+	if (file_read(path, 4096, &b, NULL) < 0)
 		goto out;
 	buf_u8(&b, 0);
-	text = b.bad ? NULL : (char *)b.data;
-	nl = text ? strchr(text, '\n') : NULL;
-	if (!nl || nl - text >= HOST_NETNS_MAX)
+	rest = b.bad ? NULL : (char *)b.data;
+	line = strsep(&rest, "\n");
+	if (!line || !rest || strlen(line) >= sizeof(m->name) || strncmp(line, "weft-", 5) != 0 ||
+	    strchr(line, '/'))
 		goto out;
-	*nl = 0;
-	if (!strncmp(text, "weft-", 5) && !strchr(text, '/')) {
-		strcpy(name, text);
-		*done = !strcmp(nl + 1, "done\n");
-	}
+	strcpy(m->name, line);
+	m->done = !strcmp(strsep(&rest, "\n"), "done");
+	while ((line = strsep(&rest, "\n")) && m->tap_count < TOPOLOGY_PORTS_MAX)
+		if (line[0] && strlen(line) < TOPOLOGY_IFNAME_MAX)
+			strcpy(m->taps[m->tap_count++], line);
 out:
 	buf_free(&b);
 }
@@ -156,13 +167,45 @@ static int make(struct host *h, struct err *err)
 	return code;
 }
 
-static bool is_done(const struct host *h)
+static void remove_tap(struct host *h, const char *ifname)
 {
-	char name[HOST_NETNS_MAX];
-	bool done;
+	struct err err;
 
-	read_mark(h->mark, name, &done);
-	return done && !strcmp(name, h->netns);
+	if (netns_tap_del(h->netns, ifname, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+static void change_tap(struct host *h, const struct topology_port *p)
+{
+	struct err err;
+
+	if (netns_tap_change(h->netns, p->name, p->mac, p->mtu, &err) < 0)
+		log_warn("%s", err.text);
+}
+
+static void take_over_tap(struct host *h, const char *ifname)
+{
+	const struct topology_port *p = topology_port(spec(h), ifname);
+
+	if (p)
+		change_tap(h, p);
+	else
+		remove_tap(h, ifname);
+}
+
+/* Goes on with the host of a weftd of before, which may have been killed while ports came and went. */
+static bool take_over(struct host *h, struct err *err)
+{
+	struct mark m;
+
+	read_mark(h->mark, &m);
+	if (!m.done || strcmp(m.name, h->netns) != 0 || !netns_exists(h->netns))
+		return false;
+	for (unsigned i = 0; i < m.tap_count; i++)
+		take_over_tap(h, m.taps[i]);
+	if (write_mark(h, true, err) < 0)
+		log_warn("%s: %s", h->netns, err->text);
+	return true;
 }
 
 int host_create(struct node *node, struct host **out, struct err *err)
@@ -175,14 +218,8 @@ int host_create(struct node *node, struct host **out, struct err *err)
 	h->node = node;
 	snprintf(h->netns, sizeof(h->netns), "weft-%s-%s", node->vnet->topology->name, spec(h)->name);
 	snprintf(h->mark, sizeof(h->mark), "%s/h/%u", node->vnet->daemon->run, node->id);
-	h->fds = malloc((spec(h)->port_count + 1) * sizeof(*h->fds));
-	if (!h->fds) {
-		host_detach(h);
-		return err_sys(err, -ENOMEM, "%s", node->spec->name);
-	}
-	for (unsigned i = 0; i < spec(h)->port_count; i++)
-		h->fds[i] = -1;
-	if (is_done(h) && netns_exists(h->netns)) {
+	memset(h->fds, 0xff, sizeof(h->fds)); /* -1 each */
+	if (take_over(h, err)) {
 		h->ready = true;
 	} else {
 		code = make(h, err);
@@ -200,10 +237,9 @@ void host_detach(struct host *h)
 {
 	if (h->running)
 		command_cancel(h->running);
-	for (unsigned i = 0; h->fds && i < spec(h)->port_count; i++)
+	for (unsigned i = 0; i < TOPOLOGY_PORTS_MAX; i++)
 		if (h->fds[i] >= 0)
 			close(h->fds[i]);
-	free(h->fds);
 	buf_free(&h->said);
 	free(h);
 }
@@ -220,17 +256,40 @@ void host_destroy(struct host *h)
 
 void host_end_marked(const char *path)
 {
-	char name[HOST_NETNS_MAX];
+	struct mark m;
 	struct err err;
-	bool done;
 
 	/* Without the mark the namespace is somebody else's. */
-	read_mark(path, name, &done);
-	if (name[0] && netns_destroy(name, &err) < 0) {
+	read_mark(path, &m);
+	if (m.name[0] && netns_destroy(m.name, &err) < 0) {
 		log_warn("%s", err.text); /* the mark stays, for the next try */
 		return;
 	}
 	unlink(path);
+}
+
+void host_change(struct host *h, const struct topology_node *was)
+{
+	int fds[TOPOLOGY_PORTS_MAX];
+	struct err err;
+
+	memset(fds, 0xff, sizeof(fds));
+	for (unsigned i = 0; i < was->port_count; i++) {
+		const struct topology_port *old = &was->ports[i], *p = topology_port(spec(h), old->name);
+
+		if (!p) {
+			if (h->fds[i] >= 0)
+				close(h->fds[i]);
+			remove_tap(h, old->name);
+			continue;
+		}
+		fds[p - spec(h)->ports] = h->fds[i];
+		if (!topology_same_port(old, p))
+			change_tap(h, p);
+	}
+	memcpy(h->fds, fds, sizeof(h->fds));
+	if (write_mark(h, h->ready, &err) < 0)
+		log_warn("%s: %s", h->netns, err.text);
 }
 
 void host_program(struct host *h)

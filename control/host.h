@@ -25,6 +25,9 @@ void host_detach(struct host *h);
 /* DP_PORT_SET with the taps' descriptors for the engine (opened again if need be). */
 void host_program(struct host *h);
 void host_set_carrier(struct host *h, unsigned port, bool up);
+/* Its node, which was `was`, has other ports now: theirs are the taps from now on. host_program() makes
+ * those that come. */
+void host_change(struct host *h, const struct topology_node *was);
 
 /* NULL while all is well; else what went wrong, for people ("exec 'ip addr ...': exit 2: ..."). */
 const char *host_error(const struct host *h);

@@ -214,6 +214,11 @@ static void format(char *text, double value, const struct unit *u)
 	snprintf(text, IMPAIRMENT_TEXT_MAX, "%.12g%s", value / u->value, u->name);
 }
 
+bool impairment_same(const struct impairment *a, const struct impairment *b)
+{
+	return !memcmp(&a->dp, &b->dp, sizeof(a->dp));
+}
+
 bool impairment_text(const struct impairment *im, const char *key, char text[IMPAIRMENT_TEXT_MAX])
 {
 	unsigned i = find(key);

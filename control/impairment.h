@@ -33,6 +33,8 @@ int impairment_finish(struct impairment *im, struct err *err);
 bool impairment_time(const char *text, double *ns);
 
 bool impairment_is_none(const struct impairment *im);
+/* Whether frames fare alike, whatever words have said so. */
+bool impairment_same(const struct impairment *a, const struct impairment *b);
 /* The text that says what im has of key; false: nothing. */
 bool impairment_text(const struct impairment *im, const char *key, char text[IMPAIRMENT_TEXT_MAX]);
 

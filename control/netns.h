@@ -32,6 +32,11 @@ void netns_leave(int back);
  */
 int netns_tap(const char *ns, const char *ifname, const uint8_t mac[6], uint16_t mtu,
 	      struct err *err);
+/* Gives a tap that is there another MAC and MTU; it keeps its addresses. */
+int netns_tap_change(const char *ns, const char *ifname, const uint8_t mac[6], uint16_t mtu,
+		     struct err *err);
+/* Removes it; missing is fine. */
+int netns_tap_del(const char *ns, const char *ifname, struct err *err);
 /* The carrier that programs in the namespace see. */
 int netns_tap_carrier(const char *ns, const char *ifname, bool up, struct err *err);
 

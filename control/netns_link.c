@@ -17,29 +17,39 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int tap_setup(int fd, const char *ifname, const uint8_t mac[6], uint16_t mtu)
+static int set_mac_mtu(const char *ifname, const uint8_t mac[6], uint16_t mtu, bool up)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int sock, code = 0;
+	struct ifreq ifr = { 0 };
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), code = 0;
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	if (ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0)
-		return -errno;
-	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;
-	ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-	memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
-	if (ioctl(sock, SIOCSIFHWADDR, &ifr) < 0)
-		code = -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	/* Setting an address, even the same, makes the kernel forget its neighbours. */
+	if (ioctl(sock, SIOCGIFHWADDR, &ifr) < 0 || memcmp(ifr.ifr_hwaddr.sa_data, mac, 6) != 0) {
+		ifr.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+		memcpy(ifr.ifr_hwaddr.sa_data, mac, 6);
+		if (ioctl(sock, SIOCSIFHWADDR, &ifr) < 0)
+			code = -errno;
+	}
 	ifr.ifr_mtu = mtu;
 	if (!code && ioctl(sock, SIOCSIFMTU, &ifr) < 0)
 		code = -errno;
 	ifr.ifr_flags = IFF_UP;
-	if (!code && ioctl(sock, SIOCSIFFLAGS, &ifr) < 0)
+	if (!code && up && ioctl(sock, SIOCSIFFLAGS, &ifr) < 0)
 		code = -errno;
 	close(sock);
 	return code;
+}
+
+static int tap_setup(int fd, const char *ifname, const uint8_t mac[6], uint16_t mtu)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
+	if (ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0)
+		return -errno;
+	return set_mac_mtu(ifname, mac, mtu, true);
 }
 
 int netns_tap(const char *ns, const char *ifname, const uint8_t mac[6], uint16_t mtu,
@@ -60,45 +70,77 @@ int netns_tap(const char *ns, const char *ifname, const uint8_t mac[6], uint16_t
 	return fd;
 }
 
-static int set_carrier(const char *ifname, bool up)
+int netns_tap_change(const char *ns, const char *ifname, const uint8_t mac[6], uint16_t mtu,
+		     struct err *err)
 {
-	char bytes[MNL_SOCKET_BUFFER_SIZE];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(bytes);
-	struct ifinfomsg *ifi;
-	struct mnl_socket *nl;
+	int back = netns_enter(ns, err), code;
+
+	if (back < 0)
+		return back;
+	code = set_mac_mtu(ifname, mac, mtu, false);
+	netns_leave(back);
+	return code ? err_sys(err, code, "tap %s in namespace %s", ifname, ns) : 0;
+}
+
+/* Sends h, of buf, and waits for what the kernel says to it. */
+static int netlink_ask(char buf[MNL_SOCKET_BUFFER_SIZE], struct nlmsghdr *h)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	ssize_t n;
 	int code;
 
-	h->nlmsg_type = RTM_NEWLINK;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
-	ifi->ifi_family = AF_UNSPEC;
-	mnl_attr_put_strz(h, IFLA_IFNAME, ifname);
-	mnl_attr_put_u8(h, IFLA_CARRIER, up);
-	nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!nl)
 		return -errno;
 	code = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
 			       mnl_socket_sendto(nl, h, h->nlmsg_len) < 0 ?
 		       -errno : 0;
 	if (!code) {
-		n = mnl_socket_recvfrom(nl, bytes, sizeof(bytes));
-		if (n < 0 || mnl_cb_run(bytes, (size_t)n, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0)
+		n = mnl_socket_recvfrom(nl, buf, MNL_SOCKET_BUFFER_SIZE);
+		if (n < 0 || mnl_cb_run(buf, (size_t)n, 0, mnl_socket_get_portid(nl), NULL, NULL) < 0)
 			code = -errno;
 	}
 	mnl_socket_close(nl);
 	return code;
 }
 
+static struct nlmsghdr *link_request(char buf[MNL_SOCKET_BUFFER_SIZE], uint16_t type, const char *ifname)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi;
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	ifi = mnl_nlmsg_put_extra_header(h, sizeof(*ifi));
+	ifi->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(h, IFLA_IFNAME, ifname);
+	return h;
+}
+
 int netns_tap_carrier(const char *ns, const char *ifname, bool up, struct err *err)
 {
+	char bytes[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *h = link_request(bytes, RTM_NEWLINK, ifname);
 	int back = netns_enter(ns, err), code;
 
 	if (back < 0)
 		return back;
-	code = set_carrier(ifname, up);
+	mnl_attr_put_u8(h, IFLA_CARRIER, up);
+	code = netlink_ask(bytes, h);
 	netns_leave(back);
 	return code ? err_sys(err, code, "carrier of %s in namespace %s", ifname, ns) : 0;
+}
+
+int netns_tap_del(const char *ns, const char *ifname, struct err *err)
+{
+	char bytes[MNL_SOCKET_BUFFER_SIZE];
+	struct nlmsghdr *h = link_request(bytes, RTM_DELLINK, ifname);
+	int back = netns_enter(ns, err), code;
+
+	if (back < 0)
+		return back;
+	code = netlink_ask(bytes, h);
+	netns_leave(back);
+	return code && code != -ENODEV ? err_sys(err, code, "tap %s in namespace %s", ifname, ns) : 0;
 }
 
 /*

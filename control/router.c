@@ -27,11 +27,6 @@ static const struct topology_node *spec(const struct router *r)
 	return r->node->spec;
 }
 
-bool router_port_up(const struct router *r, unsigned port)
-{
-	return !r->ports[port].known || r->ports[port].up;
-}
-
 void router_send_node(struct router *r)
 {
 	struct dp_node rec = {
@@ -56,7 +51,7 @@ void router_program(struct router *r)
 	router_send_node(r);
 	for (unsigned i = 0; i < r->fib_count; i++)
 		router_sink.fib_set(r, r->fibs[i].table);
-	for (unsigned i = 0; i < spec(r)->port_count; i++)
+	for (unsigned i = 0; i < r->nics.count; i++)
 		router_send_port(r, i);
 }
 
@@ -111,7 +106,7 @@ static int on_turn(void *arg)
 		return -EAGAIN;
 	router_exec_forget(r);
 	remember(r);
-	if (vrouter_start(r->guest, &err) < 0) {
+	if (router_start_nics(r, &err) < 0 || vrouter_start(r->guest, &err) < 0) {
 		if (strcmp(r->error, err.text) != 0)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
@@ -121,9 +116,7 @@ static int on_turn(void *arg)
 		return -EIO; /* never -EAGAIN, whatever the reason was */
 	}
 	r->error[0] = 0;
-	/* Links may have changed since the guest was described. */
-	for (unsigned i = 0; i < spec(r)->port_count; i++)
-		vrouter_set_carrier(r->guest, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
+	router_send_carriers(r);
 	vnet_router_moved(r->node, router_on_its_way(r));
 	return 0;
 }
@@ -232,7 +225,7 @@ static void adopted(struct router *r)
 	}
 	for (unsigned i = 0; i < spec(r)->port_count; i++)
 		if (!v->links[spec(r)->ports[i].link].risen)
-			vrouter_set_carrier(r->guest, i, false);
+			router_set_carrier(r, i, false);
 	retry_in(r, 0);
 }
 
@@ -248,20 +241,20 @@ int router_create(struct node *node, struct router **out, struct err *err)
 	r->turn = (struct start_entry){ .start = on_turn, .arg = r };
 	snprintf(r->dir, sizeof(r->dir), "%s/g/%u", node->vnet->daemon->run, node->id);
 	snprintf(store, sizeof(store), "%s/images", node->vnet->daemon->state);
-	r->ports = calloc(node->spec->port_count + 1, sizeof(*r->ports));
+	router_begin_nics(r);
 	r->retry = event_new(node->vnet->daemon->base, -1, 0, on_retry, r);
 	r->gone = event_new(node->vnet->daemon->base, -1, 0, on_ended, r);
-	for (unsigned i = 0; r->ports && i < node->spec->port_count; i++)
-		r->ports[i].fd = -1;
-	if (!r->ports || !r->retry || !r->gone) {
+	if (!r->retry || !r->gone) {
 		err_sys(err, -ENOMEM, "%s", node->spec->name);
 		goto fail;
 	}
 	code = image_find(store, node->spec->guest_image, &r->image, err);
 	if (!code)
-		code = router_make_vhost_dirs(r, err);
+		code = router_make_dirs(r, err);
 	if (!code)
 		code = router_create_guest(r, on_state, err);
+	if (!code && router_set_nics(r) < 0)
+		code = err_sys(err, -ENOMEM, "%s", node->spec->name);
 	if (code)
 		goto fail;
 	r->past = store_guest_get(node->vnet->daemon->store, node->vnet->id, spec(r)->name);
@@ -300,7 +293,6 @@ void router_destroy(struct router *r)
 	if (r->gone)
 		event_free(r->gone);
 	free(r->fibs);
-	free(r->ports);
 	free(r);
 }
 
@@ -337,11 +329,6 @@ void router_wake(struct router *r)
 		retry_in(r, 0);
 }
 
-void router_set_carrier(struct router *r, unsigned port, bool up)
-{
-	vrouter_set_carrier(r->guest, port, up);
-}
-
 struct store_guest router_past(const struct router *r)
 {
 	return r->past;
@@ -362,6 +349,9 @@ bool router_ready(const struct router *r)
 	struct vrouter_info info;
 
 	vrouter_info(r->guest, &info);
+	for (unsigned i = 0; i < r->nics.count; i++)
+		if (!r->nics.nic[i].told)
+			return false;
 	return info.state == VROUTER_READY && r->exec_done;
 }
 

@@ -24,6 +24,18 @@ void router_destroy(struct router *r);
 /* Ends the guest and starts it again. */
 void router_restart(struct router *r);
 
+/*
+ * Its ports change while it runs. router_change() says what its NICs become; false: that takes a
+ * restart, and why. Then, in this order: router_unplug() takes away the ports that go, the engine is
+ * told so, the node becomes the new one, and router_plug().
+ */
+bool router_change(const struct router *r, const struct topology_node *is, struct nics *next, char *why,
+		   size_t size);
+void router_unplug(struct router *r, const struct nics *next);
+void router_plug(struct router *r, const struct nics *next);
+unsigned router_spare_nics(const struct router *r);
+const char *router_nic_name(const struct router *r, unsigned nic); /* of the port on it, or NULL */
+
 /* Ports (with their relay sockets) and the node, for the engine. */
 void router_program(struct router *r);
 /* Everything the guest's routes are, for an engine that knows nothing of them. */
@@ -71,7 +83,7 @@ const char *router_error(const struct router *r);
 /* See engine_conf.refused: while the engine lacks a route or next hop the guest forwards. */
 void router_refused(struct router *r, const struct dp_id *bad, const char *why);
 const char *router_refusal(const struct router *r); /* NULL: none */
-/* Ready, its exec lines have run. */
+/* Ready, its exec lines have run, and its NICs are the ports that they should be. */
 bool router_ready(const struct router *r);
 
 /* It stands in the start queue. */

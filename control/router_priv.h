@@ -7,9 +7,10 @@
 #include "control/start_queue.h"
 #include "control/store.h"
 
-/* What the guest says of a port, for the engine; not known before its first dump. */
-struct router_port {
-	int fd; /* the engine's end of the relay; -1: not connected */
+/* A NIC of the machine. What the guest says of it, for the engine, is not known before its first dump. */
+struct router_nic {
+	int port; /* that is on it: index into node->ports; -1: a spare one */
+	int fd;	  /* the engine's end of the relay; -1: not connected */
 	bool known;
 	uint32_t table;
 	bool up, fwd4, fwd6;
@@ -24,7 +25,8 @@ struct router {
 	struct vrouter *guest;
 	char dir[128];
 	struct image image;
-	struct router_port *ports;
+	struct nics nics; /* as stored */
+	struct router_nic nic[TOPOLOGY_PORTS_MAX];
 	unsigned fib_count;
 	struct router_fib *fibs;
 	bool node_known, punt_ip4, punt_ip6;
@@ -49,15 +51,32 @@ struct router {
 
 /* router_guest.c */
 
-/* One port's record, with its relay socket when it is connected. */
-void router_send_port(struct router *r, unsigned i);
-/* Directories that let this guest alone reach its vhost-user sockets. */
-int router_make_vhost_dirs(const struct router *r, struct err *err);
+/* Directories that let this guest alone reach the engine's sockets. */
+int router_make_dirs(const struct router *r, struct err *err);
+/* All but its NICs: router_set_nics(). */
 int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err *err);
+void router_remove_sockets(struct router *r);
+uid_t router_uid(const struct router *r);
+void router_vhost_path(const struct router *r, unsigned port, char path[160]);
+
+/* router_nics.c: one NIC is one port, or a spare one. */
+
+/* Of a new object: as stored, for a machine that may run. */
+void router_begin_nics(struct router *r);
+/* Describes the NICs to the guest's keeper; the guest hears of those that it has not been told of. */
+int router_set_nics(struct router *r);
+/* Of a machine that is about to start. */
+int router_start_nics(struct router *r, struct err *err);
+/* Carriers as they should be, for a machine that has just started or goes on. */
+void router_send_carriers(struct router *r);
+int router_nic(const struct router *r, unsigned port); /* that the port is on; -1 */
+/* vrouter_conf.plugged */
+void router_plugged(void *arg, uint64_t nics, int status);
+/* The record of the port on a NIC, with its relay socket when it is connected. */
+void router_send_port(struct router *r, unsigned nic);
 /* Connects the relays that are not; false while a machine has not made its sockets yet. */
 bool router_connect_relays(struct router *r);
 void router_close_relays(struct router *r);
-void router_remove_sockets(struct router *r);
 
 /* router_exec.c: runs the topology's exec lines unless they have run in this guest. */
 void router_exec_begin(struct router *r);

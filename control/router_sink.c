@@ -109,6 +109,12 @@ static void fib_del(void *arg, uint32_t table)
 			r->fibs[i--] = r->fibs[--r->fib_count];
 }
 
+/* Of the port on a NIC; 0: there is none. */
+static uint32_t port_id(const struct router *r, unsigned nic)
+{
+	return r->nic[nic].port < 0 ? 0 : r->node->ports[r->nic[nic].port].id;
+}
+
 static void nh_set(void *arg, const struct intake_nh *nh)
 {
 	static const uint32_t kinds[] = {
@@ -124,8 +130,10 @@ static void nh_set(void *arg, const struct intake_nh *nh)
 		uint32_t members[DP_NH_GROUP_MAX];
 	} rec = { .head = { .node = r->node->id, .id = nh->id, .kind = kinds[nh->kind] } };
 
-	if (nh->kind == INTAKE_NH_ADJ) {
-		rec.head.port = r->node->ports[nh->port].id;
+	if (nh->kind == INTAKE_NH_ADJ && !port_id(r, nh->port)) {
+		rec.head.kind = DP_NH_PUNT; /* of a dump that began before its port went */
+	} else if (nh->kind == INTAKE_NH_ADJ) {
+		rec.head.port = port_id(r, nh->port);
 		memcpy(rec.head.mac, nh->mac, sizeof(nh->mac));
 	}
 	rec.head.member_count = (uint16_t)nh->member_count;
@@ -151,8 +159,10 @@ static void route(struct router *r, uint16_t op, uint32_t table, const struct in
 
 	memcpy(rec.addr, p->addr, sizeof(rec.addr));
 	if (p->port) {
-		uint32_t zone = htobe32(r->node->ports[p->port - 1].id);
+		uint32_t zone = htobe32(port_id(r, p->port - 1));
 
+		if (!zone) /* a link-local address goes with its port */
+			return;
 		memcpy(rec.addr + 4, &zone, sizeof(zone));
 	}
 	if (rec.fib)
@@ -169,20 +179,22 @@ static void route_del(void *arg, uint32_t table, const struct intake_prefix *p)
 	route(arg, DP_ROUTE_DEL, table, p, 0);
 }
 
-static void port_set(void *arg, unsigned port, uint32_t table, bool up, bool fwd4, bool fwd6)
+static void port_set(void *arg, unsigned nic, uint32_t table, bool up, bool fwd4, bool fwd6)
 {
 	struct router *r = arg;
-	struct router_port *p = &r->ports[port];
-	bool was_up = router_port_up(r, port);
+	struct router_nic *p = &r->nic[nic];
+	bool was_up = !p->known || p->up;
 
+	if (p->port < 0)
+		return;
 	p->known = true;
 	p->table = table;
 	p->up = up;
 	p->fwd4 = fwd4;
 	p->fwd6 = fwd6;
-	router_send_port(r, port);
+	router_send_port(r, nic);
 	if (was_up != up && !r->stopping)
-		vnet_port_changed(r->node, port);
+		vnet_port_changed(r->node, (unsigned)p->port);
 }
 
 static void node_set(void *arg, bool punt_ip4, bool punt_ip6)

@@ -64,8 +64,7 @@ int router_resume(struct router *r)
 	/* Its relays first: it may speak at once. Links may have changed since it was saved. */
 	if (r->asleep) {
 		router_connect_relays(r);
-		for (unsigned i = 0; i < r->node->spec->port_count; i++)
-			router_set_carrier(r, i, vnet_carrier(r->node->vnet, &r->node->ports[i]));
+		router_send_carriers(r);
 	}
 	r->asleep = r->stands = false;
 	router_send_node(r);

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/store.h"
+#include "control/store_priv.h"
 
 #include "base/log.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-struct store {
-	sqlite3 *db;
-};
 
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
@@ -34,6 +28,8 @@ static const char schema[] =
 	"  boot_ms INTEGER NOT NULL, restarts INTEGER NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS machine_id (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  id BLOB NOT NULL, PRIMARY KEY (vnet, node));"
+	"CREATE TABLE IF NOT EXISTS nics (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
+	"  nics TEXT NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS mode (vnet INTEGER PRIMARY KEY, mode INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
 	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
@@ -72,7 +68,6 @@ void store_close(struct store *s)
 	free(s);
 }
 
-/* Prepares sql and binds by the letters of `types`: i (int64_t), s (const char *), m (16 bytes). */
 static sqlite3_stmt *prepare(struct store *s, const char *sql, const char *types, va_list ap)
 {
 	sqlite3_stmt *st;
@@ -90,7 +85,7 @@ static sqlite3_stmt *prepare(struct store *s, const char *sql, const char *types
 	return st;
 }
 
-static sqlite3_stmt *query(struct store *s, const char *sql, const char *types, ...)
+sqlite3_stmt *store_query(struct store *s, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;
 	va_list ap;
@@ -101,7 +96,7 @@ static sqlite3_stmt *query(struct store *s, const char *sql, const char *types, 
 	return st;
 }
 
-static int change(struct store *s, struct err *err, const char *sql, const char *types, ...)
+int store_change(struct store *s, struct err *err, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;
 	va_list ap;
@@ -119,17 +114,17 @@ static int change(struct store *s, struct err *err, const char *sql, const char 
 
 int store_begin(struct store *s, struct err *err)
 {
-	return change(s, err, "BEGIN IMMEDIATE", "");
+	return store_change(s, err, "BEGIN IMMEDIATE", "");
 }
 
 void store_rollback(struct store *s)
 {
-	change(s, NULL, "ROLLBACK", ""); /* fails when SQLite has done it by itself */
+	store_change(s, NULL, "ROLLBACK", ""); /* fails when SQLite has done it by itself */
 }
 
 int store_commit(struct store *s, struct err *err)
 {
-	int code = change(s, err, "COMMIT", "");
+	int code = store_change(s, err, "COMMIT", "");
 
 	if (code)
 		store_rollback(s);
@@ -139,7 +134,7 @@ int store_commit(struct store *s, struct err *err)
 int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *file,
 		   const char *topology, const char *files, struct err *err)
 {
-	return change(s, err,
+	return store_change(s, err,
 		      "INSERT INTO vnet VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (id) DO UPDATE SET "
 		      "file = ?3, topology = ?4, files = ?5",
 		      "issss", (int64_t)id, name, file, topology, files);
@@ -147,9 +142,9 @@ int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *f
 
 int store_vnet_end(struct store *s, const char *name, struct err *err)
 {
-	return name ? change(s, err,
+	return name ? store_change(s, err,
 			     "INSERT OR IGNORE INTO ending SELECT id FROM vnet WHERE name = ?", "s", name) :
-		      change(s, err, "INSERT OR IGNORE INTO ending SELECT id FROM vnet", "");
+		      store_change(s, err, "INSERT OR IGNORE INTO ending SELECT id FROM vnet", "");
 }
 
 int store_vnet_forget_ending(struct store *s, struct err *err)
@@ -161,6 +156,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM link_impair WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM guest WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM machine_id WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM nics WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM mode WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
 		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
@@ -172,7 +168,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 	if (code)
 		return code;
 	for (unsigned i = 0; !code && i < sizeof(steps) / sizeof(steps[0]); i++)
-		code = change(s, err, steps[i], "");
+		code = store_change(s, err, steps[i], "");
 	if (!code)
 		return store_commit(s, err);
 	store_rollback(s);
@@ -182,7 +178,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 int store_vnet_each(struct store *s, void (*cb)(void *arg, const struct store_vnet *v), void *arg,
 		    struct err *err)
 {
-	sqlite3_stmt *st = query(s, "SELECT id, name, file, topology, files FROM vnet ORDER BY id", "");
+	sqlite3_stmt *st = store_query(s, "SELECT id, name, file, topology, files FROM vnet ORDER BY id", "");
 	int code = SQLITE_ERROR;
 
 	while (st && (code = sqlite3_step(st)) == SQLITE_ROW) {
@@ -210,7 +206,7 @@ static int64_t number(struct store *s, sqlite3_stmt *st)
 
 static uint32_t find_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)
 {
-	return (uint32_t)number(s, query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
+	return (uint32_t)number(s, store_query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
 					 "iis", (int64_t)kind, (int64_t)vnet, name));
 }
 
@@ -222,11 +218,11 @@ uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 	if (id)
 		return id;
 	/* The highest one first: an id that was counted and not given is merely a gap. */
-	if (change(s, &err,
+	if (store_change(s, &err,
 		   "INSERT INTO last_id SELECT ?1, coalesce(max(id), 0) + 1 FROM id WHERE kind = ?1 "
 		   "ON CONFLICT (kind) DO UPDATE SET id = max(last_id.id + 1, excluded.id)",
 		   "i", (int64_t)kind) < 0 ||
-	    change(s, &err, "INSERT INTO id SELECT kind, ?2, ?3, id FROM last_id WHERE kind = ?1", "iis",
+	    store_change(s, &err, "INSERT INTO id SELECT kind, ?2, ?3, id FROM last_id WHERE kind = ?1", "iis",
 		   (int64_t)kind, (int64_t)vnet, name) < 0) {
 		log_error("%s", err.text);
 		return 0;
@@ -236,7 +232,7 @@ uint32_t store_id(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 
 bool store_id_has(struct store *s, enum store_kind kind, uint32_t id)
 {
-	sqlite3_stmt *st = query(s, "SELECT 1 FROM id WHERE kind = ? AND id = ?", "ii", (int64_t)kind,
+	sqlite3_stmt *st = store_query(s, "SELECT 1 FROM id WHERE kind = ? AND id = ?", "ii", (int64_t)kind,
 				 (int64_t)id);
 	bool absent = st && sqlite3_step(st) == SQLITE_DONE;
 
@@ -246,27 +242,27 @@ bool store_id_has(struct store *s, enum store_kind kind, uint32_t id)
 
 bool store_vnet_has(struct store *s, const char *name)
 {
-	return number(s, name ? query(s, "SELECT 1 FROM vnet WHERE name = ?", "s", name) :
-				query(s, "SELECT 1 FROM vnet", ""));
+	return number(s, name ? store_query(s, "SELECT 1 FROM vnet WHERE name = ?", "s", name) :
+				store_query(s, "SELECT 1 FROM vnet", ""));
 }
 
 int store_mode_set(struct store *s, uint32_t vnet, enum store_mode mode, struct err *err)
 {
-	return change(s, err,
+	return store_change(s, err,
 		      "INSERT INTO mode VALUES (?1, ?2) ON CONFLICT (vnet) DO UPDATE SET mode = ?2", "ii",
 		      (int64_t)vnet, (int64_t)mode);
 }
 
 enum store_mode store_mode(struct store *s, uint32_t vnet)
 {
-	return (enum store_mode)number(s, query(s, "SELECT mode FROM mode WHERE vnet = ?", "i",
+	return (enum store_mode)number(s, store_query(s, "SELECT mode FROM mode WHERE vnet = ?", "i",
 						(int64_t)vnet));
 }
 
 bool store_node_hibernates(struct store *s, uint32_t node)
 {
 	/* kind 2: STORE_NODE, mode 2: STORE_HIBERNATED */
-	sqlite3_stmt *st = query(s,
+	sqlite3_stmt *st = store_query(s,
 				 "SELECT 1 FROM id, mode WHERE kind = 2 AND id = ? AND "
 				 "mode.vnet = id.vnet AND mode = 2", "i", (int64_t)node);
 	bool absent = st && sqlite3_step(st) == SQLITE_DONE;
@@ -279,7 +275,7 @@ void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 {
 	struct err err;
 
-	if (change(s, &err, "DELETE FROM id WHERE kind = ? AND vnet = ? AND name = ?", "iis",
+	if (store_change(s, &err, "DELETE FROM id WHERE kind = ? AND vnet = ? AND name = ?", "iis",
 		   (int64_t)kind, (int64_t)vnet, name) < 0)
 		log_error("%s", err.text);
 }
@@ -294,7 +290,7 @@ int store_link_set(struct store *s, enum store_link what, uint32_t vnet, const c
 				       "INSERT OR IGNORE INTO link_risen VALUES (?, ?)" },
 	};
 
-	return change(s, err, sql[what][is], "is", (int64_t)vnet, link);
+	return store_change(s, err, sql[what][is], "is", (int64_t)vnet, link);
 }
 
 bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const char *link)
@@ -304,22 +300,22 @@ bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const c
 		[STORE_LINK_RISEN] = "SELECT 1 FROM link_risen WHERE vnet = ? AND link = ?",
 	};
 
-	return number(s, query(s, sql[what], "is", (int64_t)vnet, link));
+	return number(s, store_query(s, sql[what], "is", (int64_t)vnet, link));
 }
 
 int store_link_impair_put(struct store *s, uint32_t vnet, const char *link, int way,
 			  const char *impair, struct err *err)
 {
 	if (!impair)
-		return change(s, err, "DELETE FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
+		return store_change(s, err, "DELETE FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
 			      "isi", (int64_t)vnet, link, (int64_t)way);
-	return change(s, err, "INSERT OR REPLACE INTO link_impair VALUES (?, ?, ?, ?)", "isis",
+	return store_change(s, err, "INSERT OR REPLACE INTO link_impair VALUES (?, ?, ?, ?)", "isis",
 		      (int64_t)vnet, link, (int64_t)way, impair);
 }
 
 char *store_link_impair(struct store *s, uint32_t vnet, const char *link, int way)
 {
-	sqlite3_stmt *st = query(s, "SELECT impair FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
+	sqlite3_stmt *st = store_query(s, "SELECT impair FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
 				 "isi", (int64_t)vnet, link, (int64_t)way);
 	bool found = st && sqlite3_step(st) == SQLITE_ROW;
 	char *impair = found ? strdup((const char *)sqlite3_column_text(st, 0)) : NULL;
@@ -328,63 +324,14 @@ char *store_link_impair(struct store *s, uint32_t vnet, const char *link, int wa
 	return impair;
 }
 
-int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,
-		    struct err *err)
-{
-	return change(s, err,
-		      "INSERT INTO guest VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (vnet, node) DO "
-		      "UPDATE SET boot_ms = ?3, restarts = ?4, clone = ?5, cold_why = ?6",
-		      "isiiis", (int64_t)vnet, node, (int64_t)g->boot_ms, (int64_t)g->restarts,
-		      (int64_t)g->clone, g->cold_why);
-}
-
-struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *node)
-{
-	sqlite3_stmt *st = query(s, "SELECT boot_ms, restarts, clone, cold_why FROM guest "
-				    "WHERE vnet = ? AND node = ?", "is", (int64_t)vnet, node);
-	struct store_guest g = { 0 };
-
-	if (st && sqlite3_step(st) == SQLITE_ROW) {
-		g.boot_ms = (uint64_t)sqlite3_column_int64(st, 0);
-		g.restarts = (uint32_t)sqlite3_column_int64(st, 1);
-		g.clone = sqlite3_column_int64(st, 2) != 0;
-		snprintf(g.cold_why, sizeof(g.cold_why), "%s", (const char *)sqlite3_column_text(st, 3));
-	}
-	sqlite3_finalize(st);
-	return g;
-}
-
-static bool find_machine_id(struct store *s, uint32_t vnet, const char *node, uint8_t id[16])
-{
-	sqlite3_stmt *st = query(s, "SELECT id FROM machine_id WHERE vnet = ? AND node = ?", "is",
-				 (int64_t)vnet, node);
-	bool found = st && sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == 16;
-
-	if (found)
-		memcpy(id, sqlite3_column_blob(st, 0), 16);
-	sqlite3_finalize(st);
-	return found;
-}
-
-int store_machine_id(struct store *s, uint32_t vnet, const char *node, uint8_t id[16],
-		     struct err *err)
-{
-	if (find_machine_id(s, vnet, node, id))
-		return 0;
-	if (getrandom(id, 16, 0) != 16)
-		return err_sys(err, -errno, "%s: machine id", node);
-	return change(s, err, "INSERT OR REPLACE INTO machine_id VALUES (?, ?, ?)", "ism", (int64_t)vnet,
-		      node, id);
-}
-
 int64_t store_number(struct store *s, const char *name)
 {
-	return number(s, query(s, "SELECT value FROM number WHERE name = ?", "s", name));
+	return number(s, store_query(s, "SELECT value FROM number WHERE name = ?", "s", name));
 }
 
 int store_number_set(struct store *s, const char *name, int64_t value, struct err *err)
 {
-	return change(s, err,
+	return store_change(s, err,
 		      "INSERT INTO number VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
 		      "si", name, value);
 }

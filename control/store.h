@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "control/nics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,6 +86,12 @@ struct store_guest {
 int store_guest_put(struct store *s, uint32_t vnet, const char *node, const struct store_guest *g,
 		    struct err *err);
 struct store_guest store_guest_get(struct store *s, uint32_t vnet, const char *node);
+
+/* What is on which of its machine's NICs. Forgotten with the vnet. */
+int store_nics_put(struct store *s, uint32_t vnet, const char *node, const struct nics *nics,
+		   struct err *err);
+void store_nics_del(struct store *s, uint32_t vnet, const char *node);
+bool store_nics_get(struct store *s, uint32_t vnet, const char *node, struct nics *out); /* false: none */
 
 /* The /etc/machine-id of all guests that the node ever has, made on first use. Forgotten with the
  * vnet. */

@@ -69,11 +69,6 @@ static void end_host(struct weftd *d, const char *path)
 	host_end_marked(path);
 }
 
-static void end_relay(struct weftd *d, const char *path)
-{
-	unlink(path);
-}
-
 static void end_files(struct weftd *d, const char *path)
 {
 	remove_tree(path);
@@ -112,7 +107,7 @@ void sweep(struct weftd *d)
 	}
 	sweep_dir(d, d->run, "g", STORE_NODE, sweep_guest);
 	sweep_dir(d, d->run, "h", STORE_NODE, end_host);
-	sweep_dir(d, d->run, "p", STORE_PORT, end_relay);
+	sweep_dir(d, d->run, "p", STORE_NODE, end_files);
 	sweep_dir(d, d->run, "v", STORE_PORT, end_files);
 	sweep_dir(d, d->state, "asleep", STORE_NODE, end_files);
 }

@@ -27,6 +27,7 @@
 #define TOPOLOGY_CORES_MAX  1000
 #define TOPOLOGY_FIB_ROUTES 2000000 /* of a router that says nothing: two full tables fit */
 #define TOPOLOGY_FIB_ROUTES_MAX 4000000
+#define TOPOLOGY_SPARE_NICS 4 /* of a router that says nothing */
 
 enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE };
 
@@ -65,6 +66,7 @@ struct topology_node {
 	bool huge_pages;     /* weft: {hugepages: true}, of one that is attached so */
 	bool cold;	     /* weft: {boot: cold} */
 	unsigned fib_routes; /* weft: {fib-routes: ...}, of a router */
+	unsigned spare_nics; /* weft: {spare-nics: ...}, of a router: TOPOLOGY_PORTS_MAX are all at most */
 	unsigned file_count;
 	struct topology_file *files;
 	struct topology_string_list exec;   /* shell command lines */

@@ -148,19 +148,18 @@ static int read_hugepages(struct loader *l, struct topology_node *node, const st
 		      "attachment: vhost-user, takes any", node->name);
 }
 
-static int read_fib_routes(struct loader *l, struct topology_node *node,
-			   const struct ty_map *layers)
+/* *value stays as it is where no layer has the key. */
+static int read_count(struct loader *l, const struct topology_node *node, const struct ty_map *layers,
+		      const char *key, unsigned min, unsigned max, unsigned *value)
 {
 	const struct ty_pair *p;
 	unsigned at = 0;
 	int rc;
 
-	node->fib_routes = TOPOLOGY_FIB_ROUTES;
 	do {
-		rc = next_weft(l, node, layers, "fib-routes", &at, &p);
+		rc = next_weft(l, node, layers, key, &at, &p);
 		if (!rc && p)
-			rc = ty_number(&l->doc, p->value, p->key, 1, TOPOLOGY_FIB_ROUTES_MAX,
-				       &node->fib_routes);
+			rc = ty_number(&l->doc, p->value, p->key, min, max, value);
 	} while (!rc && p);
 	return rc;
 }
@@ -173,6 +172,8 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 	const struct ty_pair *cpu = loader_inherited(layers, "cpu");
 	int rc = 0;
 
+	node->fib_routes = TOPOLOGY_FIB_ROUTES;
+	node->spare_nics = TOPOLOGY_SPARE_NICS;
 	if (memory)
 		rc = read_memory(l, memory, node);
 	if (!rc && cpu)
@@ -182,6 +183,9 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 	if (!rc)
 		rc = read_hugepages(l, node, layers);
 	if (!rc)
-		rc = read_fib_routes(l, node, layers);
+		rc = read_count(l, node, layers, "fib-routes", 1, TOPOLOGY_FIB_ROUTES_MAX,
+				&node->fib_routes);
+	if (!rc)
+		rc = read_count(l, node, layers, "spare-nics", 0, TOPOLOGY_PORTS_MAX, &node->spare_nics);
 	return rc ? rc : read_choice(l, node, layers, "boot", boots, &node->cold);
 }

@@ -102,7 +102,7 @@ void vnet_port_changed(struct node *n, unsigned port)
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err)
 {
-	int code = store_link_set(v->daemon->store, STORE_LINK_DOWN, v->id, l->name, !up, err);
+	int code = store_link_set(v->daemon->store, STORE_LINK_DOWN, v->id, l->key, !up, err);
 
 	if (code)
 		return code;
@@ -181,6 +181,8 @@ void vnet_free(struct vnet *v)
 	if (v->patience)
 		event_free(v->patience);
 	vnet_news_fini(v);
+	if (v->settling)
+		event_free(v->settling);
 	free(v->file);
 	free(v);
 }
@@ -231,6 +233,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	v->destroying = true;
 	event_del(v->making);
 	event_del(v->patience);
+	event_del(v->settling);
 	vnet_sleep_cancel(v, "it is being destroyed");
 	vnet_news_now(v);
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);

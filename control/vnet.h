@@ -10,8 +10,10 @@
 #include "base/err.h"
 #include "control/store.h"
 #include "control/topology.h"
+#include "control/topology_diff.h"
 #include "control/weftd.h"
 
+#include <jansson.h>
 #include <time.h>
 
 struct host;
@@ -48,7 +50,8 @@ SLIST_HEAD(topology_list, retired_topology);
 struct link {
 	const struct topology_link *spec;
 	uint32_t id;
-	char name[132]; /* "r1:eth1,r2:eth1" */
+	char name[TOPOLOGY_LINK_MAX]; /* "r1:eth1,r2:eth1", as in the file */
+	char key[TOPOLOGY_LINK_MAX];  /* the same, whichever end comes first; for the store */
 	bool down; /* an operator's wish */
 	struct impairment live[2]; /* what an operator wishes it to do to what each end sends, */
 	bool is_live[2];	   /* if that is not what spec says */
@@ -77,6 +80,8 @@ struct vnet {
 	struct event *making; /* goes on with the nodes from nodes[made] */
 	unsigned made;
 	struct event *patience; /* with routers on their first way up */
+	struct event *settling; /* until guests have seen that their links are gone */
+	bool replugged;		/* it ran before it was given this topology */
 	enum store_mode mode;	  /* as stored */
 	struct vnet_sleep *sleep; /* what is under way between two modes, or NULL */
 	struct vnet_news *news;	  /* what has been told of it by events */
@@ -92,12 +97,12 @@ struct link *vnet_link(struct vnet *v, const char *end);
 struct port *vnet_end(const struct vnet *v, const struct link *l, int end, struct node **node);
 
 /*
- * Makes the vnet be as text says: creates it, or changes only what differs. files is JSON text
- * {"path": "base64"}. -EINVAL and a "FILE:LINE: ..." sentence when the topology is wrong; nothing
- * is changed then.
+ * Makes the vnet be as wished (the id is not looked at): creates it, or changes only what differs.
+ * -EINVAL and a "FILE:LINE: ..." sentence when the topology is wrong; nothing is changed then.
  */
-int vnet_deploy(struct weftd *d, const char *name, const char *file, const char *text,
-		const char *files, struct vnet **out, struct err *err);
+int vnet_deploy(struct weftd *d, const struct store_vnet *wish, struct vnet **out, struct err *err);
+/* What that would do, as the PLAN of docs/api.md; fails as it would, and changes nothing. */
+int vnet_dry_run(struct weftd *d, const struct store_vnet *wish, json_t **out, struct err *err);
 
 /* As stored by an earlier weftd: adopts what runs, starts what does not. */
 int vnet_restore(struct weftd *d, uint32_t id, const char *name, const char *file,

@@ -61,12 +61,19 @@ int vnet_impairment_of(const json_t *o, struct impairment *im, struct err *err)
 	return impairment_finish(im, err);
 }
 
+/* In the store the lesser end is 0, whichever comes first in the file. */
+static int stored_end(const struct link *l, int end)
+{
+	return strcmp(l->name, l->key) ? !end : end;
+}
+
 static int put(struct vnet *v, struct link *l, int end, const struct impairment *im, struct err *err)
 {
 	json_t *o = im ? vnet_impairment_json(im) : NULL;
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	int code = im && !text ? err_sys(err, -ENOMEM, "%s", l->name) :
-				 store_link_impair_put(v->daemon->store, v->id, l->name, end, text, err);
+				 store_link_impair_put(v->daemon->store, v->id, l->key, stored_end(l, end),
+						       text, err);
 
 	json_decref(o);
 	free(text);
@@ -105,7 +112,7 @@ int vnet_impair(struct vnet *v, struct link *l, const struct impairment *im, con
 void vnet_impair_restore(struct vnet *v, struct link *l)
 {
 	for (int end = 0; end < 2; end++) {
-		char *text = store_link_impair(v->daemon->store, v->id, l->name, end);
+		char *text = store_link_impair(v->daemon->store, v->id, l->key, stored_end(l, end));
 		json_t *o = text ? json_loads(text, 0, NULL) : NULL;
 		struct err err = { "not JSON" };
 

@@ -125,6 +125,7 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "fib", fibs_json(n, stats));
 	json_object_set_new(o, "fib_routes_max", json_integer(n->spec->fib_routes));
 	json_object_set_new(o, "punted", punted);
+	json_object_set_new(o, "spare_nics", json_integer(router_spare_nics(n->router)));
 }
 
 static json_t *node_json(const struct node *n, const struct buf *stats)
@@ -197,13 +198,20 @@ struct routes {
 	json_t *list;
 };
 
+static json_t *port_name_json(const struct node *n, unsigned nic)
+{
+	const char *name = router_nic_name(n->router, nic);
+
+	return name ? json_string(name) : json_null();
+}
+
 static json_t *via_json(const struct node *n, const struct intake_nh *nh)
 {
 	if (nh->kind == INTAKE_NH_LOCAL)
-		return json_pack("{s:s, s:n}", "port", n->spec->ports[nh->port].name, "mac");
+		return json_pack("{s:o, s:n}", "port", port_name_json(n, nh->port), "mac");
 	if (nh->kind != INTAKE_NH_ADJ) /* of a group: this share of the flows goes to the guest */
 		return json_pack("{s:n, s:n}", "port", "mac");
-	return json_pack("{s:s, s:o}", "port", n->spec->ports[nh->port].name, "mac", mac_json(nh->mac));
+	return json_pack("{s:o, s:o}", "port", port_name_json(n, nh->port), "mac", mac_json(nh->mac));
 }
 
 static void add_route(void *arg, uint32_t table, const struct intake_prefix *p,

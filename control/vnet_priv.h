@@ -32,7 +32,9 @@ void vnet_program_link(struct vnet *v, struct link *l);
 int vnet_load(const char *images, const char *name, const char *file, const char *text,
 	      const char *files, struct topology **out, struct err *err);
 
-/* vnet_same.c: the running node that may go on as spec, or NULL. */
-struct node *vnet_find_same(struct vnet *v, const struct topology_node *spec);
+/* vnet_plan.c: the running node that may go on as `is`, with the NICs `next` if it is a router; NULL:
+ * there is none, or it has to begin anew, and why ("": there is none). */
+struct node *vnet_goes_on(struct vnet *v, const struct topology_node *is, struct nics *next,
+			  char why[TOPOLOGY_WHY_MAX]);
 
 #endif

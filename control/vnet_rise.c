@@ -20,6 +20,9 @@
 
 /* Without a router of the vnet being started for the first time or becoming ready. */
 #define RISE_PATIENCE_S 60
+/* A port that is on another link than before has no carrier for so long: a guest's kernel looks at it
+ * when it gets to it, and would not see less. */
+#define RISE_SETTLE_MS 300
 
 static bool node_was_ready(const struct node *n)
 {
@@ -29,7 +32,7 @@ static bool node_was_ready(const struct node *n)
 
 static bool some_on_their_way(const struct vnet *v)
 {
-	if (v->made < v->topology->node_count)
+	if (v->made < v->topology->node_count || event_pending(v->settling, EV_TIMEOUT, NULL))
 		return true;
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		if (v->nodes[i]->router && router_on_its_way(v->nodes[i]->router))
@@ -42,7 +45,7 @@ static void remember(struct vnet *v, const struct link *l)
 {
 	struct err err;
 
-	if (store_link_set(v->daemon->store, STORE_LINK_RISEN, v->id, l->name, true, &err) < 0)
+	if (store_link_set(v->daemon->store, STORE_LINK_RISEN, v->id, l->key, true, &err) < 0)
 		log_warn("%s: %s", v->topology->name, err.text);
 }
 
@@ -95,19 +98,30 @@ static void on_patience(evutil_socket_t fd, short what, void *arg)
 	rise(v, true);
 }
 
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+	rise(arg, true);
+}
+
 int vnet_rise_init(struct vnet *v)
 {
 	v->patience = evtimer_new(v->daemon->base, on_patience, v);
-	return v->patience ? 0 : -ENOMEM;
+	v->settling = evtimer_new(v->daemon->base, on_settled, v);
+	return v->patience && v->settling ? 0 : -ENOMEM;
 }
 
 void vnet_rise_begin(struct vnet *v)
 {
-	rise(v, true);
+	static const struct timeval settle = { .tv_usec = RISE_SETTLE_MS * 1000 };
+
 	/* A node that was there before may have a port on a link that is new. */
 	for (unsigned i = 0; i < v->topology->link_count; i++)
 		if (!v->links[i].risen)
 			vnet_update_carriers(v, &v->links[i]);
+	if (v->replugged)
+		event_add(v->settling, &settle);
+	v->replugged = false;
+	rise(v, true);
 }
 
 void vnet_router_moved(struct node *n, bool progress)

@@ -52,9 +52,10 @@ struct image_file {
 };
 
 struct image_nic {
-	uint8_t mac[6];
-	uint16_t mtu;
+	uint8_t mac[6];	  /* that the machine gives it, by which it is found */
+	uint16_t mtu;	  /* 0: a spare NIC, which stays down */
 	const char *name; /* the interface's name in the guest: "eth1" */
+	uint8_t as[6];	  /* the address that it is to have instead; all zero: none */
 };
 
 struct image_guest {
@@ -67,6 +68,9 @@ struct image_guest {
 	const char *const *env; /* "K=V", for exec and the daemons */
 	uint8_t machine_id[16]; /* /etc/machine-id, in hex; a clone's AGENT_RENEW gives the same */
 };
+
+/* What `weft-agent nics` reads of a NIC: appends a line. */
+void image_nic_line(const struct image_nic *nic, struct buf *out);
 
 /* The guest's own files as an uncompressed newc cpio, everything under /guest, padded to 512 bytes:
  * what its initrd begins with, and what a clone is sent. Appends to out. */

@@ -72,7 +72,8 @@ struct intake_sink {
 };
 
 struct intake_port {
-	uint8_t mac[6]; /* how a guest's link is recognised as a port */
+	uint8_t mac[6]; /* that the engine has; all zero: there is no such port now */
+	uint8_t hw[6];	/* that the guest's NIC was made with, which tells its link; all zero: as mac */
 	uint16_t mtu;	/* as the engine has it: where the guest's differs nothing leaves by it; 0: any */
 	char name[32];
 };
@@ -90,6 +91,10 @@ struct intake_conf {
 
 int intake_create(const struct intake_conf *conf, struct intake **out);
 void intake_destroy(struct intake *in);
+
+/* From the next commit on, the port is another one, or gone. What the sink is told before that still
+ * means the former one: intake_commit() first, and then take the port away. */
+void intake_set_port(struct intake *in, unsigned port, const struct intake_port *to);
 
 /* The agent's AGENT_DUMP_BEGIN: marks everything; sink sees sync_begin with the next flush only
  * if `resync` (first dump of this intake: the engine may hold routes of an earlier daemon). */

@@ -5,18 +5,21 @@
 #include <linux/if_arp.h>
 #include <string.h>
 
+static const uint8_t no_mac[6];
+
 /* How well a link fits a port: 0 not at all. Stacked links (vlan, macvlan, bridge, bond, ...)
  * may carry a port's MAC and are none; veth and tun are NICs where the guest is a container. */
-static unsigned link_fits(const struct link *l, const uint8_t mac[6])
+static unsigned link_fits(const struct link *l, const struct intake_port *p)
 {
+	const uint8_t *hw = memcmp(p->hw, no_mac, 6) ? p->hw : p->mac;
 	unsigned fit = l->kind[0] ? 1 : 3;
 
 	if (l->type != ARPHRD_ETHER ||
 	    (l->kind[0] && strcmp(l->kind, "veth") != 0 && strcmp(l->kind, "tun") != 0))
 		return 0;
 	if (l->has_perm)
-		return memcmp(l->perm, mac, 6) ? 0 : fit + 1;
-	return memcmp(l->mac, mac, 6) ? 0 : fit;
+		return memcmp(l->perm, hw, 6) ? 0 : fit + 1;
+	return memcmp(l->mac, p->mac, 6) ? 0 : fit;
 }
 
 static struct link *port_link(const struct intake *in, unsigned port)
@@ -26,9 +29,11 @@ static struct link *port_link(const struct intake *in, unsigned port)
 	size_t at = 0;
 	void *v;
 
+	if (!memcmp(in->ports[port].mac, no_mac, 6))
+		return NULL;
 	while (hash_map_next(in->links, &at, NULL, &v)) {
 		struct link *l = v;
-		unsigned fit = link_fits(l, in->ports[port].mac);
+		unsigned fit = link_fits(l, &in->ports[port]);
 
 		if (fit > best_fit || (fit && fit == best_fit && l->ifindex < best->ifindex)) {
 			best = l;
@@ -102,6 +107,15 @@ void ports_resolve(struct intake *in)
 		mirror_neigh_place(in, v);
 }
 
+void intake_set_port(struct intake *in, unsigned port, const struct intake_port *to)
+{
+	if (port >= in->port_count || !memcmp(&in->ports[port], to, sizeof(*to)))
+		return;
+	in->ports[port] = *to;
+	in->port_states[port].sent = false;
+	in->links_dirty = true;
+}
+
 /* What netconf says of the interface; `all` speaks for an interface that was not told. */
 static bool forwards(const struct intake *in, uint8_t family, uint32_t ifindex)
 {
@@ -123,6 +137,8 @@ void ports_send(struct intake *in)
 		struct port_state *s = &in->port_states[i], was = *s;
 		const struct link *l = link_find(in, s->ifindex);
 
+		if (!memcmp(in->ports[i].mac, no_mac, 6))
+			continue;
 		s->table = l ? l->table : 0;
 		s->up = l && l->flags & IFF_UP;
 		s->fwd4 = l && forwards(in, 4, l->ifindex);

@@ -65,6 +65,7 @@ static void is_ready(void *arg)
 	if (v->started_ms)
 		v->boot_ms = now_ms() - v->started_ms;
 	set_state(v, VROUTER_READY);
+	vrouter_tell_nics(v);
 	if (v->restarted)
 		event_add(v->hold, &tv);
 }
@@ -105,6 +106,7 @@ static void is_welcome(void *arg, bool ready)
 	/* After the hold of a restart, or without one, a new session's dump is wanted at once. */
 	if (!v->restarted || (v->state == VROUTER_READY && !event_pending(v->hold, EV_TIMEOUT, NULL)))
 		session_watch(v->session);
+	vrouter_tell_nics(v); /* of a session that was cut off */
 	if (ready)
 		is_ready(v);
 	else if (v->is_clone)
@@ -141,22 +143,14 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 static int create_intake(struct vrouter *v)
 {
 	const struct vrouter_conf *c = v->conf;
-	struct intake_port *ports = calloc(c->guest.nic_count + 1, sizeof(*ports));
-	struct intake_conf conf = { .port_count = c->guest.nic_count, .ports = ports,
+	struct intake_port ports[HV_PORTS_MAX];
+	struct intake_conf conf = { .port_count = HV_PORTS_MAX, .ports = ports,
 				    .nh_base = c->nh_base, .max_routes = c->max_routes,
 				    .sink = c->sink, .arg = c->sink_arg };
-	int code;
 
-	if (!ports)
-		return -ENOMEM;
-	for (unsigned i = 0; i < c->guest.nic_count; i++) {
-		memcpy(ports[i].mac, c->guest.nics[i].mac, sizeof(ports[i].mac));
-		ports[i].mtu = c->guest.nics[i].mtu;
-		snprintf(ports[i].name, sizeof(ports[i].name), "%s", c->guest.nics[i].name);
-	}
-	code = intake_create(&conf, &v->intake);
-	free(ports);
-	return code;
+	for (unsigned i = 0; i < HV_PORTS_MAX; i++)
+		vrouter_intake_port(c, i, &ports[i]);
+	return intake_create(&conf, &v->intake);
 }
 
 int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vrouter_state_cb cb,

@@ -27,7 +27,10 @@ struct vrouter_conf {
 	const struct hv_nic *nics; /* guest.nic_count of them, same order */
 	uint32_t nh_base, max_routes; /* see intake_conf */
 	const struct intake_sink *sink;
-	void *sink_arg;
+	/* See vrouter_set_nics(): these are what the guest was told, bit by bit; status not 0: it could
+	 * not do it, and is told again when it has a new session. */
+	void (*plugged)(void *arg, uint64_t nics, int status);
+	void *sink_arg; /* of both */
 	/* The engine may hold this router's routes of before (this guest is a restart, or weftd is):
 	 * after a guest's restart its first dump waits until the daemons are ready and hold_ms have
 	 * passed, so that forwarding goes on with the old routes meanwhile. */
@@ -82,6 +85,15 @@ int vrouter_adopt(struct vrouter *v, struct err *err);
 /* Kills the machine; VROUTER_STOPPED follows. */
 void vrouter_stop(struct vrouter *v);
 void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up);
+
+/*
+ * Other NICs from the next start on, and for the running guest other ports on the NICs it has: count,
+ * addresses and MTUs of `nics` are then those it was started with. The intake knows the new ports at
+ * once; the guest is told of those in `changed` (bits), now or when it is ready, and plugged() follows.
+ * All are copied. -ENOMEM: nothing has changed.
+ */
+int vrouter_set_nics(struct vrouter *v, unsigned count, const struct hv_nic *nics,
+		     const struct image_nic *as, uint64_t changed);
 
 /* Sleep. cb as with vrouter_create()'s; a machine that ends comes by the state callback. */
 void vrouter_on_sleep(struct vrouter *v, vrouter_sleep_cb cb, void *arg);

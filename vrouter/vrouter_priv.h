@@ -32,7 +32,13 @@ struct vrouter {
 	struct clone *clone; /* while it becomes this router */
 	bool refused;	     /* the image cannot make a clone this router; cold_why says why */
 	char cold_why[200];
+	uint64_t untold, telling; /* NICs that the running guest has yet to give their names, and does */
 };
+
+/* vrouter_nics.c: what the intake knows a NIC as; all zero for one that is no port. */
+void vrouter_intake_port(const struct vrouter_conf *conf, unsigned nic, struct intake_port *out);
+/* Tells a guest that has become ready what it has not been told. */
+void vrouter_tell_nics(struct vrouter *v);
 
 /* vrouter_sleep.c: what the machine says besides its end. */
 void vrouter_machine_slept(struct vrouter *v, enum hv_event ev, const char *why);

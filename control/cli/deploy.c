@@ -3,6 +3,7 @@
 #include "control/cli/client.h"
 #include "control/cli/json.h"
 #include "control/cli/load.h"
+#include "control/cli/plan.h"
 #include "control/cli/progress.h"
 #include "control/cli/start.h"
 #include "control/cli/table.h"
@@ -22,7 +23,7 @@
 struct deploy {
 	const char *name;
 	const char *path; /* of the API */
-	bool wait;
+	bool wait, dry;
 	long timeout_s;
 	struct progress progress;
 };
@@ -177,6 +178,28 @@ static int deploy(struct cli *cli, struct deploy *d, struct client *client, cons
 	return CLI_OK;
 }
 
+/* Starts nothing, not even weftd. */
+static int dry_run(struct cli *cli, struct deploy *d, struct client *client, const json_t *body)
+{
+	char path[160];
+	json_t *plan;
+	struct err err;
+	int code;
+
+	snprintf(path, sizeof(path), "%s?dry-run=1", d->path);
+	code = client_call(client, "PUT", path, body, CALL_TIMEOUT_S, &plan, &err);
+	if (code == -EINVAL)
+		return cli_fail(cli, CLI_TOPOLOGY, "%s", err.text);
+	if (code)
+		return cli_report(cli, code, &err);
+	if (cli->json)
+		json_print(plan);
+	else
+		plan_print(plan);
+	json_decref(plan);
+	return CLI_OK;
+}
+
 static int deploy_file(struct cli *cli, struct deploy *d, const char *file)
 {
 	struct client *client;
@@ -196,7 +219,7 @@ static int deploy_file(struct cli *cli, struct deploy *d, const char *file)
 	if (status) {
 		status = cli_report(cli, status, &err);
 	} else {
-		status = deploy(cli, d, client, loaded.body);
+		status = (d->dry ? dry_run : deploy)(cli, d, client, loaded.body);
 		client_destroy(client);
 	}
 	load_free(&loaded);
@@ -208,6 +231,7 @@ int cli_deploy(struct cli *cli, int argc, char **argv)
 	static const struct option options[] = { CLI_HELP,
 						 CLI_FORMAT,
 						 { "no-wait", no_argument, NULL, 'n' },
+						 { "dry-run", no_argument, NULL, 'd' },
 						 { "timeout", required_argument, NULL, 't' },
 						 { 0 } };
 	struct deploy d = { .wait = true, .timeout_s = TIMEOUT_S };
@@ -215,8 +239,9 @@ int cli_deploy(struct cli *cli, int argc, char **argv)
 	int c;
 
 	while ((c = cli_option(cli, argc, argv, options)) >= 0) {
-		if (c == 'n') {
-			d.wait = false;
+		if (c == 'n' || c == 'd') {
+			d.wait &= c != 'n';
+			d.dry |= c == 'd';
 			continue;
 		}
 		errno = 0;

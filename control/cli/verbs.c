@@ -12,17 +12,21 @@ static const char exit_help[] =
 	"reached; exec: the command's own.\n";
 
 const struct verb cli_verbs[] = {
-	{ "deploy", "Virtual networks", "deploy FILE [--no-wait] [--timeout S] [--format FORMAT]",
+	{ "deploy", "Virtual networks", "deploy FILE [--dry-run] [--no-wait] [--timeout S] [--format FORMAT]",
 	  "start the vnet of a containerlab topology file, or change it to that",
-	  "Starts weftd when it does not run (as root). Returns when every node is ready.\n\n"
+	  "Starts weftd when it does not run (as root). Returns when every node is ready. Of a vnet that\n"
+	  "runs only what differs is changed; nodes and links that stay as they are notice nothing.\n\n"
 	  "Options:\n"
+	  "  --dry-run        say what would be added (+), removed (-), changed while it runs (~) and\n"
+	  "                   begun anew (!), and change nothing\n"
 	  "  --no-wait        return as soon as weftd has accepted the topology\n"
 	  "  --timeout S      give up when nothing becomes ready for S seconds (default 180); the\n"
 	  "                   vnet is left as it is\n"
 	  FORMAT_HELP HELP_HELP "\n"
 	  "Examples:\n"
 	  "  weft deploy configs/twins/red.clab.yml\n"
-	  "  weft deploy lab.clab.yml --timeout 600 --format json\n", cli_deploy },
+	  "  weft deploy lab.clab.yml --timeout 600 --format json\n"
+	  "  weft deploy lab.clab.yml --dry-run\n", cli_deploy },
 	{ "destroy", "Virtual networks", "destroy VNET... | FILE... | --all",
 	  "stop vnets and remove all that was made for them",
 	  "An argument with a '/' or ending in .yml or .yaml is a topology file and means its vnet.\n\n"

@@ -19,5 +19,8 @@ foreach(test twins isolation punt_flood fidelity survival mixed lan vhost edit r
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
 endforeach()
+weft_pytest(e2e nics TIMEOUT 60)
+weft_pytest(e2e live TIMEOUT 600)
+set_tests_properties(e2e/live PROPERTIES FIXTURES_REQUIRED images)
 weft_pytest(e2e hibernate TIMEOUT 900)
 set_tests_properties(e2e/hibernate PROPERTIES FIXTURES_REQUIRED images)

@@ -11,11 +11,14 @@ weft_unit(control command DEPS control)
 add_library(control_daemon STATIC ${PROJECT_SOURCE_DIR}/tests/unit/control/daemon.c)
 target_include_directories(control_daemon PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(control_daemon PUBLIC weft_control PkgConfig::cmocka)
-weft_unit(control world DEPS control LINK control_daemon)
+foreach(name world world_links)
+  weft_unit(control ${name} SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/control/world_lab.c DEPS control
+    LINK control_daemon)
+endforeach()
 weft_unit(control metrics DEPS control LINK control_daemon)
 weft_unit(control events DEPS control LINK control_daemon)
 set_tests_properties(unit/control/events PROPERTIES TIMEOUT 180) # with sanitizers
-set_tests_properties(unit/control/command unit/control/world PROPERTIES LABELS functional)
+set_tests_properties(unit/control/command unit/control/world unit/control/world_links PROPERTIES LABELS functional)
 weft_unit(control pcapng SOURCES ${PROJECT_SOURCE_DIR}/control/cli/pcapng.c
   ${PROJECT_SOURCE_DIR}/control/cli/capture_file.c DEPS base
   LINK PkgConfig::jansson PkgConfig::libpcap)

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_unit(control topology DEPS control)
+weft_unit(control topology_diff DEPS control)
+weft_unit(control nics DEPS control)

@@ -61,7 +61,7 @@ int32_t identity_renew(struct rd payload);
 int32_t clock_put(struct rd payload);
 
 /* What init and the clone script run, with the words after the first; the program's status. */
-int nics_main(void);
+int nics_main(const char *path);
 int vty_main(char **argv);
 
 /* rtnetlink. */

@@ -47,8 +47,8 @@ int main(int argc, char **argv)
 {
 	int code;
 
-	if (argc == 2 && !strcmp(argv[1], "nics"))
-		return nics_main();
+	if ((argc == 2 || argc == 3) && !strcmp(argv[1], "nics"))
+		return nics_main(argc == 3 ? argv[2] : "/etc/weft/nics");
 	if (argc > 2 && !strcmp(argv[1], "vty"))
 		return vty_main(argv + 2);
 	signal(SIGPIPE, SIG_IGN);

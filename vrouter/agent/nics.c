@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weft-agent nics`: gives the NICs of /etc/weft/nics, "MAC NAME MTU" lines, their names and MTUs
- * and sets them up, and lo. Prints the names of those that are not there.
+ * `weft-agent nics [FILE]`: makes NICs be what FILE (/etc/weft/nics) says, "HW NAME MTU [MAC]" lines: the
+ * NIC that was made with the address HW gets the name, the MTU and, if one is given, the address MAC,
+ * and is set up; with an MTU of 0 it is a spare one and stays down. Other NICs are left alone, and so is
+ * what is as it should be. Prints the names of those that are not there; status 1 if a NIC is not so.
  *
  * A name may still belong to another NIC. So each goes to its name once that is free, and when
  * only rings are left one NIC steps aside. Every change is news for each routing daemon: the fewer
@@ -10,17 +12,22 @@
 #include "vrouter/agent/agent_priv.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { NICS_MAX = 64, MAC_TEXT = 18 };
+enum { NICS_MAX = 64, MAC_LEN = 6 };
 
 struct nic {
-	char mac[MAC_TEXT], want[IFNAMSIZ];
+	uint8_t hw[MAC_LEN], mac[MAC_LEN];
+	char want[IFNAMSIZ];
 	char name[IFNAMSIZ]; /* empty: not there */
 	int mtu;
 };
@@ -37,14 +44,29 @@ static struct ifreq request(const char *name)
 	return r;
 }
 
-static void read_wanted(void)
+static bool parse_mac(const char *text, uint8_t mac[MAC_LEN])
 {
-	FILE *f = fopen("/etc/weft/nics", "re");
+	unsigned b[MAC_LEN];
+	char more;
 
-	while (f && nic_count < NICS_MAX) {
+	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &more) != MAC_LEN)
+		return false;
+	for (unsigned i = 0; i < MAC_LEN; i++)
+		mac[i] = (uint8_t)b[i];
+	return true;
+}
+
+static void read_wanted(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char line[128];
+
+	while (f && nic_count < NICS_MAX && fgets(line, sizeof(line), f)) {
 		struct nic *n = &nics[nic_count];
+		char hw[18], mac[18];
+		int parts = sscanf(line, "%17s %15s %d %17s", hw, n->want, &n->mtu, mac);
 
-		if (fscanf(f, "%17s %15s %d", n->mac, n->want, &n->mtu) != 3)
+		if (parts < 3 || !parse_mac(hw, n->hw) || !parse_mac(parts == 4 ? mac : hw, n->mac))
 			break;
 		nic_count++;
 	}
@@ -52,24 +74,87 @@ static void read_wanted(void)
 		fclose(f);
 }
 
+/* The address that the NIC was made with, whatever it has now. */
+static bool made_with(const char *name, uint8_t mac[MAC_LEN])
+{
+	struct {
+		struct ethtool_perm_addr head;
+		uint8_t bytes[32];
+	} perm = { .head = { .cmd = ETHTOOL_GPERMADDR, .size = sizeof(perm.bytes) } };
+	struct ifreq r = request(name);
+
+	r.ifr_data = (char *)&perm;
+	if (ioctl(control, SIOCETHTOOL, &r) == 0 && perm.head.size == MAC_LEN &&
+	    memcmp(perm.bytes, (uint8_t[MAC_LEN]){ 0 }, MAC_LEN) != 0) {
+		memcpy(mac, perm.bytes, MAC_LEN);
+		return true;
+	}
+	r = request(name);
+	if (ioctl(control, SIOCGIFHWADDR, &r) < 0)
+		return false;
+	memcpy(mac, r.ifr_hwaddr.sa_data, MAC_LEN);
+	return true;
+}
+
 static void find_present(void)
 {
 	struct if_nameindex *all = if_nameindex();
 
 	for (struct if_nameindex *i = all; i && i->if_index; i++) {
-		struct ifreq r = request(i->if_name);
-		const uint8_t *b = (const uint8_t *)r.ifr_hwaddr.sa_data;
-		char mac[MAC_TEXT];
+		uint8_t hw[MAC_LEN];
 
-		if (ioctl(control, SIOCGIFHWADDR, &r) < 0)
+		if (!made_with(i->if_name, hw))
 			continue;
-		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4],
-			 b[5]);
 		for (unsigned n = 0; n < nic_count; n++)
-			if (!strcmp(nics[n].mac, mac))
-				memcpy(nics[n].name, r.ifr_name, IFNAMSIZ);
+			if (!memcmp(nics[n].hw, hw, MAC_LEN))
+				snprintf(nics[n].name, IFNAMSIZ, "%s", i->if_name);
 	}
 	if_freenameindex(all);
+}
+
+static void run_ip(const char *const argv[])
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execv("/bin/ip", (char *const *)argv);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static int flags_of(const char *name)
+{
+	struct ifreq r = request(name);
+
+	return ioctl(control, SIOCGIFFLAGS, &r) < 0 ? 0 : r.ifr_flags;
+}
+
+/* What was set up as another port lets go of all that it has there. */
+static void release(struct nic *n)
+{
+	const char *const leave[] = { "ip", "link", "set", "dev", n->name, "down", "nomaster", NULL };
+	const char *const flush[] = { "ip", "addr", "flush", "dev", n->name, NULL };
+
+	run_ip(leave);
+	run_ip(flush);
+}
+
+static void set_mac(struct nic *n)
+{
+	struct ifreq r = request(n->name);
+
+	if (ioctl(control, SIOCGIFHWADDR, &r) < 0 || !memcmp(r.ifr_hwaddr.sa_data, n->mac, MAC_LEN))
+		return;
+	r = request(n->name);
+	r.ifr_flags = (short)(flags_of(n->name) & ~IFF_UP);
+	ioctl(control, SIOCSIFFLAGS, &r);
+	r = request(n->name);
+	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(r.ifr_hwaddr.sa_data, n->mac, MAC_LEN);
+	if (ioctl(control, SIOCSIFHWADDR, &r) < 0)
+		fprintf(stderr, "weft-agent: %s: address: %s\n", n->name, strerror(errno));
 }
 
 static bool rename_nic(struct nic *n, const char *to)
@@ -112,30 +197,45 @@ static void set_up(const char *name, int mtu)
 	if (mtu && ioctl(control, SIOCSIFMTU, &r) < 0)
 		fprintf(stderr, "weft-agent: %s: mtu %d: %s\n", name, mtu, strerror(errno));
 	r = request(name);
-	if (ioctl(control, SIOCGIFFLAGS, &r) < 0)
-		return;
-	r.ifr_flags |= IFF_UP;
+	r.ifr_flags = (short)(flags_of(name) | IFF_UP);
 	ioctl(control, SIOCSIFFLAGS, &r);
 }
 
-int nics_main(void)
+static void give_names(void)
 {
-	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	read_wanted();
-	find_present();
+	for (unsigned i = 0; i < nic_count; i++) {
+		if (!nics[i].name[0])
+			continue;
+		if (strcmp(nics[i].name, nics[i].want) != 0 && flags_of(nics[i].name) & IFF_UP)
+			release(&nics[i]);
+		set_mac(&nics[i]);
+	}
 	for (unsigned rings = 0; rings <= nic_count; rings++) {
 		while (rename_some(false))
 			;
 		if (!rename_some(true))
 			break;
 	}
+}
+
+int nics_main(const char *path)
+{
+	int status = 0;
+
+	control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	read_wanted(path);
+	find_present();
+	give_names();
 	set_up("lo", 0);
 	for (unsigned i = 0; i < nic_count; i++) {
+		status |= strcmp(nics[i].name, nics[i].want) != 0;
+		if (!nics[i].mtu)
+			continue;
 		if (nics[i].name[0])
 			set_up(nics[i].name, nics[i].mtu);
 		else
 			printf("%s\n", nics[i].want);
 	}
 	close(control);
-	return 0;
+	return status;
 }

@@ -35,7 +35,7 @@ set_sysctls() {
 	done
 }
 
-# NICs are known by MAC: /etc/weft/nics has "MAC NAME MTU" lines. $missing are not there.
+# NICs are known by MAC: /etc/weft/nics has "HW NAME MTU [MAC]" lines. $missing are not there.
 name_nics() {
 	missing=$(/usr/sbin/weft-agent nics)
 }

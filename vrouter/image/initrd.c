@@ -118,6 +118,22 @@ static int check(const struct image_guest *guest, struct err *err)
 	return 0;
 }
 
+static void put_mac(const uint8_t mac[6], struct buf *out)
+{
+	buf_printf(out, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+void image_nic_line(const struct image_nic *nic, struct buf *out)
+{
+	put_mac(nic->mac, out);
+	buf_printf(out, " %s %u", nic->name, nic->mtu);
+	if (memcmp(nic->as, (uint8_t[6]){ 0 }, 6) != 0) {
+		buf_printf(out, " ");
+		put_mac(nic->as, out);
+	}
+	buf_printf(out, "\n");
+}
+
 static void add_identity(struct cpio *c, const struct image_guest *guest)
 {
 	struct buf text = { 0 };
@@ -128,12 +144,8 @@ static void add_identity(struct cpio *c, const struct image_guest *guest)
 	buf_printf(&text, "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 %s\n", guest->hostname);
 	add_file(c, "/etc/hosts", 0644, text.data, text.len);
 	buf_reset(&text);
-	for (unsigned i = 0; i < guest->nic_count; i++) {
-		const struct image_nic *nic = &guest->nics[i];
-
-		buf_printf(&text, "%02x:%02x:%02x:%02x:%02x:%02x %s %u\n", nic->mac[0], nic->mac[1],
-			   nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5], nic->name, nic->mtu);
-	}
+	for (unsigned i = 0; i < guest->nic_count; i++)
+		image_nic_line(&guest->nics[i], &text);
 	add_file(c, "/etc/weft/nics", 0644, text.data, text.len);
 	buf_reset(&text);
 	for (unsigned i = 0; i < guest->env_count; i++)

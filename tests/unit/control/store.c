@@ -142,6 +142,29 @@ static void links_keep_what_was_set(void **state)
 	assert_int_equal(store_vnet_end(s, "red", &err), 0);
 	assert_int_equal(store_vnet_forget_ending(s, &err), 0);
 	assert_null(store_link_impair(s, 1, "a:1,b:1", 0));
+}
+
+static void nics_outlive_a_restart(void **state)
+{
+	struct nics nics = { .count = 2, .nic = { { .port = "eth1", .hw = { 2, 0, 0, 0, 0, 1 }, .mtu = 9000,
+						    .told = true },
+						  { .hw = { 6, 0, 0, 0, 0, 1 }, .mtu = 1500 } } }, back;
+	struct store *s = open_store();
+	uint32_t red = store_id(s, STORE_VNET, 0, "red");
+
+	assert_false(store_nics_get(s, red, "r1", &back));
+	assert_int_equal(store_vnet_put(s, red, "red", "f", "t", "{}", NULL), 0);
+	assert_int_equal(store_nics_put(s, red, "r1", &nics, NULL), 0);
+	assert_int_equal(store_nics_put(s, red, "r2", &nics, NULL), 0);
+	store_nics_del(s, red, "r2");
+	store_close(s);
+	s = open_store();
+	assert_true(store_nics_get(s, red, "r1", &back));
+	assert_memory_equal(&nics, &back, sizeof(nics));
+	assert_false(store_nics_get(s, red, "r2", &back));
+	assert_int_equal(store_vnet_end(s, "red", NULL), 0);
+	assert_int_equal(store_vnet_forget_ending(s, NULL), 0);
+	assert_false(store_nics_get(s, red, "r1", &back));
 	store_close(s);
 }
 
@@ -166,6 +189,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(machine_ids_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(modes_outlive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(links_keep_what_was_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(nics_outlive_a_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers, setup, teardown),
 	};
 

@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Vnets of hosts over the API, with real namespaces and without an engine, in this process. What a
- * weftd that is killed leaves is made by letting go of everything halfway. Needs root.
- */
 #include "control/netns.h"
 #include "control/sweep.h"
-#include "tests/unit/control/daemon.h"
-#include "tests/unit/test.h"
+#include "tests/unit/control/world_lab.h"
 
 #include <event2/event.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-static int on_vnet(struct daemon *w, const char *method, const char *rest, const char *body)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/v1/vnets/%s%s", w->name, rest);
-	return daemon_call(w, method, path, body);
-}
 
 static int deploy(struct daemon *w, const char *exec)
 {
@@ -34,46 +19,12 @@ static int deploy(struct daemon *w, const char *exec)
 		 "    h1: {kind: linux, image: a}\\n"
 		 "    h2: {kind: linux, image: a, exec: [%s]}\\n"
 		 "  links:\\n    - endpoints: [h1:eth1, h2:eth1]\\n\"}", w->name, exec);
-	return on_vnet(w, "PUT", "", body);
-}
-
-/* The inode of a host's namespace; 0: there is none. */
-static ino_t ns(struct daemon *w, const char *host)
-{
-	char name[64], path[128];
-	struct stat st;
-
-	snprintf(name, sizeof(name), "weft-%s-%s", w->name, host);
-	snprintf(path, sizeof(path), "/run/netns/%s", name);
-	return netns_exists(name) && stat(path, &st) == 0 ? st.st_ino : 0;
+	return world_vnet(w, "PUT", "", body);
 }
 
 static uint32_t id(struct daemon *w, const char *host)
 {
 	return vnet_node(vnet_find(&w->d, w->name), host)->id;
-}
-
-/* Asks for the vnet until it says so; programs run in its hosts, and have to have their turn. */
-static void await_said(struct daemon *w, const char *text)
-{
-	time_t end = time(NULL) + 60;
-
-	do
-		assert_int_equal(on_vnet(w, "GET", "", ""), 200);
-	while (!strstr(w->said, text) && time(NULL) < end);
-	assert_non_null(strstr(w->said, text));
-}
-
-/* Both hosts are ready and their link has risen; there is no engine, and so it is not running. */
-static void await_ready(struct daemon *w)
-{
-	time_t end = time(NULL) + 60;
-
-	do
-		await_said(w, "\"risen\":true");
-	while ((strstr(w->said, "\"state\":\"booting\"") || strstr(w->said, "\"state\":\"waiting\"")) &&
-	       time(NULL) < end);
-	assert_true(strstr(w->said, "\"state\":\"deploying\"") && strstr(w->said, "\"engine\":\"it starts\""));
 }
 
 static bool link_risen(struct daemon *w)
@@ -89,37 +40,29 @@ static void changes_what_differs(void **state)
 	ino_t h1, h2;
 
 	assert_int_equal(deploy(w, "touch done"), 202);
-	await_ready(w);
-	h1 = ns(w, "h1");
-	h2 = ns(w, "h2");
+	world_await_ready(w);
+	h1 = world_ns(w, "h1");
+	h2 = world_ns(w, "h2");
 	first = id(w, "h1");
 	second = id(w, "h2");
 	assert_true(h1 && h2 && second > first);
 	assert_true(strstr(w->said, "\"risen\":true"));
 	assert_true(link_risen(w));
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	assert_int_equal(ns(w, "h1"), h1);
+	world_await_ready(w);
+	assert_int_equal(world_ns(w, "h1"), h1);
 	assert_int_equal(id(w, "h1"), first);
 	assert_int_equal(id(w, "h2"), second + 1); /* the highest is not given again */
 	assert_int_equal(deploy(w, "'exit 4'"), 202);
-	await_said(w, "exit status 4");
+	world_await(w, "exit status 4");
 	assert_true(strstr(w->said, "\"state\":\"degraded\""));
-	assert_int_equal(on_vnet(w, "POST", "/links/h1:eth1", "{\"up\": false}"), 200);
-	assert_int_equal(on_vnet(w, "POST", "/links/h1:eth1", "{\"up\": 1}"), 400);
-	assert_int_equal(on_vnet(w, "POST", "/links/h1:eth9", "{\"up\": true}"), 404);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 404);
+	assert_int_equal(world_vnet(w, "POST", "/links/h1:eth1", "{\"up\": false}"), 200);
+	assert_int_equal(world_vnet(w, "POST", "/links/h1:eth1", "{\"up\": 1}"), 400);
+	assert_int_equal(world_vnet(w, "POST", "/links/h1:eth9", "{\"up\": true}"), 404);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 404);
 	assert_false(store_vnet_has(w->d.store, NULL));
-}
-
-static void restore(void *arg, const struct store_vnet *s)
-{
-	struct daemon *w = arg;
-	struct err err;
-
-	assert_int_equal(vnet_restore(&w->d, s->id, s->name, s->file, s->topology, s->files, &err), 0);
 }
 
 static void the_next_weftd_takes_over(void **state)
@@ -129,23 +72,23 @@ static void the_next_weftd_takes_over(void **state)
 	ino_t h1;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	h1 = ns(w, "h1");
+	world_await_ready(w);
+	h1 = world_ns(w, "h1");
 	first = id(w, "h1");
 	daemon_stop(w);
 	daemon_start(w);
 	sweep(&w->d);
-	assert_int_equal(store_vnet_each(w->d.store, restore, w, NULL), 0);
-	assert_int_equal(ns(w, "h1"), h1);
+	assert_int_equal(store_vnet_each(w->d.store, world_restore, w, NULL), 0);
+	assert_int_equal(world_ns(w, "h1"), h1);
 	assert_int_equal(id(w, "h1"), first);
 	assert_true(vnet_find(&w->d, w->name)->links[0].risen);
-	await_ready(w);
+	world_await_ready(w);
 	/* Killed as it began to destroy: the next one does not restore, it ends. */
 	assert_int_equal(store_vnet_end(w->d.store, w->name, NULL), 0);
 	daemon_stop(w);
 	daemon_start(w);
 	sweep(&w->d);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -154,13 +97,13 @@ static void what_cannot_be_restored_can_be_destroyed(void **state)
 	struct daemon *w = *state;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
+	world_await_ready(w);
 	daemon_stop(w);
 	daemon_start(w);
 	sweep(&w->d);
-	assert_true(ns(w, "h1") != 0);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_true(world_ns(w, "h1") != 0);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -179,7 +122,7 @@ static int deploy_many(struct daemon *w, unsigned count)
 		buf_printf(&body, "    - endpoints: [m%u:eth1, sw:p%u]\\n", i, i);
 	buf_printf(&body, "\"}");
 	buf_u8(&body, 0);
-	status = on_vnet(w, "PUT", "", (const char *)body.data);
+	status = world_vnet(w, "PUT", "", (const char *)body.data);
 	buf_free(&body);
 	return status;
 }
@@ -192,16 +135,16 @@ static void nodes_are_made_over_some_turns(void **state)
 	assert_int_equal(deploy_many(w, 60), 202);
 	assert_true(strstr(w->said, "\"state\":\"waiting\""));
 	assert_true(strstr(w->said, "\"state\":\"deploying\""));
-	first = ns(w, "m0");
+	first = world_ns(w, "m0");
 	assert_true(first != 0);
 	assert_int_equal(deploy_many(w, 62), 202); /* another one meanwhile */
-	await_ready(w);
+	world_await_ready(w);
 	assert_false(strstr(w->said, "\"state\":\"waiting\"") || strstr(w->said, "\"risen\":false"));
-	assert_true(ns(w, "m0") == first && ns(w, "m61") != 0);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
+	assert_true(world_ns(w, "m0") == first && world_ns(w, "m61") != 0);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
 	assert_int_equal(deploy_many(w, 60), 202);
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200); /* in the middle of it */
-	assert_true(!ns(w, "m0") && !ns(w, "m59"));
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200); /* in the middle of it */
+	assert_true(!world_ns(w, "m0") && !world_ns(w, "m59"));
 	assert_false(store_vnet_has(w->d.store, NULL));
 }
 
@@ -214,8 +157,8 @@ static void a_namespace_of_somebody_else(void **state)
 	assert_int_equal(netns_create(name, NULL), 0);
 	assert_int_equal(deploy(w, "'true'"), 202);
 	assert_true(strstr(w->said, "is not this weftd's"));
-	assert_int_equal(on_vnet(w, "DELETE", "", ""), 200);
-	assert_true(ns(w, "h1") != 0);
+	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
+	assert_true(world_ns(w, "h1") != 0);
 	assert_int_equal(netns_destroy(name, NULL), 0);
 }
 
@@ -226,8 +169,8 @@ static void clients_that_leave(void **state)
 	int fd;
 
 	assert_int_equal(deploy(w, "'true'"), 202);
-	await_ready(w);
-	assert_int_equal(on_vnet(w, "POST", "/nodes/h1/exec", "{\"argv\": [\"echo\", \"hi\"]}"), 200);
+	world_await_ready(w);
+	assert_int_equal(world_vnet(w, "POST", "/nodes/h1/exec", "{\"argv\": [\"echo\", \"hi\"]}"), 200);
 	assert_true(strstr(w->said, "{\"stdout\":\"aGkK\"}") && strstr(w->said, "{\"exit\":0}"));
 	snprintf(path, sizeof(path), "/v1/vnets/%s/nodes/h1/exec", w->name);
 	/* In the middle of much output, which waits for its client. */
@@ -248,7 +191,7 @@ static void clients_that_leave(void **state)
 	daemon_start(w);
 	assert_int_equal(store_vnet_end(w->d.store, NULL, NULL), 0);
 	sweep(&w->d);
-	assert_true(!ns(w, "h1") && !ns(w, "h2"));
+	assert_true(!world_ns(w, "h1") && !world_ns(w, "h2"));
 }
 
 static void nonsense(void **state)

@@ -42,13 +42,16 @@ static void text_is(const char *path, const char *want)
 
 static void reads_back(void **state)
 {
-	const struct image_nic nics[] = { { { 2, 0, 0, 0, 0, 1 }, 1500, "eth1" },
-					  { { 2, 0, 0, 0, 0, 0xab }, 9000, "eth2" } };
+	const struct image_nic nics[] = {
+		{ .mac = { 2, 0, 0, 0, 0, 1 }, .mtu = 1500, .name = "eth1" },
+		{ .mac = { 6, 0, 0, 0, 0, 0xab }, .mtu = 9000, .name = "eth2", .as = { 2, 0, 0, 0, 0, 2 } },
+		{ .mac = { 6, 0, 0, 0, 0, 3 }, .name = "spare+2" },
+	};
 	const struct image_file files[] = { { "/etc/frr/frr.conf", 0640, "hostname r1\n", 12 },
 					    { "/etc/frr/daemons", 0644, "a", 1 },
 					    { "/empty", 0600, NULL, 0 } };
 	const char *const env[] = { "A=b c", "B=" };
-	const struct image_guest guest = { .hostname = "r1", .nic_count = 2, .nics = nics,
+	const struct image_guest guest = { .hostname = "r1", .nic_count = 3, .nics = nics,
 					   .file_count = 3, .files = files, .env_count = 2, .env = env,
 					   .machine_id = { 0x0a, [15] = 0xff } };
 	struct buf out = { 0 }, archive = { 0 };
@@ -70,7 +73,8 @@ static void reads_back(void **state)
 		 path);
 	assert_int_equal(system(command), 0);
 	text_is("/etc/hostname", "r1\n");
-	text_is("/etc/weft/nics", "02:00:00:00:00:01 eth1 1500\n02:00:00:00:00:ab eth2 9000\n");
+	text_is("/etc/weft/nics", "02:00:00:00:00:01 eth1 1500\n06:00:00:00:00:ab eth2 9000 02:00:00:00:00:02\n"
+			"06:00:00:00:00:03 spare+2 0\n");
 	text_is("/etc/weft/env", "A=b c\nB=\n");
 	text_is("/etc/machine-id", "0a0000000000000000000000000000ff\n");
 	text_is("/etc/frr/frr.conf", "hostname r1\n");

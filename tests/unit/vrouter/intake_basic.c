@@ -63,6 +63,18 @@ static void send_msg(struct intake *in, uint16_t type, const void *head, size_t 
 	buf_free(attrs);
 }
 
+/* A NIC that was made with one address and has another. */
+static void link_with(struct intake *in, const uint8_t made[6], const uint8_t mac[6])
+{
+	struct ifinfomsg m = { .ifi_index = 2, .ifi_type = ARPHRD_ETHER,
+			       .ifi_flags = IFF_UP | IFF_RUNNING };
+	struct buf a = { 0 };
+
+	attr(&a, IFLA_ADDRESS, mac, 6);
+	attr(&a, 54 /* IFLA_PERM_ADDRESS */, made, 6);
+	send_msg(in, RTM_NEWLINK, &m, sizeof(m), &a);
+}
+
 static void link_up(struct intake *in)
 {
 	struct ifinfomsg m = { .ifi_index = 2, .ifi_type = ARPHRD_ETHER,
@@ -133,9 +145,62 @@ static void follows_the_neighbour(void **state)
 	intake_destroy(in);
 }
 
+/* A NIC that was a spare one becomes a port, and another one. */
+static void ports_come_and_go(void **state)
+{
+	static const uint8_t made[6] = { 6, 0, 0, 0, 0, 7 }, other[6] = { 2, 0, 0, 0, 0, 9 };
+	struct intake_port ports[2] = { { .name = "" } }, port = { .name = "eth3" };
+	struct intake_conf conf = { .port_count = 2, .ports = ports, .nh_base = 100,
+				    .max_routes = 100, .sink = &sink };
+	struct intake *in;
+
+	assert_int_equal(intake_create(&conf, &in), 0);
+	log_text[0] = 0;
+	intake_dump_begin(in);
+	link_with(in, made, made);
+	neigh(in, RTM_NEWNEIGH);
+	route(in, RTM_NEWROUTE, 20, 8, true);
+	intake_dump_end(in);
+	assert_null(strstr(log_text, "port"));
+	assert_non_null(strstr(log_text, "254:20.0/8=101;")); /* by what is no port */
+
+	/* The engine knows the port before the guest has given the NIC its address. */
+	memcpy(port.mac, MAC, 6);
+	memcpy(port.hw, made, 6);
+	log_text[0] = 0;
+	intake_set_port(in, 1, &port);
+	intake_commit(in);
+	assert_string_equal(log_text, "port1=0,111;");
+	log_text[0] = 0;
+	link_with(in, made, MAC);
+	intake_commit(in);
+	assert_non_null(strstr(log_text, "=3;254:20.0/8="));
+	assert_non_null(strstr(log_text, "port1=254,111;"));
+
+	log_text[0] = 0;
+	intake_set_port(in, 1, &port);
+	intake_commit(in);
+	assert_string_equal(log_text, ""); /* it is so already */
+
+	/* Another one: what the former had is punted until the NIC has the new one's address. */
+	memcpy(port.mac, other, 6);
+	intake_set_port(in, 1, &port);
+	intake_commit(in);
+	assert_non_null(strstr(log_text, "=1;")); /* the next hop */
+	assert_non_null(strstr(log_text, "port1=0,111;"));
+
+	log_text[0] = 0;
+	intake_set_port(in, 1, &ports[0]);
+	link_with(in, made, made);
+	intake_commit(in);
+	assert_null(strstr(log_text, "port"));
+	intake_destroy(in);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(follows_the_neighbour) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(follows_the_neighbour),
+					    cmocka_unit_test(ports_come_and_go) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
