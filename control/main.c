@@ -13,6 +13,7 @@
 #include "control/sweep.h"
 #include "control/templates.h"
 #include "control/vnet.h"
+#include "control/vnet_news.h"
 #include "hv/hv.h"
 
 #include <errno.h>
@@ -119,6 +120,15 @@ static void tell(struct weftd *d, const char *type, const char *state, const cha
 	events_add(d->events, &r);
 }
 
+/* Without an engine no vnet is running. */
+static void tell_vnets(struct weftd *d)
+{
+	struct vnet *v;
+
+	TAILQ_FOREACH (v, &d->vnets, entry)
+		vnet_news(v);
+}
+
 /* Of each engine once, however often it is programmed. */
 static void tell_engine(struct weftd *d, bool fresh)
 {
@@ -129,6 +139,7 @@ static void tell_engine(struct weftd *d, bool fresh)
 	d->engine_told = engine_pid(d->engine);
 	snprintf(why, sizeof(why), "process %d, %s", d->engine_told, fresh ? "empty" : "forwarding");
 	tell(d, "engine", "up", why);
+	tell_vnets(d);
 }
 
 /* An engine to program: everything again, and what it has beyond that goes. */
@@ -163,6 +174,7 @@ static void on_engine_died(void *arg)
 	d->engine_deaths++;
 	d->engine_told = 0;
 	tell(d, "engine", "died", NULL);
+	tell_vnets(d);
 }
 
 static void on_engine_refused(void *arg, const struct dp_id *bad, const char *why)

@@ -157,7 +157,7 @@ static void over_the_api(void **state)
 		"\"vnet\":\"red\",\"name\":null,\"state\":\"deployed\",\"why\":\"t.yml\"}\n",
 		"\"type\":\"node\",\"vnet\":\"red\",\"name\":\"b2\",\"state\":\"ready\",\"why\":null}\n",
 		"\"type\":\"link\",\"vnet\":\"red\",\"name\":\"b1:a,b2:a\",\"state\":\"up\",\"why\":null}\n",
-		"\"type\":\"vnet\",\"vnet\":\"red\",\"name\":null,\"state\":\"running\",\"why\":null}\n",
+		"\"type\":\"vnet\",\"vnet\":\"red\",\"name\":null,\"state\":\"deploying\",\"why\":null}\n", /* no engine runs */
 		"\"name\":\"b1:a,b2:a\",\"state\":\"down\",\"why\":\"an operator has cut it\"}\n",
 		"\"name\":\"b1:a,b2:a\",\"state\":\"up\"",
 		"\"state\":\"deployed\"",
