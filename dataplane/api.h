@@ -57,10 +57,10 @@ enum dp_op {
 	DP_VNET_GET,	/* struct dp_id (0: all) -> struct dp_vnet_stats each */
 	DP_FIB_GET,	/* struct dp_id (0: all) -> struct dp_fib_stats each */
 	DP_MEMORY_GET,	/* nothing -> struct dp_memory_stats */
-	DP_CAPTURE_SET,	 /* struct dp_capture, with a descriptor */
+	DP_CAPTURE_SET,	 /* struct dp_capture, with a descriptor: api_capture.h */
 	DP_CAPTURE_PORT, /* struct dp_capture_port */
 	DP_CAPTURE_DEL,	 /* struct dp_id */
-	DP_IMPAIR_SET,	/* struct dp_impair */
+	DP_IMPAIR_SET,	/* struct dp_impair: api_impair.h */
 	DP_WORKER_GET,	/* nothing -> struct dp_worker_stats each */
 	DP_TRACE,	/* struct dp_trace -> struct dp_hop each: api_trace.h */
 };
@@ -203,34 +203,6 @@ struct dp_link {
 	uint32_t flags;
 };
 
-#define DP_PROBABILITY_ONE 1000000000u	  /* probabilities are in 1/1000000000 */
-#define DP_DELAY_MAX_NS	   60000000000ull
-
-/*
- * What a link does to the frames that port `from`, an end of it, sends. All zero: nothing, as when
- * the link is new. It ends with the link, with either end of it, and when either end changes. What
- * is set again as it is goes on; what is changed begins anew, with the first random number of its
- * seed. Frames that are under way go on as was decided. Times are those of a frame's last bit.
- */
-struct dp_impair {
-	struct dp_record rec;
-	uint32_t link;
-	uint32_t from;
-	uint64_t seed;
-	uint64_t delay_ns;  /* up to DP_DELAY_MAX_NS */
-	uint64_t jitter_ns; /* uniform, added or taken off; not more than the delay. May change the
-			       order */
-	uint64_t rate;	    /* bits a second of frames as they are, 8000 to 10^12; 0: any */
-	uint32_t limit;	    /* frames that may wait for the rate, up to 10000; 0: 1000 */
-	/* Loss by the model of Gilbert and Elliott: probabilities of being lost in the good and in
-	 * the bad state, and of a change, looked at with each frame. Random loss: `loss` alone. */
-	uint32_t loss, loss_bad;
-	uint32_t to_bad, to_good;
-	uint32_t corrupt;   /* one bit is wrong, anywhere behind the Ethernet header */
-	uint32_t duplicate; /* a second one arrives, with a delay of its own */
-	uint32_t reorder;   /* arrives at once, before those that are delayed */
-};
-
 struct dp_fib {
 	struct dp_record rec;
 	uint32_t id;
@@ -278,39 +250,6 @@ struct dp_route {
 	uint8_t len;	 /* prefix length */
 	uint8_t pad[6];
 	uint8_t addr[16]; /* IPv4 in the first 4 bytes; host bits zero */
-};
-
-#define DP_CAPTURES_MAX	 16u	    /* at a time */
-#define DP_CAPTURE_SNAP	 65535u	    /* bytes of a packet, at most */
-#define DP_CAPTURE_BLOCKS 128u	    /* base/tape.h, of a worker's track */
-#define DP_CAPTURE_BLOCKS_OTHER 4u  /* of those of the relay and the control thread */
-
-/*
- * Copies of the vnet's packets go onto a tape (base/tape.h) in the memory that travels with the record:
- * a track for each worker, one for the relay thread and one for the control thread, and `channels`
- * channels. It ends with DP_CAPTURE_DEL, its vnet, or the client's connection, and is no part of
- * DP_SYNC; nothing of it can be changed but the ports that are added. Stamps are nanoseconds since
- * 1970 of one clock for all captures at a time. Marks are the last two flags below, or for what is
- * dropped DP_CAPTURE_DROP and its enum dp_drop.
- */
-struct dp_capture {
-	struct dp_record rec;
-	uint32_t id;
-	uint32_t vnet;
-	uint32_t snap; /* bytes of a packet, 1..DP_CAPTURE_SNAP */
-	uint32_t channels;
-};
-
-#define DP_CAPTURE_RX	1u   /* what the port receives from its link */
-#define DP_CAPTURE_TX	2u   /* what it sends to it */
-#define DP_CAPTURE_DROP 256u /* what is dropped is always captured, where it was received */
-
-struct dp_capture_port {
-	struct dp_record rec;
-	uint32_t capture;
-	uint32_t port; /* of its vnet; one that is not there is no error */
-	uint32_t channel;
-	uint32_t flags; /* DP_CAPTURE_RX, DP_CAPTURE_TX */
 };
 
 /*
@@ -439,6 +378,8 @@ struct dp_worker_stats {
 	uint32_t pad;
 };
 
-#include "dataplane/api_trace.h" /* what DP_TRACE is */
+#include "dataplane/api_capture.h"
+#include "dataplane/api_impair.h"
+#include "dataplane/api_trace.h"
 
 #endif

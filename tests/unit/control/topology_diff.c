@@ -137,6 +137,19 @@ static void what_a_link_is_like(void **state)
 			 "{node: b, interface: e1}]}"), "~a~e1 =b", "=a:e1,b:e1");
 }
 
+#define FROM_A "weft: {from: {\"a:e1\": {delay: 10ms}}}}"
+
+static void what_a_link_does(void **state)
+{
+	differ(load(A B, AB), load(A B, "{endpoints: [a:e1, b:e1], " FROM_A), "=a =b", "~a:e1,b:e1");
+	/* By the end that sends, whichever comes first in the file. */
+	differ(load(A B, "{endpoints: [a:e1, b:e1], " FROM_A), load(A B, "{endpoints: [b:e1, a:e1], " FROM_A),
+	       "=a =b", "=a:e1,b:e1");
+	differ(load(A B, "{endpoints: [a:e1, b:e1], " FROM_A),
+	       load(A B, "{endpoints: [a:e1, b:e1], weft: {from: {\"b:e1\": {delay: 10ms}}}}"), "=a =b",
+	       "~a:e1,b:e1");
+}
+
 static void what_cannot_change(void **state)
 {
 	struct topology *was;
@@ -168,6 +181,7 @@ int main(void)
 		cmocka_unit_test(nodes_and_links_come_and_go),
 		cmocka_unit_test(a_link_moves),
 		cmocka_unit_test(what_a_link_is_like),
+		cmocka_unit_test(what_a_link_does),
 		cmocka_unit_test(what_cannot_change),
 	};
 
