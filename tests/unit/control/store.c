@@ -142,6 +142,7 @@ static void links_keep_what_was_set(void **state)
 	assert_int_equal(store_vnet_end(s, "red", &err), 0);
 	assert_int_equal(store_vnet_forget_ending(s, &err), 0);
 	assert_null(store_link_impair(s, 1, "a:1,b:1", 0));
+	store_close(s);
 }
 
 static void nics_outlive_a_restart(void **state)
