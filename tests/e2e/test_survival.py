@@ -19,6 +19,8 @@ def picture(weft):
     vnet = weft.json("inspect", "red")
     for key in ("age_s", "counters"):
         del vnet[key]
+    for way in (way for link in vnet["links"] for way in link["ways"]):
+        del way["sent"], way["on_wire"]
     for node in vnet["nodes"]:
         for key in ("cpu_s", "memory_bytes"):
             node.pop(key, None)

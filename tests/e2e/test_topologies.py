@@ -218,6 +218,10 @@ def test_good_impair():
     assert t["seed"] == 7
 
 
+def test_good_hugepages():
+    assert {n["name"]: n["hugepages"] for n in read("hugepages.clab.yml")["nodes"]} == {"r1": True, "r2": False, "h1": True}
+
+
 def test_good_alone():
     t = read("alone.clab.yml")
     assert (t["name"], t["links"], list(t["nodes"])) == ("1", 0, ["r1"])
