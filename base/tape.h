@@ -8,7 +8,7 @@
  * Each writer has a track: a ring of bytes that it goes round and round, overwriting what is
  * oldest. It reads nothing that a reader could write, waits for nobody, and no reader can hold it up
  * or lead it astray; once the writers have their mappings, the memory cannot be written, cut or
- * punched by anybody else (tape_seal). A reader copies, then looks whether what it copied was
+ * punched by anybody else (tape_map). A reader copies, then looks whether what it copied was
  * overwritten meanwhile. How many records each channel ever had is counted beside the tracks, so
  * that a reader knows what it has missed.
  *

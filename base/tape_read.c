@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 /* Positions are counted on and on. Of what is up to `seen` the reader has read what is up to
- * `copied`; of that, what is behind `used` is in `copy` from there on. */
+ * `copied`; of that, what is in `copy` from `at` up to `got` was not given yet. */
 struct track {
 	const struct tape_head *head;
 	const uint64_t *counts;

@@ -77,12 +77,14 @@ static int judge_memory(const struct admission *a, unsigned count, struct err *e
 
 static int judge_huge_pages(const struct admission *a, struct err *err)
 {
-	if (a->huge_need <= a->huge_free)
+	uint64_t left = a->huge_free > a->huge_promised ? a->huge_free - a->huge_promised : 0;
+
+	if (a->huge_need <= left)
 		return 0;
 	return err_set(err, -ENOSPC,
 		       "%s needs %llu huge pages of 2 MiB for the memory of its routers; %llu are free: set "
 		       "more aside (sysctl vm.nr_hugepages), or take hugepages away", a->vnet,
-		       (unsigned long long)a->huge_need, (unsigned long long)a->huge_free);
+		       (unsigned long long)a->huge_need, (unsigned long long)left);
 }
 
 static int judge_cpu(const struct admission *a, unsigned count, struct err *err)
@@ -150,9 +152,14 @@ static unsigned guest_mib(const struct topology_node *n, const struct sum *s)
 	return n->memory_mib ? n->memory_mib : s->image.memory_mib;
 }
 
+static bool is_huge(const struct topology_node *n)
+{
+	return n->huge_pages && n->port_count; /* without ports nobody shares it */
+}
+
 static unsigned huge_pages(const struct topology_node *n, const struct sum *s)
 {
-	return n->huge_pages ? (guest_mib(n, s) + 1) / 2 : 0;
+	return is_huge(n) ? (guest_mib(n, s) + 1) / 2 : 0;
 }
 
 /* Of ordinary memory. A template is one machine: what differs from it boots cold. */
@@ -160,7 +167,7 @@ static unsigned need_mib(const struct topology_node *n, const struct sum *s)
 {
 	unsigned mib = guest_mib(n, s);
 
-	if (n->huge_pages)
+	if (is_huge(n))
 		return MACHINE_MIB;
 	if (s->templates && !n->cold && !n->vhost_user && n->cpus <= 1 && mib == s->image.memory_mib)
 		return CLONE_MIB;
@@ -204,6 +211,9 @@ static void add_present(struct sum *s, const struct node *n, bool leaves)
 		s->all.huge_free += huge_pages(n->spec, s);
 	} else {
 		s->all.promised_mib += need_mib(n->spec, s);
+		/* A machine reserves its own as it starts. */
+		if (!n->router || !router_runs(n->router))
+			s->all.huge_promised += huge_pages(n->spec, s);
 	}
 }
 

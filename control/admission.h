@@ -28,7 +28,8 @@ struct admission {
 	struct admission_kind kinds[ADMISSION_KINDS_MAX];
 	uint64_t total_mib, free_mib; /* of the machine */
 	uint64_t promised_mib;	      /* of the free: to routers that are not ready yet */
-	uint64_t huge_need, huge_free; /* pages of 2 MiB: of the routers that come, of the machine */
+	uint64_t huge_need, huge_promised, huge_free; /* pages of 2 MiB: of the routers that come, of those
+						   that have not started, of the machine */
 	unsigned staying;	      /* routers of all vnets beside those that come */
 	unsigned cpus;
 	bool kvm;

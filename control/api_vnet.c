@@ -13,8 +13,7 @@
 static int set_impairment(struct vnet *v, struct link *l, const char *end, const json_t *impair,
 			  bool one_way, struct err *err)
 {
-	size_t len = strcspn(l->name, ",");
-	bool first = strlen(end) == len && !strncmp(l->name, end, len);
+	bool first = link_is_end(l, 0, end, strlen(end));
 	bool both = !one_way || strchr(end, ',');
 	const bool which[2] = { both || first, both || !first };
 	struct impairment im;

@@ -38,15 +38,6 @@ static int add_all(struct capture_request *r, const struct vnet *v, struct err *
 	return code;
 }
 
-/* Whether name is that of the link's end. */
-static bool is_end(const struct link *l, int end, const char *name, size_t len)
-{
-	const char *comma = strchr(l->name, ','), *at = end ? comma + 1 : l->name;
-	size_t size = end ? strlen(at) : (size_t)(comma - at);
-
-	return size == len && !memcmp(at, name, len);
-}
-
 static int add_one(struct capture_request *r, struct vnet *v, const char *at, struct err *err)
 {
 	const char *comma = strchr(at, ',');
@@ -57,8 +48,8 @@ static int add_one(struct capture_request *r, struct vnet *v, const char *at, st
 		const struct link *l = &v->links[i];
 
 		for (int end = 0; end < 2; end++) {
-			if (!is_end(l, end, at, len) ||
-			    (comma && !is_end(l, !end, comma + 1, strlen(comma + 1))))
+			if (!link_is_end(l, end, at, len) ||
+			    (comma && !link_is_end(l, !end, comma + 1, strlen(comma + 1))))
 				continue;
 			port.id = vnet_end(v, l, end, NULL)->id;
 			return comma ? add_link(r, v, l, end, at, err) : add(r, at, port, none, err);

@@ -381,6 +381,11 @@ pid_t engine_pid(const struct engine *e)
 	return e->pid;
 }
 
+bool engine_is_repaired(const struct engine *e)
+{
+	return e->repairs != 0;
+}
+
 unsigned engine_failures(const struct engine *e)
 {
 	return e->failures;

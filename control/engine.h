@@ -48,6 +48,8 @@ void engine_stop(struct engine *e, void (*done)(void *arg), void *arg);
 
 bool engine_is_up(const struct engine *e);
 pid_t engine_pid(const struct engine *e);
+/* During up(): the same engine is told everything again, as it has refused something. */
+bool engine_is_repaired(const struct engine *e);
 unsigned engine_failures(const struct engine *e); /* deaths in a row, each soon after its start */
 bool engine_has_hugepages(const struct engine *e);
 unsigned engine_workers(const struct engine *e); /* what it said last; one before it said any */

@@ -153,7 +153,8 @@ static void on_engine_up(void *arg, bool fresh)
 		for (unsigned i = 0; fresh && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_engine_died(v->nodes[i]->router);
-	captures_engine_up(d->captures);
+	if (!engine_is_repaired(d->engine))
+		captures_engine_up(d->captures);
 	tell_engine(d, fresh);
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)

@@ -58,9 +58,9 @@ const struct metrics_family metrics_families[] = {
 	    "Memory of all FIBs, each shared part once."),
 
 	ONE(COUNTER, WORKER, worker, busy_s, "weft_worker_busy_seconds_total",
-	    "Time of the worker's rounds that had packets."),
+	    "Time of the worker's rounds that had packets, or for which some waited in a device's queue."),
 	ONE(COUNTER, WORKER, worker, packets, "weft_worker_packets_total",
-	    "Packets that came to the worker, and those that a device sent later."),
+	    "Packets that came to the worker."),
 	ONE(GAUGE, WORKER, worker, limiting, "weft_worker_limiting",
 	    "1 while the worker is overloaded and holds vnets to their shares."),
 	EACH(GAUGE, WORKER, worker, rings, "ring", rings, FULL, "weft_worker_ring_packets",

@@ -122,11 +122,8 @@ static void take_router(struct taking *t, const struct node *n)
 
 static void take_node(struct taking *t, const struct node *n, struct metrics_vnet *vnet)
 {
-	static const char *const kinds[] = {
-		[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
-	};
 	struct metrics_node *row = add_row(t->m, METRICS_NODE, "vnet=\"%s\",node=\"%s\",kind=\"%s\"",
-					   vnet_name(n), n->spec->name, kinds[n->spec->kind]);
+					   vnet_name(n), n->spec->name, topology_kind_names[n->spec->kind]);
 	enum node_state state = node_state(n, NULL);
 
 	vnet->nodes[state]++;

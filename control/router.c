@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "control/port.h"
 #include "control/router_priv.h"
 #include "control/templates.h"
 #include "control/vnet_news.h"

@@ -6,7 +6,6 @@
 #include "control/router_priv.h"
 
 #include "base/log.h"
-#include "control/port.h"
 #include "control/store.h"
 #include "control/vnet_news.h"
 

@@ -4,9 +4,8 @@
 
 /*
  * The desired state, in SQLite: which vnets there shall be (the topology and its files as the
- * user gave them), which links are switched off or have risen, and the
- * ids by which the engine knows things.
- * Ids outlive a restart of weftd, so that an engine that went on forwarding is recognised.
+ * user gave them), which links are switched off, have risen, or do what an
+ * operator has set, what is on guests' NICs, and the ids by which the engine knows things. Ids outlive a restart of weftd, so that an engine that went on forwarding is recognised.
  */
 
 #include "base/buf.h"
@@ -61,7 +60,7 @@ enum store_mode store_mode(struct store *s, uint32_t vnet);
 /* Whether the node is of a hibernated vnet; true when in doubt. */
 bool store_node_hibernates(struct store *s, uint32_t node);
 
-/* What is remembered of a link, which is "r1:eth1,r2:eth1". */
+/* What is remembered of a link, which is "r1:eth1,r2:eth1", the lesser end first (struct link.key). */
 enum store_link {
 	STORE_LINK_DOWN,  /* an operator has taken it down */
 	STORE_LINK_RISEN, /* its ends were ready once */

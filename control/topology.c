@@ -33,6 +33,10 @@ char *loader_copy(struct loader *l, const yaml_node_t *n, const void *bytes, siz
 	return copy;
 }
 
+const char *const topology_kind_names[] = {
+	[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
+};
+
 int loader_append(struct loader *l, const yaml_node_t *n, struct topology_string_list *list,
 		  const char *text)
 {

@@ -31,6 +31,9 @@
 
 enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE };
 
+/* "router", "host", "bridge" */
+extern const char *const topology_kind_names[];
+
 struct topology_string_list {
 	unsigned count;
 	char **items;

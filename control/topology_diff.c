@@ -176,6 +176,12 @@ static bool moves(struct topology_diff *d, struct topology_link_diff *l, bool *s
 	return false;
 }
 
+/* Whether its random numbers are those of the vnet's seed. */
+static bool takes_seed(const struct impairment *im)
+{
+	return !im->dp.seed && !impairment_is_none(im);
+}
+
 /* Of two links with the same ends: whether frames fare alike on both. */
 static bool same_link(const struct topology_diff *d, const struct topology_link *was,
 		      const struct topology_link *is)
@@ -186,7 +192,9 @@ static bool same_link(const struct topology_diff *d, const struct topology_link 
 	topology_end(d->was, was, 0, end[0]);
 	topology_end(d->is, is, 0, end[1]);
 	turned = strcmp(end[0], end[1]) != 0;
-	return was->mtu == is->mtu && d->was->seed == d->is->seed &&
+	if (d->was->seed != d->is->seed && (takes_seed(&is->impair[0]) || takes_seed(&is->impair[1])))
+		return false;
+	return was->mtu == is->mtu &&
 	       impairment_same(&was->impair[0], &is->impair[turned]) &&
 	       impairment_same(&was->impair[1], &is->impair[!turned]);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a link does to its frames: "weft" of a link, for both directions and for each. */
+#include "control/topology_diff.h"
 #include "control/topology_priv.h"
 
 #include <stdio.h>
@@ -25,14 +26,6 @@ static int read_keys(struct loader *l, const struct ty_map *m, struct impairment
 	return 0;
 }
 
-static void end_name(const struct loader *l, const struct topology_link *link, unsigned end,
-		     char name[64])
-{
-	const struct topology_node *n = &l->t->nodes[link->node[end]];
-
-	snprintf(name, 64, "%s:%s", n->name, n->ports[link->port[end]].name);
-}
-
 /* "from": {"NODE:INTERFACE": {...}}: of what that end sends. */
 static int read_from(struct loader *l, const struct ty_pair *from, struct topology_link *link)
 {
@@ -41,11 +34,11 @@ static int read_from(struct loader *l, const struct ty_pair *from, struct topolo
 
 	for (unsigned i = 0; !rc && i < ends.count; i++) {
 		const struct ty_pair *p = &ends.pairs[i];
-		char name[2][64];
+		char name[2][TOPOLOGY_END_MAX];
 		unsigned end = 0;
 
 		for (unsigned k = 0; k < 2; k++)
-			end_name(l, link, k, name[k]);
+			topology_end(l->t, link, k, name[k]);
 		while (end < 2 && strcmp(p->key, name[end]) != 0)
 			end++;
 		if (end == 2)

@@ -44,15 +44,23 @@ struct port *vnet_end(const struct vnet *v, const struct link *l, int end, struc
 	return &n->ports[l->spec->port[end]];
 }
 
+bool link_is_end(const struct link *l, int end, const char *name, size_t len)
+{
+	const char *comma = strchr(l->name, ','), *at = end ? comma + 1 : l->name;
+	size_t size = end ? strlen(at) : (size_t)(comma - at);
+
+	return size == len && !memcmp(at, name, len);
+}
+
 struct link *vnet_link(struct vnet *v, const char *end)
 {
-	for (unsigned i = 0; i < v->topology->link_count; i++) {
-		size_t len = strlen(end);
-		const char *name = v->links[i].name, *comma = strchr(name, ',');
+	size_t len = strlen(end);
 
-		if (!strcmp(name, end) || !strcmp(comma + 1, end) ||
-		    ((size_t)(comma - name) == len && !strncmp(name, end, len)))
-			return &v->links[i];
+	for (unsigned i = 0; i < v->topology->link_count; i++) {
+		struct link *l = &v->links[i];
+
+		if (!strcmp(l->name, end) || link_is_end(l, 0, end, len) || link_is_end(l, 1, end, len))
+			return l;
 	}
 	return NULL;
 }

@@ -14,6 +14,7 @@
 #include "control/weftd.h"
 
 #include <jansson.h>
+#include <string.h>
 #include <time.h>
 
 struct host;
@@ -88,6 +89,15 @@ struct vnet {
 	bool destroying;
 	struct waiter_list waiters; /* for its end */
 };
+
+/* Whether its ends stand the other way round in the file than in its key. */
+static inline bool link_is_turned(const struct link *l)
+{
+	return strcmp(l->name, l->key) != 0;
+}
+
+/* Whether these bytes name that end of it (0, 1), as in the file: "r1:eth1". */
+bool link_is_end(const struct link *l, int end, const char *name, size_t len);
 
 struct vnet *vnet_find(struct weftd *d, const char *name);
 struct node *vnet_node(struct vnet *v, const char *name);

@@ -58,7 +58,6 @@ static void adopt_node(struct plan_node *pn, const struct topology_node *spec)
 	struct node *n = pn->node;
 	const struct topology_node *was = n->spec;
 
-#include "control/vnet_news.h"
 	free(n->ports);
 	n->spec = spec;
 	n->ports = pn->ports;

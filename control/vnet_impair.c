@@ -64,7 +64,7 @@ int vnet_impairment_of(const json_t *o, struct impairment *im, struct err *err)
 /* In the store the lesser end is 0, whichever comes first in the file. */
 static int stored_end(const struct link *l, int end)
 {
-	return strcmp(l->name, l->key) ? !end : end;
+	return link_is_turned(l) ? !end : end;
 }
 
 static int put(struct vnet *v, struct link *l, int end, const struct impairment *im, struct err *err)
@@ -109,7 +109,7 @@ int vnet_impair(struct vnet *v, struct link *l, const struct impairment *im, con
 	return 0;
 }
 
-void vnet_impair_restore(struct vnet *v, struct link *l)
+void vnet_impair_restore(struct vnet *v, struct link *l, const char *name)
 {
 	for (int end = 0; end < 2; end++) {
 		char *text = store_link_impair(v->daemon->store, v->id, l->key, stored_end(l, end));
@@ -119,8 +119,7 @@ void vnet_impair_restore(struct vnet *v, struct link *l)
 		if (o && vnet_impairment_of(o, &l->live[end], &err) == 0)
 			l->is_live[end] = true;
 		else if (text)
-			log_error("%s: what was set of the link %s: %s", v->topology ? v->topology->name : "",
-				  l->name, err.text);
+			log_error("%s: what was set of the link %s: %s", name, l->name, err.text);
 		json_decref(o);
 		free(text);
 	}

@@ -19,6 +19,6 @@ int vnet_impairment_of(const json_t *o, struct impairment *im, struct err *err);
 int vnet_impair(struct vnet *v, struct link *l, const struct impairment *im, const bool which[2],
 		struct err *err);
 /* As set before this weftd. */
-void vnet_impair_restore(struct vnet *v, struct link *l);
+void vnet_impair_restore(struct vnet *v, struct link *l, const char *name);
 
 #endif

@@ -130,9 +130,6 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 
 static json_t *node_json(const struct node *n, const struct buf *stats)
 {
-	static const char *const kinds[] = {
-		[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
-	};
 	json_t *ports = json_array(), *o;
 	char why[STATE_WHY_MAX];
 	const char *state = node_state_names[node_state(n, why)];
@@ -140,7 +137,7 @@ static json_t *node_json(const struct node *n, const struct buf *stats)
 	for (unsigned i = 0; i < n->spec->port_count; i++)
 		json_array_append_new(ports, port_json(n, i, stats));
 	o = json_pack("{s:s, s:s, s:s?, s:s, s:o, s:o}", "name", n->spec->name, "kind",
-		      kinds[n->spec->kind], "image", n->spec->image, "state", state, "error",
+		      topology_kind_names[n->spec->kind], "image", n->spec->image, "state", state, "error",
 		      why[0] ? text_json(why) : json_null(), "ports", ports);
 	if (n->router)
 		router_json(n, stats, o);

@@ -2,7 +2,6 @@
 #include "control/vnet_news.h"
 
 #include "base/hash.h"
-#include "control/router.h"
 #include "control/state.h"
 
 #include <errno.h>
@@ -90,7 +89,7 @@ static void tell_link(struct vnet *v, const struct link *l)
 {
 	static const char up[] = "up", down[] = "down";
 	bool live = vnet_carrier(v, vnet_end(v, l, 0, NULL)) && vnet_carrier(v, vnet_end(v, l, 1, NULL));
-	struct told *told = find(v->news, 'l', l->name, down);
+	struct told *told = find(v->news, 'l', l->key, down);
 
 	if (!told)
 		return;
@@ -98,7 +97,7 @@ static void tell_link(struct vnet *v, const struct link *l)
 	if (told->state == (live ? up : down))
 		return;
 	told->state = live ? up : down;
-	vnet_event(v, "link", l->name, told->state, l->down ? "an operator has cut it" : NULL);
+	vnet_event(v, "link", l->key, told->state, l->down ? "an operator has cut it" : NULL);
 }
 
 /* Of an earlier topology. */

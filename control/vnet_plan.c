@@ -260,6 +260,7 @@ static int plan_ids(struct plan *p, struct err *err)
 	struct store *s = v->daemon->store;
 	int code = 0;
 
+	err_set(err, -EIO, "the state cannot be written; the log says more"); /* unless somebody knows better */
 	plan_ids_del(p);
 	for (unsigned i = 0; !code && i < p->topology->node_count; i++)
 		code = p->nodes[i].ports ? ids_change(&p->nodes[i], &p->topology->nodes[i], err) :
@@ -271,11 +272,11 @@ static int plan_ids(struct plan *p, struct err *err)
 		l->id = store_id(s, STORE_LINK, v->id, l->key);
 		l->down = store_link_is(s, STORE_LINK_DOWN, v->id, l->key);
 		l->told = v->topology != NULL;
-		vnet_impair_restore(v, l);
+		vnet_impair_restore(v, l, p->topology->name);
 		if (!l->id)
 			code = -EIO;
 	}
-	return code ? err_set(err, -EIO, "the state cannot be written; the log says more") : 0;
+	return code ? -EIO : 0;
 }
 
 int plan_store(struct plan *p, const struct store_vnet *wish, struct err *err)

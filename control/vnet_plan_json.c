@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a deploy would do, for people and programs. */
-#include "control/router.h"
+#include "control/text.h"
 #include "control/vnet_plan.h"
 
 #include <string.h>
@@ -8,10 +8,6 @@
 static const char *const changes[] = {
 	[TOPOLOGY_COMES] = "add", [TOPOLOGY_GOES] = "remove", [TOPOLOGY_CHANGES] = "change",
 	[TOPOLOGY_MOVES] = "move", [TOPOLOGY_ANEW] = "restart",
-};
-
-static const char *const kinds[] = {
-	[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
 };
 
 static json_t *ports_json(const struct topology_node_diff *n)
@@ -23,8 +19,9 @@ static json_t *ports_json(const struct topology_node_diff *n)
 		enum topology_change change = !p->was ? TOPOLOGY_COMES :
 					      !p->is  ? TOPOLOGY_GOES : TOPOLOGY_CHANGES;
 
-		json_array_append_new(list, json_pack("{s:s, s:s}", "name", p->is ? p->is->name : p->was->name,
-						      "change", changes[change]));
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name",
+						      p->is ? p->is->name : p->was->name, "change",
+						      changes[change]));
 	}
 	return list;
 }
@@ -42,10 +39,20 @@ static json_t *node_json(struct vnet *v, struct topology_node_diff *n)
 	}
 	if (n->change == TOPOLOGY_KEEPS)
 		return NULL;
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "name", spec->name, "kind", kinds[spec->kind],
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "name", spec->name, "kind",
+			 topology_kind_names[spec->kind],
 			 "change", changes[n->change], "why",
-			 n->change == TOPOLOGY_ANEW ? json_string(n->why) : json_null(), "ports", ports_json(n),
-			 "spare_nics", goes_on && goes_on->router ? json_integer(nics_spare(&nics)) : json_null());
+			 n->change == TOPOLOGY_ANEW ? text_json(n->why) : json_null(), "ports",
+			 ports_json(n), "spare_nics",
+			 goes_on && goes_on->router ? json_integer(nics_spare(&nics)) : json_null());
+}
+
+/* A link at a node that begins anew rises again with it. */
+static void begin_anew(const struct topology_diff *d, struct topology_link_diff *l)
+{
+	for (unsigned end = 0; end < 2 && l->is && l->was && l->change != TOPOLOGY_MOVES; end++)
+		if (d->nodes[l->is->node[end]].change == TOPOLOGY_ANEW)
+			l->change = TOPOLOGY_ANEW;
 }
 
 static json_t *link_json(const struct topology *t, const struct topology_link *l)
@@ -91,14 +98,16 @@ json_t *plan_json(struct vnet *v, const struct topology *t)
 			json_array_append_new(nodes, o);
 	}
 	for (unsigned i = 0; i < d->link_count; i++) {
+		begin_anew(d, &d->links[i]);
 		if (d->links[i].change == TOPOLOGY_KEEPS)
 			kept_links++;
 		else
 			json_array_append_new(links, change_of_link(d, &d->links[i]));
 	}
 	o = json_pack("{s:s, s:b, s:o, s:o, s:{s:i, s:i}, s:o, s:o}", "name", t->name, "new", !v, "nodes",
-		      nodes, "links", links, "kept", "nodes", (int)kept_nodes, "links", (int)kept_links, "weight",
-		      from_to(was && was->weight != t->weight, was ? was->weight : 0, t->weight), "guarantee_cores",
+		      nodes, "links", links, "kept", "nodes", (int)kept_nodes, "links", (int)kept_links,
+		      "weight", from_to(was && was->weight != t->weight, was ? was->weight : 0, t->weight),
+		      "guarantee_cores",
 		      from_to(was && was->guarantee != t->guarantee, was ? was->guarantee / 1000.0 : 0,
 			      t->guarantee / 1000.0));
 	topology_diff_free(d);

@@ -42,10 +42,12 @@ static void program_impairments(struct vnet *v, struct link *l)
 
 void vnet_program_link(struct vnet *v, struct link *l)
 {
+	/* In the order of the key: a file that turns a link round changes nothing. */
+	int first = link_is_turned(l);
 	struct dp_link rec = {
 		.id = l->id,
-		.port_a = vnet_end(v, l, 0, NULL)->id,
-		.port_b = vnet_end(v, l, 1, NULL)->id,
+		.port_a = vnet_end(v, l, first, NULL)->id,
+		.port_b = vnet_end(v, l, !first, NULL)->id,
 		.flags = l->down ? DP_LINK_DOWN : 0,
 	};
 

@@ -9,7 +9,6 @@
  * engine itself has the link from the beginning: a first hello is not to come before its record.
  */
 #include "base/log.h"
-#include "control/host.h"
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_news.h"

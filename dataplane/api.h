@@ -310,7 +310,7 @@ enum { DP_DELAY_P50, DP_DELAY_P99, DP_DELAY_P999, DP_DELAY_COUNT };
 
 #define DP_PORT_CARRIER 1u /* link up, both ends present and up */
 #define DP_PORT_BACKED	2u /* backing present and answering */
-#define DP_PORT_SHARED	4u /* by a device that vnets share: the fields behind `drops` are set */
+#define DP_PORT_SHARED	4u /* by a device that vnets share: queued, marked and delay_ns are set */
 
 struct dp_port_stats {
 	struct dp_record rec;
@@ -325,7 +325,7 @@ struct dp_port_stats {
 	uint64_t drops[DP_DROP_COUNT];
 	/* Of its vnet on its device, where that is shared: */
 	uint32_t queued;		   /* packets */
-	uint32_t on_wire;		   /* frames that it has sent and its link has still */
+	uint32_t on_wire;		   /* of any port: frames that it has sent and its link has still */
 	uint64_t marked;		   /* with CE in place of a drop (RFC 3168) */
 	uint64_t delay_ns[DP_DELAY_COUNT]; /* that 50, 99 and 99.9 % of the packets stayed below */
 	/* Of the frames that it has sent, by its link: */
@@ -370,8 +370,8 @@ struct dp_worker_stats {
 	struct dp_record rec;
 	uint32_t index;
 	uint32_t limiting;	   /* 1: vnets are held to their shares now */
-	uint64_t busy_ns;	   /* of rounds that had packets, since the engine's start */
-	uint64_t packets;	   /* received, and sent by devices that had to wait */
+	uint64_t busy_ns;	   /* of rounds that had something to do, since the engine's start */
+	uint64_t packets;	   /* received */
 	uint32_t from_relay;	   /* frames in its rings: read from guests and hosts, */
 	uint32_t to_relay_control; /* for guests' routing protocols, */
 	uint32_t to_relay;	   /* and others for guests and hosts */

@@ -29,7 +29,8 @@ struct dp_capture {
 
 #define DP_CAPTURE_RX	1u   /* what the port receives from its link */
 #define DP_CAPTURE_TX	2u   /* what it sends to it */
-#define DP_CAPTURE_DROP 256u /* what is dropped is always captured, where it was received */
+#define DP_CAPTURE_DROP 256u /* what is dropped, at the port whose counter has it: always,
+				 but what could not be read whole */
 
 struct dp_capture_port {
 	struct dp_record rec;

@@ -49,4 +49,17 @@ static inline void port_drop(struct port *port, unsigned who, struct rte_mbuf *m
 	rte_pktmbuf_free(m);
 }
 
+/* One that is named (pkt_name()): at its port, or if that is gone at its vnet. */
+static inline void pkt_drop(struct engine *e, unsigned who, struct rte_mbuf *m, enum dp_drop why)
+{
+	struct port *port = port_by_handle(e, pkt(m)->handle);
+
+	if (port) {
+		port_drop(port, who, m, why);
+		return;
+	}
+	pkt_gone(e, m, who);
+	rte_pktmbuf_free(m);
+}
+
 #endif

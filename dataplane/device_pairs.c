@@ -83,6 +83,8 @@ void device_spread(struct device *dev, struct rte_mbuf **pkts, unsigned n)
 			some[count] = pkts[i];
 			count += pair[i] == q;
 		}
+		if (!count)
+			continue;
 		sent = device_burst(dev, (uint16_t)q, some, count);
 		for (unsigned i = 0; i < sent; i++)
 			pkts[at[i]] = NULL;

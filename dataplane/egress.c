@@ -25,18 +25,6 @@ static uint64_t egress_part(const struct engine *e, uint64_t rate)
 	return rate && part < SCHED_RATE_MIN ? SCHED_RATE_MIN : part;
 }
 
-static void egress_lost(struct worker *w, struct rte_mbuf *m, enum dp_drop why)
-{
-	struct port *port = port_by_handle(w->engine, pkt(m)->handle);
-
-	if (port) {
-		port_drop(port, w->index, m, why);
-		return;
-	}
-	pkt_gone(w->engine, m, w->index);
-	rte_pktmbuf_free(m);
-}
-
 static void egress_drop(void *arg, struct rte_mbuf *m, enum sched_drop why)
 {
 	static const enum dp_drop names[SCHED_DROPS] = {
@@ -44,8 +32,9 @@ static void egress_drop(void *arg, struct rte_mbuf *m, enum sched_drop why)
 		[SCHED_DROP_CODEL] = DP_DROP_QUEUE_DELAY,
 		[SCHED_DROP_GONE] = DP_DROP_NO_BACKING,
 	};
+	struct worker *w = arg;
 
-	egress_lost(arg, m, names[why]);
+	pkt_drop(w->engine, w->index, m, names[why]);
 }
 
 /* What a worker does between two rounds, its scheduler being its own. */
@@ -326,7 +315,7 @@ bool egress_run(struct worker *w, struct device *dev)
 		struct port *port = port_by_handle(w->engine, pkt(pkts[i])->handle);
 
 		if (unlikely(!port)) {
-			egress_lost(w, pkts[i], DP_DROP_NO_BACKING);
+			pkt_drop(w->engine, w->index, pkts[i], DP_DROP_NO_BACKING);
 			continue;
 		}
 		counters_of(w, port)->punted++;

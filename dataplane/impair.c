@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { COST_SHIFT = 20, RATE_MAX_GBIT = 1000 };
 

@@ -14,7 +14,6 @@
  */
 
 #include "dataplane/api.h"
-#include "dataplane/calendar_priv.h"
 
 #include <rte_spinlock.h>
 #include <stdbool.h>

@@ -8,6 +8,7 @@
  * send goes to the graph, and links without impairments cost nothing.
  */
 
+#include "dataplane/calendar_priv.h"
 #include "dataplane/impair_priv.h"
 #include "dataplane/worker_priv.h"
 

@@ -87,19 +87,6 @@ static struct relay_port *relay_find(struct relay *r, uint32_t handle)
 	return rp && rp->handle == handle ? rp : NULL;
 }
 
-/* A packet for a port without descriptor, or that is no more. */
-static void relay_lost(struct relay *r, struct rte_mbuf *m)
-{
-	struct port *port = port_by_handle(r->engine, pkt(m)->handle);
-
-	if (port) {
-		port_drop(port, COUNTERS_RELAY, m, DP_DROP_NO_BACKING);
-		return;
-	}
-	pkt_gone(r->engine, m, COUNTERS_RELAY);
-	rte_pktmbuf_free(m);
-}
-
 /* Takes a burst of what each worker sent and passes it on. */
 static void relay_drain(struct relay *r, enum relay_lane lane)
 {
@@ -113,8 +100,8 @@ static void relay_drain(struct relay *r, enum relay_lane lane)
 		for (unsigned i = 0; i < n; i++) {
 			struct relay_port *rp = relay_find(r, pkt(pkts[i])->handle);
 
-			if (!rp) {
-				relay_lost(r, pkts[i]);
+			if (!rp) { /* it has no descriptor, or is no more */
+				pkt_drop(r->engine, COUNTERS_RELAY, pkts[i], DP_DROP_NO_BACKING);
 				continue;
 			}
 			relay_io_queue(&r->io, rp, lane, pkts[i]);

@@ -156,7 +156,7 @@ static struct port *owner(struct trace *t, const struct port *in, unsigned bridg
 	const struct port_list *list = in->node->ports;
 
 	for (uint32_t i = 0; i < list->count; i++) {
-		struct port *p = list->ports[i], *peer = p->peer;
+		struct port *p = list->ports[i], *peer = port_far(p);
 
 		if (p == in || !peer || !t->budget)
 			continue;
@@ -205,6 +205,7 @@ static struct port *step(struct trace *t, struct port *in, struct port *out)
 {
 	struct dp_hop hop = { .node = in->node->id, .port = out ? 0 : in->id, .ttl = *ttl_of(t),
 			      .family = t->family };
+	struct port *next = NULL;
 
 	if (!out && in->kind == DP_NODE_ROUTER)
 		out = router_step(t, in, &hop);
@@ -215,18 +216,19 @@ static struct port *step(struct trace *t, struct port *in, struct port *out)
 	hop.out = out ? out->id : 0;
 	if (out) {
 		hop.drop = out->mode & PORT_DOWN ? DP_DROP_PORT_DOWN : DP_DROP_LINK_DOWN;
-		hop.end = out->peer && !(out->mode & PORT_DOWN) ? DP_END_NONE : DP_END_DROP;
+		next = out->mode & PORT_DOWN ? NULL : port_far(out);
+		hop.end = next ? DP_END_NONE : DP_END_DROP;
 	}
 	if (hop.end != DP_END_DROP)
 		hop.drop = 0;
 	t->hop(t->arg, &hop);
-	return out && hop.end == DP_END_NONE ? out->peer : NULL;
+	return next;
 }
 
 void trace_run(struct engine *e, const struct dp_trace *rec, trace_hop *hop, void *arg)
 {
 	struct trace t = { .e = e, .hop = hop, .arg = arg, .family = rec->family };
-	struct port *at = hash_map_find(e->port_map, &rec->port);
+	struct port *at = hash_map_find(e->port_map, &rec->port), *far;
 
 	if (!at)
 		return;
@@ -236,7 +238,8 @@ void trace_run(struct engine *e, const struct dp_trace *rec, trace_hop *hop, voi
 		t.mac = at->kind == DP_NODE_ROUTER ? at->mac : 0;
 	} else {
 		/* A host speaks to whom it knows: over a wire that is the other end. */
-		t.mac = at->peer && at->peer->kind != DP_NODE_BRIDGE ? at->peer->mac : 0;
+		far = port_far(at);
+		t.mac = far && far->kind != DP_NODE_BRIDGE ? far->mac : 0;
 		at = step(&t, at, at);
 	}
 	/* Lifetimes, and bridges between two routers, bound it. */

@@ -9,7 +9,7 @@
 
 #include "dataplane/dp_priv.h"
 
-/* Calls hop for each step; *out is zeroed but for what the step is. */
+/* Calls hop for each step; *hop is zeroed but for what the step is. */
 typedef void trace_hop(void *arg, const struct dp_hop *hop);
 void trace_run(struct engine *e, const struct dp_trace *rec, trace_hop *hop, void *arg);
 

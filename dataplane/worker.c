@@ -45,16 +45,8 @@ static void worker_flush_lane(struct worker *w, struct worker_lane *lane)
 	unsigned done = rte_ring_sp_enqueue_burst(lane->ring, (void **)lane->pkts, n, NULL);
 
 	lane->count = 0;
-	for (unsigned i = done; i < n; i++) {
-		struct port *port = port_by_handle(w->engine, pkt(lane->pkts[i])->handle);
-
-		if (port) {
-			port_drop(port, w->index, lane->pkts[i], DP_DROP_BACKING_FULL);
-			continue;
-		}
-		pkt_gone(w->engine, lane->pkts[i], w->index);
-		rte_pktmbuf_free(lane->pkts[i]);
-	}
+	for (unsigned i = done; i < n; i++)
+		pkt_drop(w->engine, w->index, lane->pkts[i], DP_DROP_BACKING_FULL);
 }
 
 void worker_flush_relay(struct worker *w)
@@ -129,11 +121,11 @@ unsigned worker_poll(struct worker *w)
 		w->share->backlog = device_overflows(w, QUEUE_LIMITING);
 	n = worker_poll_relay(w);
 	n += device_poll_all(w);
-	if (unlikely(calendar_next(w->calendar) <= w->now))
+	w->packets += n;
+	if (unlikely(calendar_next(RD(w->calendar)) <= w->now))
 		n += impair_release(w);
 	n += device_flush_all(w);
 	w->idle = !n;
-	w->packets += n;
 	if (n < BURST)
 		w->rest = w->now + w->hz / 1000000 * REST_US;
 	if (!n)
@@ -147,7 +139,7 @@ unsigned worker_poll(struct worker *w)
 /* When it has to be awake for what links hold. */
 static uint64_t worker_due(const struct worker *w)
 {
-	uint64_t next = calendar_next(w->calendar);
+	uint64_t next = calendar_next(RD(w->calendar));
 
 	return next == CALENDAR_NEVER ? next : next - w->hz / 1000000 * DUE_US;
 }

@@ -45,21 +45,21 @@ _weft()
 		return
 	fi
 	case $verb:$cword in
-	deploy:2)
+	deploy:2 | run:2)
 		_filedir '@(yml|yaml)'
 		return
 		;;
 	help:2) words_of=$(_weft_verbs) ;;
-	link:2) words_of="down up" ;;
+	link:2) words_of="down up set clear show" ;;
 	image:2) words_of="build list" ;;
 	image:3) words_of="frr bird" ;;
 	destroy:* | *:2) words_of=$(_weft_names VNET) ;;
 	link:3) words_of=$(_weft_names VNET) ;;
-	link:4)
+	link:4 | capture:3 | trace:3)
 		if [[ $cur == *:* ]]; then
-			words_of=$(_weft_ports "${words[3]}" "$cur")
+			words_of=$(_weft_ports "${words[cword - 1]}" "$cur")
 		else
-			words_of=$(_weft_names NODE "${words[3]}")
+			words_of=$(_weft_names NODE "${words[cword - 1]}")
 			compopt -o nospace
 		fi
 		;;

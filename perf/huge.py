@@ -41,3 +41,8 @@ class HugePages:
         if self.added:
             _write(max(0, _read("nr_hugepages") - self.added))
             self.added = 0
+
+
+def free():
+    """Pages of 2 MiB that nobody has reserved."""
+    return _read("free_hugepages") - _read("resv_hugepages") if DIR.exists() else 0

@@ -69,7 +69,8 @@ static void print_link(const json_t *link)
 			 json_text(link, "b"), json_text(from, "a"), json_text(from, "b"));
 	else
 		snprintf(line, sizeof(line), "  %s link %.64s - %.64s%s", sign(change), json_text(link, "a"),
-			 json_text(link, "b"), !strcmp(change, "change") ? ": mtu" : "");
+			 json_text(link, "b"),
+			 !strcmp(change, "change") ? ": its MTU, or what it does to frames" : "");
 	say(line);
 }
 

@@ -114,7 +114,7 @@ int start_weftd(const struct cli *cli, struct client *client, struct err *err)
 	strcat(log, "/weftd.log");
 	code = spawn(is_service() ? service : own, log, &pid, err);
 	if (!code)
-		code = await(client, pid, log, err);
+		code = await(client, pid, is_service() ? "`journalctl -u weftd`" : log, err);
 out:
 	if (lock >= 0)
 		close(lock);

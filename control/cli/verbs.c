@@ -106,8 +106,7 @@ const struct verb cli_verbs[] = {
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
 	  "show the routes the engine forwards by (the FIB)",
 	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft routes red r1\n", cli_routes },
-	{ "trace", "Nodes", "trace VNET NODE[:PORT] SRC DST [--udp|--tcp SPORT:DPORT] [--ttl N]\n"
-	  "      [--format FORMAT]",
+	{ "trace", "Nodes", "trace VNET NODE[:PORT] SRC DST [--udp|--tcp SPORT:DPORT] [--ttl N] [--format FORMAT]",
 	  "show the way that a packet would take, by each FIB on it",
 	  "From a host, or as received by a router's port (the first unless told); nothing is sent.\n"
 	  "Where there are several ways, the one that the flow takes: addresses and ports decide.\n\n"

@@ -20,6 +20,7 @@ import vmm
 
 sys.path[:0] = [os.environ["WEFT_SRC"], str(pathlib.Path(os.environ["WEFT_SRC"]) / "tests/e2e")]
 import dp_client as dp  # noqa: E402
+from perf import huge  # noqa: E402
 
 pytestmark = pytest.mark.skipif(bool(vmm.why_not()), reason=vmm.why_not())
 ROUNDS = int(os.environ.get("WEFT_ROUNDS", "5"))
@@ -194,13 +195,6 @@ def test_engine_restarts(lab, proved):
            "saw its link go and come, and every frame came back after each")
 
 
-def free_huge_pages():
-    """Of 2 MiB, which nobody has reserved."""
-    with open("/proc/meminfo") as f:
-        info = {name: int(value.split()[0]) for name, value in (line.split(":") for line in f)}
-    return info["HugePages_Free"] - info["HugePages_Rsvd"] if info.get("Hugepagesize") == 2048 else 0
-
-
 def huge_kib(pid):
     """What a process has mapped of a guest's memory in huge pages."""
     with open(f"/proc/{pid}/smaps") as f:
@@ -210,7 +204,7 @@ def huge_kib(pid):
 
 def test_huge_pages(tmp_path, proved):
     """The guest's memory is of them, for the engine as well; without enough there is no machine."""
-    if free_huge_pages() < 8:
+    if huge.free() < 8:
         pytest.skip("16 MiB of free huge pages: vm.nr_hugepages sets some aside")
     way = VhostUser(tmp_path)
     lab = Lab(tmp_path, way, "--huge-pages")

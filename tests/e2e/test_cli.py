@@ -82,10 +82,12 @@ def weft(where, *args, stdin=b""):
 def test_help_and_usage(lab):
     code, out, _ = weft(lab.dir, "--help")
     assert code == 0
-    for verb in "deploy destroy inspect top events exec console debug restart routes trace link run image version help".split():
+    for verb in ("deploy destroy inspect top events pause hibernate resume exec console debug restart routes trace link capture "
+                 "run image version help").split():
         assert "  " + verb in out
         code, text, _ = weft(lab.dir, verb, "--help")
         assert code == 0 and "Usage: weft " + verb in text and "Example" in text
+        assert not re.search(r"^ +weft  ", text, re.M)  # each line of the usage is a form of its own
     assert weft(lab.dir, "dpeloy")[2] == "weft: there is no verb 'dpeloy'; did you mean 'deploy'?\n"
     for args in ["deploy"], ["deploy", "--nope", "x"], ["destroy"], ["exec", "red", "r1"], ["link", "left", "a", "b:c"], ["restart", "..", "r1"]:
         code, _, err = weft(lab.dir, *args)

@@ -117,10 +117,14 @@ def test_pause(weft, follower):
     weft.run("pause", "red")
     follower.await_event(type="vnet", state="paused")
     weft.run("resume", "red")
-    follower.await_event(type="vnet", state="running")
-    for router in ROUTERS:
+    follower.await_event(type="vnet", state="running")  # or from before, as the engine came back
+
+    def told(router):
         states = [e["state"] for e in find(follower.events, type="node", name=router)]
-        assert states[-1] == "ready" and "paused" in states
+        return states[-1] == "ready" and "paused" in states
+
+    for router in ROUTERS:
+        await_true(f"{router} is ready again", 30, lambda: told(router))
 
 
 def test_weftd_is_killed(weft, follower):

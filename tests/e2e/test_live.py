@@ -214,7 +214,7 @@ def test_weights(weft, lab, untouched):
 
 def test_what_is_refused_changes_nothing(weft, lab, untouched):
     good = lab.write().read_text()
-    bad = good.replace("    r4:\n", "    r5: {image: frr, memory: 16GiB}\n    r6: {image: frr, memory: 16GiB}\n"
+    bad = good.replace("    r4:\n", "".join(f"    x{n}: {{image: frr, memory: 16GiB}}\n" for n in range(900)) +
                        "    r4:\n").replace('"r2:eth3"', '"r3:eth4"')
     for args in (["--dry-run"], []):
         lab.file.write_text(bad)

@@ -5,18 +5,12 @@ import re
 
 import pytest
 
+from perf import huge
 from weft import await_true
 
 
-def free_huge_pages():
-    """Of 2 MiB, which nobody has reserved."""
-    info = dict(re.findall(r"^(\w+): +(\d+)", pathlib.Path("/proc/meminfo").read_text(), re.M))
-    pages = int(info["HugePages_Free"]) - int(info["HugePages_Rsvd"])
-    return pages if info["Hugepagesize"] == "2048" else 0
-
-
 ENGINE_PAGES, ROUTER_PAGES = 160, 80
-HUGE = free_huge_pages() >= ENGINE_PAGES + ROUTER_PAGES
+HUGE = huge.free() >= ENGINE_PAGES + ROUTER_PAGES
 TOPOLOGY = """
 name: vhost
 topology:
@@ -76,6 +70,9 @@ name: greedy
 topology:
   nodes:
     r1: {kind: linux, image: frr, memory: 16GiB, weft: {attachment: vhost-user, hugepages: true}}
+    h1: {kind: linux, image: alpine}
+  links:
+    - endpoints: ["r1:eth1", "h1:eth1"]
 """)
     assert "needs 8192 huge pages of 2 MiB" in weft.deploy(path, status=None).stderr
 

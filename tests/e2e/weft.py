@@ -17,6 +17,18 @@ STATE = BIN.parent / "test-state"
 ENV = dict(os.environ, WEFT_RUN=RUN, WEFT_STATE=str(STATE))
 
 
+# Two hosts on a link.
+PAIR = """
+name: pair
+topology:
+  nodes:
+    h1: {kind: linux, image: alpine, exec: [ip addr add 10.0.0.1/24 dev eth1]}
+    h2: {kind: linux, image: alpine, exec: [ip addr add 10.0.0.2/24 dev eth1]}
+  links:
+    - endpoints: ["h1:eth1", "h2:eth1"]
+"""
+
+
 def await_true(what, seconds, condition, pause=0.1):
     """Returns the first true value of condition(); fails after seconds."""
     end = time.monotonic() + seconds

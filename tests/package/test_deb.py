@@ -34,6 +34,18 @@ def nspawn(root, *argv, **kw):
         stderr=subprocess.STDOUT, text=True, **kw)
 
 
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def end(process):
+    """A container that still runs, and all that is in it: with its first process."""
+    if process.poll() is None:
+        for child in children(process.pid):
+            os.kill(child, signal.SIGKILL)
+        process.wait(timeout=10)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """A fresh Debian with the package in it; what needs the network has been done."""
@@ -42,16 +54,21 @@ def root(tmp_path_factory):
     subprocess.run(["cpack", "-B", tmp], cwd=BIN.parent, check=True, timeout=120, stdout=subprocess.DEVNULL)
     where = tmp / "root"
     sources = pathlib.Path("/etc/apt/sources.list.d/debian.sources")
-    made = subprocess.run(["mmdebstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,procps,ca-certificates",
-                           "bookworm", where, *([sources] if sources.exists() else [])],
-                          capture_output=True, text=True, timeout=400)
-    assert made.returncode == 0, made.stderr
-    next(tmp.glob("*.deb")).rename(where / "root/weft.deb")
-    prepare = nspawn(where, "--pipe", "sh", "-c", PREPARE, stdout=subprocess.PIPE)
-    said, _ = prepare.communicate(timeout=400)
-    assert prepare.returncode == 0, said[-3000:]
-    yield where
-    subprocess.run(["rm", "-rf", "--one-file-system", where], check=True)
+    prepare = None
+    try:
+        made = subprocess.run(["mmdebstrap", "--variant=minbase",
+                               "--include=systemd,systemd-sysv,dbus,procps,ca-certificates", "bookworm", where,
+                               *([sources] if sources.exists() else [])], capture_output=True, text=True, timeout=400)
+        assert made.returncode == 0, made.stderr
+        next(tmp.glob("*.deb")).rename(where / "root/weft.deb")
+        prepare = nspawn(where, "--pipe", "sh", "-c", PREPARE, stdout=subprocess.PIPE)
+        said, _ = prepare.communicate(timeout=400)
+        assert prepare.returncode == 0, said[-3000:]
+        yield where
+    finally:
+        if prepare:
+            end(prepare)
+        subprocess.run(["rm", "-rf", "--one-file-system", where], check=True)
 
 
 class Machine:
@@ -65,26 +82,18 @@ class Machine:
         return done.stdout + done.stderr
 
 
-def children(pid):
-    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
 @contextlib.contextmanager
 def booted(root):
     """With a network of its own. Switched off in the end."""
     process = nspawn(root, "--boot", "--private-network", stdout=subprocess.DEVNULL)
-    init = None
     try:
-        init = int(await_true("the container's init", 30, lambda: children(process.pid))[0])
-        machine = Machine(init)
+        machine = Machine(await_true("the container's init", 30, lambda: children(process.pid))[0])
         await_true("the machine is up", 60, lambda: "running" in machine.run("systemctl is-system-running", None))
         yield machine
         machine.run("systemctl poweroff", None)
         process.wait(timeout=60)
     finally:
-        if process.poll() is None and init:
-            os.kill(init, signal.SIGKILL)  # and with it all that is in the container
-        process.wait(timeout=10)
+        end(process)
 
 
 def test_package(root):

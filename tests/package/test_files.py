@@ -8,16 +8,6 @@ import textwrap
 import pytest
 import weft as tools
 
-HOSTS = """
-name: pair
-topology:
-  nodes:
-    h1: {kind: linux, image: alpine, exec: [ip addr add 10.0.0.1/24 dev eth1]}
-    h2: {kind: linux, image: alpine, exec: [ip addr add 10.0.0.2/24 dev eth1]}
-  links:
-    - endpoints: ["h1:eth1", "h2:eth1"]
-"""
-
 
 def run(*argv, status=0, **kw):
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, **kw)
@@ -86,7 +76,9 @@ def test_completion_of_verbs_and_options(prefix):
     assert complete(prefix, "weft dep") == ["deploy"]
     assert set(verbs(prefix)) <= set(complete(prefix, "weft "))
     assert "--timeout" in complete(prefix, "weft deploy --t")
-    assert complete(prefix, "weft link d") == ["down"]
+    said = run(prefix / "bin/weft", "link", "--help")
+    forms = set("|".join(re.findall(r"weft link ([a-z|]+) VNET", said)).split("|"))
+    assert set(complete(prefix, "weft link ")) == forms and len(forms) == 5
 
 
 def test_unit(prefix, tmp_path):
@@ -100,7 +92,7 @@ def test_unit(prefix, tmp_path):
 def pair(prefix, weft, tmp_path):
     """Hosts alone, deployed by what is installed."""
     file = tmp_path / "pair.clab.yml"
-    file.write_text(HOSTS)
+    file.write_text(tools.PAIR)
     return file
 
 

@@ -66,7 +66,6 @@ static json_t *impairments(const struct topology *t)
 
 static json_t *nodes(const struct topology *t)
 {
-	static const char *const kinds[] = {"router", "host", "bridge"};
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < t->node_count; i++) {
@@ -74,7 +73,7 @@ static json_t *nodes(const struct topology *t)
 
 		json_array_append_new(
 			a, json_pack("{s:s,s:i,s:s,s:s,s:s?,s:s,s:s,s:i,s:i,s:b,s:b,s:b,s:i,s:o,s:o,s:o,s:o,s:o}",
-				     "name", n->name, "line", n->line, "kind", kinds[n->kind],
+				     "name", n->name, "line", n->line, "kind", topology_kind_names[n->kind],
 				     "kind_name", n->kind_name, "image", n->image, "guest_image",
 				     n->guest_image, "group", n->group, "memory_mib", n->memory_mib,
 				     "cpus", n->cpus, "vhost_user", n->vhost_user, "hugepages", n->huge_pages,
