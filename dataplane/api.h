@@ -177,7 +177,8 @@ struct dp_port {
 	uint32_t node;
 	uint32_t backing; /* enum dp_backing */
 	uint32_t flags;
-	uint32_t fib;	  /* FIB for packets received on a router's port; 0: punt everything */
+	uint32_t fib;	  /* FIB for packets received on a router's port; 0: punt everything, and
+			   * what the guest sends may have any source MAC */
 	uint16_t mtu;	  /* bytes of L3; 68..9216 */
 	uint16_t vlan;	  /* 0..4094 */
 	uint8_t mac[6];

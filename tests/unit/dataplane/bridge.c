@@ -85,6 +85,31 @@ static void storm_is_bounded(void **state)
 	assert_int_equal(rte_mempool_avail_count(e->small), before);
 }
 
+/* A guest speaks for others only on a port that the engine does not forward for, as one in its bridge is. */
+static void guest_that_bridges(void **state)
+{
+	struct engine *e = lab_engine();
+	const uint8_t of_another[60] = { 2, 0, 0, 0, 9, 9, 2, 0, 0, 0, 8, 8, 8, 0 };
+	struct dp_port port = { .id = 103, .node = 103, .fib = 101, .backing = DP_BACK_DGRAM, .mtu = 1500,
+				.mac = { 2, 0, 0, 0, 0, 3 } };
+	const struct counters *count;
+	struct err err;
+	int fd = -1;
+
+	lab_build(e);
+	count = &lab_port(e, 103)->local[0].count;
+	assert_int_equal(port_set(e, &port, &fd, &err), 0);
+	lab_backing(e, 103, of_another, sizeof(of_another));
+	assert_int_equal(lab_drops(e, 103, DP_DROP_SOURCE_MAC), 1);
+	assert_int_equal(count->injected, 0);
+	port.fib = 0;
+	assert_int_equal(port_set(e, &port, &fd, &err), 0);
+	lab_backing(e, 103, of_another, sizeof(of_another));
+	assert_int_equal(lab_drops(e, 103, DP_DROP_SOURCE_MAC), 1);
+	assert_int_equal(count->injected, 1);
+	objects_clear(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +117,7 @@ int main(void)
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(floods_then_switches),
 		cmocka_unit_test(storm_is_bounded),
+		cmocka_unit_test(guest_that_bridges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
