@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian package on a fresh Debian 12 that systemd runs, in a container: the tutorial, command by
+"""The Debian packages on a fresh Debian 12 that systemd runs, in a container: the tutorial, command by
 command; a restart of the service and of the machine; removal. Needs Debian's mirrors."""
 import contextlib
 import os
@@ -14,8 +14,7 @@ from weft import BIN, SRC, await_true
 PREPARE = """set -e
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update
-apt-get -q install -y --no-install-recommends ./root/weft.deb iputils-ping
-weft image build frr
+apt-get -q install -y --no-install-recommends ./root/weft.deb ./root/weft-images.deb iputils-ping
 """
 
 
@@ -48,10 +47,14 @@ def end(process):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A fresh Debian with the package in it; what needs the network has been done."""
+    """A fresh Debian with the packages in it; what needs the network has been done."""
     tmp = tmp_path_factory.mktemp("deb")
     os.chmod(tmp, 0o755)
     subprocess.run(["cpack", "-B", tmp], cwd=BIN.parent, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    weft = next(tmp.glob("*.deb"))
+    version = weft.name.split("_")[1]
+    subprocess.run([SRC / "packaging/images.sh", tmp, version, BIN / "weft-agent", "strip"], check=True, timeout=200,
+                   stdout=subprocess.DEVNULL)
     where = tmp / "root"
     sources = pathlib.Path("/etc/apt/sources.list.d/debian.sources")
     prepare = None
@@ -60,7 +63,8 @@ def root(tmp_path_factory):
                                "--include=systemd,systemd-sysv,dbus,procps,ca-certificates", "bookworm", where,
                                *([sources] if sources.exists() else [])], capture_output=True, text=True, timeout=400)
         assert made.returncode == 0, made.stderr
-        next(tmp.glob("*.deb")).rename(where / "root/weft.deb")
+        weft.rename(where / "root/weft.deb")
+        (tmp / f"weft-images_{version}_amd64.deb").rename(where / "root/weft-images.deb")
         prepare = nspawn(where, "--pipe", "sh", "-c", PREPARE, stdout=subprocess.PIPE)
         said, _ = prepare.communicate(timeout=400)
         assert prepare.returncode == 0, said[-3000:]
@@ -110,5 +114,7 @@ def test_package(root):
         machine.run("until weft exec lan h1 -- ping -c 1 -W 1 10.0.3.10; do sleep 0.1; done")
     with booted(root) as machine:  # vnets come back with the machine
         machine.run("until weft exec lan h1 -- ping -c 1 -W 1 10.0.3.10; do sleep 0.1; done")
+        machine.run("dpkg --purge weft-images")
+        assert machine.run("ls -d /var/lib/weft/images/*/* 2>/dev/null", None) == ""
         machine.run("dpkg --purge weft")
         assert machine.run("pgrep weft; pgrep qemu; ls /var/lib/weft /run/weft /run/netns/* 2>/dev/null", None) == ""
