@@ -79,13 +79,13 @@ static bool parse(const struct node *n, const struct evkeyvalq *q, struct dp_tra
 		i++;
 	if (i >= n->spec->port_count)
 		return false;
-	*why = "a bridge does not know where a packet is sent to: begin at a router or host";
+	*why = "a bridge or a physical port does not know where a packet is sent to: begin at a router or host";
 	rec->port = n->ports[i].id;
 	rec->proto = (uint8_t)proto;
 	rec->sport = (uint16_t)sport;
 	rec->dport = (uint16_t)dport;
 	rec->ttl = (uint8_t)ttl;
-	return n->spec->kind != TOPOLOGY_BRIDGE;
+	return n->spec->kind != TOPOLOGY_BRIDGE && n->spec->kind != TOPOLOGY_PHYSICAL;
 }
 
 static const struct node *node_by_id(struct vnet *v, uint32_t id)

@@ -103,7 +103,9 @@ void engine_hugepages_release(struct store *store)
 pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
 {
 	char uid[16];
-	const char *argv[8] = { conf->program, "--socket", conf->socket, "--user", uid };
+	const char *argv[8 + 2 * ENGINE_PCI_MAX] = { conf->program, "--socket", conf->socket, "--user", uid };
+	const char *pci[ENGINE_PCI_MAX];
+	unsigned argc = 5, count = conf->pci ? conf->pci(conf->arg, pci) : 0;
 	int log;
 	pid_t pid;
 
@@ -114,7 +116,11 @@ pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
 	if (log < 0)
 		return err_sys(err, -errno, "%s", conf->log);
 	if (!hugepages_reserve(conf->store))
-		argv[5] = "--no-huge";
+		argv[argc++] = "--no-huge";
+	for (unsigned i = 0; i < count; i++) {
+		argv[argc++] = "--pci";
+		argv[argc++] = pci[i];
+	}
 	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDONLY);

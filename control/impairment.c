@@ -61,6 +61,16 @@ bool impairment_time(const char *text, double *ns)
 	return parse(text, times, ns, NULL);
 }
 
+bool impairment_rate(const char *text, uint64_t *bits)
+{
+	double value;
+
+	if (!parse(text, rates, &value, NULL) || value < RATE_MIN || value > RATE_MAX)
+		return false;
+	*bits = (uint64_t)(value + 0.5);
+	return true;
+}
+
 enum kind { TIME, RATE, PART, COUNT, MEAN, MODEL };
 
 static const struct {

@@ -32,6 +32,9 @@ int impairment_finish(struct impairment *im, struct err *err);
 /* "10ms" in nanoseconds, of any length; false: it is no time. */
 bool impairment_time(const char *text, double *ns);
 
+/* "10Mbit" in bits a second, 8000 to 10^12; false: it is no such rate. */
+bool impairment_rate(const char *text, uint64_t *bits);
+
 bool impairment_is_none(const struct impairment *im);
 /* Whether frames fare alike, whatever words have said so. */
 bool impairment_same(const struct impairment *a, const struct impairment *b);

@@ -7,6 +7,7 @@
 #include "control/engine.h"
 #include "control/events.h"
 #include "control/metrics_port.h"
+#include "control/physical.h"
 #include "control/router.h"
 #include "control/start_queue.h"
 #include "control/store.h"
@@ -48,6 +49,7 @@ static const char help[] =
 	"  WEFT_STATE  database, images, logs [/var/lib/weft]\n"
 	"  WEFT_SHARE  installed configuration (images.yml)\n"
 	"  WEFT_MACHINE  weft-vmm or qemu: what runs new guests [weft-vmm where there is KVM]\n"
+	"  WEFT_PORTS  what physical ports there are [/etc/weft/ports.yml]\n"
 	"  WEFT_METRICS  ADDRESS:PORT of this machine (127.0.0.1:9551) where Prometheus may fetch\n"
 	"                /metrics, and anybody on this machine [nowhere]\n"
 	"\n"
@@ -156,6 +158,8 @@ static void on_engine_up(void *arg, bool fresh)
 	if (!engine_is_repaired(d->engine))
 		captures_engine_up(d->captures);
 	tell_engine(d, fresh);
+	if (!engine_is_repaired(d->engine))
+		physical_engine_up(d->physical, fresh);
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
@@ -184,10 +188,18 @@ static void on_engine_refused(void *arg, const struct dp_id *bad, const char *wh
 	struct vnet *v;
 
 	captures_refused(d->captures, bad, why);
+	physical_refused(d->physical, bad, why);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_refused(v->nodes[i]->router, bad, why);
+}
+
+static unsigned engine_pci(void *arg, const char *out[])
+{
+	struct weftd *d = arg;
+
+	return physical_pci(d->physical, out);
 }
 
 static void restore_vnet(void *arg, const struct store_vnet *s)
@@ -226,7 +238,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 /* Removes the run directory if nothing of anybody is in it. */
 static void remove_dirs(struct program *p)
 {
-	static const char *const names[] = { "/g", "/p", "/h", "/t", "/v", "/weftd.lock", "" };
+	static const char *const names[] = { "/g", "/p", "/h", "/t", "/v", "/slices.bpf.o", "/weftd.lock",
+					     "" };
 	char path[PATH_MAX];
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -254,7 +267,7 @@ static int setup(struct program *p, struct err *err)
 	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
 				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
 				      .up = on_engine_up, .refused = on_engine_refused,
-				      .died = on_engine_died, .arg = d };
+				      .died = on_engine_died, .pci = engine_pci, .arg = d };
 	char path[PATH_MAX];
 	int code;
 
@@ -305,6 +318,8 @@ static int setup(struct program *p, struct err *err)
 	if (!code)
 		code = templates_create(d, &d->templates, err);
 	if (!code)
+		code = physical_create(d, setting("WEFT_PORTS", "/etc/weft/ports.yml"), &d->physical, err);
+	if (!code)
 		code = store_vnet_each(d->store, restore_vnet, d, err);
 	if (!code && !TAILQ_EMPTY(&d->vnets))
 		engine_start(d->engine);
@@ -336,6 +351,7 @@ static int run(struct program *p, struct err *err)
 	templates_destroy(p->daemon.templates);
 	start_queue_destroy(p->daemon.starts);
 	engine_destroy(p->daemon.engine);
+	physical_destroy(p->daemon.physical);
 	captures_destroy(p->daemon.captures); /* behind the engine, which some wait for */
 	metrics_port_destroy(p->metrics);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */

@@ -3,6 +3,7 @@
 
 #include "control/engine.h"
 #include "control/host.h"
+#include "control/physical.h"
 #include "control/router.h"
 #include "control/vnet_sleep.h"
 
@@ -67,6 +68,8 @@ enum node_state node_state(const struct node *n, char *why)
 		return NODE_BOOTING;
 	if (n->error[0])
 		return NODE_FAILED;
+	if (n->spec->kind == TOPOLOGY_PHYSICAL)
+		return physical_trouble(n, why, STATE_WHY_MAX) ? NODE_FAILED : NODE_READY;
 	return n->host || n->spec->kind == TOPOLOGY_BRIDGE ? NODE_READY : NODE_WAITING;
 }
 

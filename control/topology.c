@@ -34,7 +34,8 @@ char *loader_copy(struct loader *l, const yaml_node_t *n, const void *bytes, siz
 }
 
 const char *const topology_kind_names[] = {
-	[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge"
+	[TOPOLOGY_ROUTER] = "router", [TOPOLOGY_HOST] = "host", [TOPOLOGY_BRIDGE] = "bridge",
+	[TOPOLOGY_PHYSICAL] = "physical"
 };
 
 int loader_append(struct loader *l, const yaml_node_t *n, struct topology_string_list *list,

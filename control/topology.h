@@ -29,9 +29,11 @@
 #define TOPOLOGY_FIB_ROUTES_MAX 4000000
 #define TOPOLOGY_SPARE_NICS 4 /* of a router that says nothing */
 
-enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE };
+/* TOPOLOGY_PHYSICAL: the node "port" that a topology has where a link ends at "port:NAME" or
+ * "port:NAME.VLAN", a slice of a physical port; its ports are called so, without the "port:". */
+enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE, TOPOLOGY_PHYSICAL };
 
-/* "router", "host", "bridge" */
+/* "router", "host", "bridge", "physical" */
 extern const char *const topology_kind_names[];
 
 struct topology_string_list {
@@ -79,11 +81,17 @@ struct topology_node {
 	struct topology_port *ports;
 };
 
+/* Of a link that ends at a physical port: the vnet's part of what that sends, in bits a second. */
+struct topology_share {
+	uint64_t guarantee, ceiling; /* 0: none */
+};
+
 struct topology_link {
 	unsigned line;
 	unsigned node[2], port[2]; /* indices */
 	uint16_t mtu;		   /* default 1500 */
 	struct impairment impair[2]; /* what it does to what each end sends */
+	struct topology_share share; /* of its ends that are physical ports */
 };
 
 struct topology {
@@ -121,6 +129,12 @@ struct topology_conf {
 /* On failure the sentence is one line, "FILE:LINE: ...", and says what to do. */
 int topology_load(const struct topology_conf *conf, struct topology **out, struct err *err);
 void topology_free(struct topology *t);
+
+#define TOPOLOGY_PHYS_MAX  11	/* bytes of a physical port's name, with the 0: "NAME.4094" is an interface */
+#define TOPOLOGY_VLAN_MAX  4094
+/* Takes "p0" or "p0.100" apart: [a-z0-9] then [-_a-z0-9], and VLAN 1..4094 without leading zeros; 0: no
+ * VLAN. False: it is none. */
+bool topology_slice(const char *text, char name[TOPOLOGY_PHYS_MAX], uint16_t *vlan);
 
 /* The node called name, or NULL. */
 const struct topology_node *topology_find(const struct topology *t, const char *name);

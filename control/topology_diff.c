@@ -194,7 +194,8 @@ static bool same_link(const struct topology_diff *d, const struct topology_link 
 	turned = strcmp(end[0], end[1]) != 0;
 	if (d->was->seed != d->is->seed && (takes_seed(&is->impair[0]) || takes_seed(&is->impair[1])))
 		return false;
-	return was->mtu == is->mtu &&
+	return was->mtu == is->mtu && was->share.guarantee == is->share.guarantee &&
+	       was->share.ceiling == is->share.ceiling &&
 	       impairment_same(&was->impair[0], &is->impair[turned]) &&
 	       impairment_same(&was->impair[1], &is->impair[!turned]);
 }

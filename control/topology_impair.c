@@ -15,7 +15,8 @@ static int read_keys(struct loader *l, const struct ty_map *m, struct impairment
 		struct err err;
 		int rc;
 
-		if (!strcmp(p->key, "from") || ty_is_null(p->value))
+		if (!strcmp(p->key, "from") || !strcmp(p->key, "guarantee") ||
+		    !strcmp(p->key, "ceiling") || ty_is_null(p->value))
 			continue;
 		rc = ty_text(&l->doc, p->value, p->key, &text);
 		if (rc)
@@ -64,6 +65,8 @@ int loader_impair(struct loader *l, yaml_node_t *weft, struct topology_link *lin
 		rc = loader_check_keys(l, &m, KEYS_WEFT_LINK);
 	for (unsigned end = 0; !rc && end < 2; end++)
 		rc = read_keys(l, &m, &link->impair[end]);
+	if (!rc)
+		rc = loader_share(l, &m, link);
 	from = rc ? NULL : ty_find(&m, "from");
 	if (from)
 		rc = read_from(l, from, link);

@@ -123,6 +123,7 @@ static const struct key_rule weft_link_rules[] = {
 	{"loss", KEY_SERVED, NULL},	 {"burst", KEY_SERVED, NULL},  {"gemodel", KEY_SERVED, NULL},
 	{"rate", KEY_SERVED, NULL},	 {"limit", KEY_SERVED, NULL},  {"corrupt", KEY_SERVED, NULL},
 	{"duplicate", KEY_SERVED, NULL}, {"reorder", KEY_SERVED, NULL}, {"seed", KEY_SERVED, NULL},
+	{"guarantee", KEY_SERVED, NULL}, {"ceiling", KEY_SERVED, NULL},
 };
 
 static const struct key_rule image_rule_rules[] = {
@@ -144,8 +145,8 @@ static const struct {
 	[KEYS_WEFT_TOP] = {weft_top_rules, N(weft_top_rules), "under weft at the top"},
 	[KEYS_WEFT_NODE] = {weft_node_rules, N(weft_node_rules), "under weft of a node"},
 	[KEYS_WEFT_LINK] = {weft_link_rules, N(weft_link_rules), "under weft of a link"},
-	/* All but the first: a direction has no directions. */
-	[KEYS_IMPAIR] = {weft_link_rules + 1, N(weft_link_rules) - 1, "under from of a link"},
+	/* All but the first and the last two: a direction has no directions, and no physical port. */
+	[KEYS_IMPAIR] = {weft_link_rules + 1, N(weft_link_rules) - 3, "under from of a link"},
 	[KEYS_IMAGE_RULE] = {image_rule_rules, N(image_rule_rules), "of an image rule"},
 };
 

@@ -33,6 +33,10 @@ static int find_node(struct loader *l, const struct endpoint *e, unsigned *index
 			*index = i;
 			return 0;
 		}
+	if (!strcmp(e->node, "port")) {
+		*index = loader_add_physical(l, e->at);
+		return 0;
+	}
 	for (unsigned i = 0; i < sizeof(special) / sizeof(special[0]); i++)
 		if (!strcmp(e->node, special[i]))
 			return ty_err(&l->doc, e->at, "endpoint \"%s:%.32s\" is not served: links join nodes "
@@ -124,12 +128,14 @@ static int add_port(struct loader *l, const struct endpoint *e, unsigned side)
 	unsigned index = 0, max;
 	int rc = find_node(l, e, &index);
 
+	node = &t->nodes[index];
 	if (!rc)
-		rc = check_ifname(l, e);
+		rc = node->kind == TOPOLOGY_PHYSICAL ? loader_check_slice(l, e->at, e->ifname) :
+						       check_ifname(l, e);
 	if (rc)
 		return rc;
-	node = &t->nodes[index];
-	max = node->kind == TOPOLOGY_BRIDGE ? BRIDGE_PORTS_MAX : TOPOLOGY_PORTS_MAX;
+	max = node->kind == TOPOLOGY_BRIDGE || node->kind == TOPOLOGY_PHYSICAL ? BRIDGE_PORTS_MAX :
+										 TOPOLOGY_PORTS_MAX;
 	for (unsigned i = 0; i < node->port_count; i++)
 		if (!strcmp(node->ports[i].name, e->ifname))
 			return ty_err(&l->doc, e->at, "%s:%s is already in the link of line %u", node->name,
@@ -253,10 +259,10 @@ int loader_links(struct loader *l, yaml_node_t *links)
 	if (!l->t->links)
 		return err_set(l->err, -ENOMEM, "%s: out of memory", l->conf->file);
 	l->macs = hash_map_create(6);
-	l->islands = calloc(l->t->node_count, sizeof(l->islands[0]));
+	l->islands = calloc(l->t->node_count + 1, sizeof(l->islands[0]));
 	if (!l->macs || !l->islands)
 		return err_set(l->err, -ENOMEM, "%s: out of memory", l->conf->file);
-	for (unsigned i = 0; i < l->t->node_count; i++)
+	for (unsigned i = 0; i <= l->t->node_count; i++)
 		l->islands[i] = i;
 	for (unsigned i = 0; !rc && i < count; i++)
 		rc = read_link(l, ty_item(&l->doc, links, i));

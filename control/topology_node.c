@@ -297,7 +297,7 @@ int loader_nodes(struct loader *l)
 	if (count > TOPOLOGY_NODES_MAX)
 		return ty_err(&l->doc, l->nodes.pairs[TOPOLOGY_NODES_MAX].key_node,
 			      "%u nodes, the limit is %d", count, TOPOLOGY_NODES_MAX);
-	t->nodes = calloc(count, sizeof(t->nodes[0]));
+	t->nodes = calloc(count + 1, sizeof(t->nodes[0])); /* and that of physical ports */
 	if (!t->nodes)
 		return err_set(l->err, -ENOMEM, "%s: out of memory", l->conf->file);
 	t->node_count = count;

@@ -5,7 +5,8 @@
 /*
  * The parts of the topology reader. topology_yaml.c turns text into a checked document,
  * topology_images.c reads images.yml, topology_keys.c knows every key of containerlab,
- * topology_node.c, topology_machine.c and topology_link.c make nodes and links, topology_impair.c what
+ * topology_node.c, topology_machine.c, topology_link.c and topology_physical.c make nodes and links,
+ * topology_impair.c what
  * links do to their frames, topology_mac.c the addresses of their ports, topology_files.c fetches the
  * files.
  */
@@ -147,6 +148,11 @@ const struct ty_pair *loader_inherited(const struct ty_map *layers, const char *
 int loader_nodes(struct loader *l);
 int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers);
 int loader_links(struct loader *l, yaml_node_t *links);
+/* topology_physical.c: the node of physical ports, which comes with the first link at one; its index. */
+unsigned loader_add_physical(struct loader *l, const yaml_node_t *at);
+int loader_check_slice(struct loader *l, const yaml_node_t *at, const char *text);
+/* guarantee and ceiling of a link at a physical port. */
+int loader_share(struct loader *l, const struct ty_map *m, struct topology_link *link);
 /* What the link does to its frames; its ends are there. */
 int loader_impair(struct loader *l, yaml_node_t *weft, struct topology_link *link);
 /* The MAC address that the text at n gives to port, an end of links[link_count]. */

@@ -5,6 +5,7 @@
 #include "control/capture.h"
 #include "control/engine.h"
 #include "control/host.h"
+#include "control/physical.h"
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_news.h"
@@ -73,6 +74,8 @@ bool vnet_carrier(const struct vnet *v, const struct port *p)
 
 	if (peer == p)
 		peer = vnet_end(v, l, 1, &n);
+	if (n->spec->kind == TOPOLOGY_PHYSICAL && !physical_carrier(v->daemon->physical, peer))
+		return false;
 	return l->risen && !l->down && (!n->router || router_port_up(n->router, (unsigned)(peer - n->ports)));
 }
 
@@ -246,6 +249,7 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 	vnet_news_now(v);
 	engine_send(v->daemon->engine, DP_VNET_DEL, &rec, sizeof(rec), -1);
 	captures_vnet_gone(v->daemon->captures, v->id);
+	physical_changed(v->daemon->physical);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
 		node_end(v->nodes[i]);
 	finish_destroy(v);

@@ -11,6 +11,7 @@
 #include "control/admission.h"
 #include "control/engine.h"
 #include "control/host.h"
+#include "control/physical.h"
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_news.h"
@@ -94,6 +95,7 @@ static void plan_carry_out(struct plan *p)
 	p->links = NULL;
 	vnet_free_retired(v);
 	vnet_program(v);
+	physical_changed(v->daemon->physical);
 	vnet_make(v, p->restored);
 }
 
@@ -159,6 +161,8 @@ static int judge(struct weftd *d, const struct store_vnet *wish, struct vnet **v
 		code = vnet_check_awake(*v, err);
 	if (!code)
 		code = admission_check(d, *t, *v, err);
+	if (!code)
+		code = physical_check(d, *t, wish->file, *v, NULL, err);
 	if (code)
 		topology_free(*t);
 	return code;

@@ -2,6 +2,7 @@
 /* What the engine is told of a vnet's structure. */
 #include "control/engine.h"
 #include "control/host.h"
+#include "control/physical.h"
 #include "control/port.h"
 #include "control/router.h"
 #include "control/vnet_impair.h"
@@ -22,7 +23,8 @@ struct dp_port port_record(const struct port *p, const struct node *node)
 /* A router or host that could not be made is not there for the engine either. */
 static bool is_made(const struct node *n)
 {
-	return n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE;
+	return n->router || n->host || n->spec->kind == TOPOLOGY_BRIDGE ||
+	       n->spec->kind == TOPOLOGY_PHYSICAL;
 }
 
 /* A link that does nothing need not be spoken of, unless it did. */
@@ -81,6 +83,8 @@ static void program_node(struct node *n)
 {
 	if (n->router)
 		router_program(n->router);
+	else if (n->spec->kind == TOPOLOGY_PHYSICAL)
+		physical_program(n);
 	else if (is_made(n))
 		program_plain_node(n);
 }

@@ -26,7 +26,8 @@
 static bool node_was_ready(const struct node *n)
 {
 	return n->router ? router_was_ready(n->router) :
-			   n->host || n->spec->kind == TOPOLOGY_BRIDGE;
+			   n->host || n->spec->kind == TOPOLOGY_BRIDGE ||
+				       n->spec->kind == TOPOLOGY_PHYSICAL;
 }
 
 static bool some_on_their_way(const struct vnet *v)

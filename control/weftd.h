@@ -11,6 +11,7 @@
  *   router.c  a router: its guest (vrouter/), its relay sockets, its routes into the engine
  *   start_queue.c  which machine is started next
  *   templates.c    what they are clones of, built when there is none
+ *   physical.c  physical ports: ports.yml, interfaces, who has which slice
  *   capture.c  packets of a vnet, for who asks
  *   engine.c  the connection to weft-dp
  *   events.c  what has happened, for those who follow it
@@ -27,6 +28,7 @@ struct captures;
 struct engine;
 struct event_base;
 struct events;
+struct physical;
 struct start_queue;
 struct store;
 struct templates;
@@ -50,6 +52,7 @@ struct weftd {
 	struct start_queue *starts;
 	struct templates *templates;
 	struct events *events;
+	struct physical *physical; /* ports */
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
 	uint64_t engine_deaths; /* engines that ended unasked for */

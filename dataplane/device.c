@@ -71,7 +71,8 @@ static int device_start(struct engine *e, struct device *dev)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(dev->ethdev, &rx, &tx);
 	/* Jumbo frames come in chains where the driver can, and are joined in device_normal(). */
 	for (unsigned i = 0; !rc && i < dev->rx_queues; i++)
-		rc = rte_eth_rx_queue_setup(dev->ethdev, (uint16_t)i, rx, SOCKET_ID_ANY, NULL, e->small);
+		rc = device_is_xdp(dev) ? device_xdp_queue(dev, (uint16_t)i, rx, e->small) :
+		     rte_eth_rx_queue_setup(dev->ethdev, (uint16_t)i, rx, SOCKET_ID_ANY, NULL, e->small);
 	for (unsigned i = 0; !rc && i < dev->tx_queues; i++)
 		rc = rte_eth_tx_queue_setup(dev->ethdev, (uint16_t)i, tx, SOCKET_ID_ANY, NULL);
 	if (!rc)
@@ -90,9 +91,11 @@ static void device_free(struct engine *e, void *arg)
 	for (unsigned w = 0; w < WORKERS_MAX; w++)
 		rte_pktmbuf_free_bulk(dev->tx[w].pkts, dev->tx[w].count);
 	egress_free(dev);
+	rte_eth_promiscuous_disable(dev->ethdev); /* a kernel's interface stays */
 	rte_eth_dev_stop(dev->ethdev);
 	device_pairs_fini(dev);
 	rte_eth_dev_close(dev->ethdev);
+	device_xdp_closed(e, dev);
 	if (bus)
 		rte_dev_remove(bus);
 	free(dev);
@@ -129,6 +132,8 @@ static int device_open(struct engine *e, const char *devargs, struct device **ou
 		return err_set(err, -ENODEV, "%s: not an Ethernet device", devargs);
 	}
 	rc = device_start(e, dev);
+	if (device_is_xdp(dev))
+		device_xdp_opened(e, dev);
 	if (rc) {
 		device_free(e, dev);
 		return err_sys(err, rc, "%s: the device does not start", devargs);

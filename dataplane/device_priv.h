@@ -20,13 +20,23 @@ bool device_up(const struct device *dev);  /* its link, when last looked at */
 void device_watch(struct engine *e);	   /* control thread, now and then: link states, log */
 bool device_any(const struct engine *e);
 
+/* device_xdp.c: an interface of the kernel's by AF_XDP; control thread. */
+bool device_is_xdp(const struct device *dev);
+/* As rte_eth_rx_queue_setup(), but for an interface that has just been closed. */
+int device_xdp_queue(struct device *dev, uint16_t queue, uint16_t descriptors, struct rte_mempool *pool);
+/* It has started, or has tried to. */
+void device_xdp_opened(const struct engine *e, struct device *dev);
+/* The driver has closed it. */
+void device_xdp_closed(const struct engine *e, struct device *dev);
+
 /* Worker's side. */
 unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
 /* One of them has been ahead of us for so many packets. */
 bool device_overflows(const struct worker *w, unsigned packets);
 bool device_flush_all(struct worker *w); /* whether there is more to send later */
 
-enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024, DEVICE_DESCRIPTORS = 512, DEVICE_PAIRS_MAX = 8 };
+enum { DEVICE_VLANS = 4096, DEVICE_VNETS = 1024, DEVICE_DESCRIPTORS = 512, DEVICE_PAIRS_MAX = 8,
+       DEVICE_XDP_FDS = 8 };
 
 struct sched;
 
@@ -48,6 +58,8 @@ struct device {
 	uint16_t rx_queues; /* one, but for a guest's NIC with several pairs */
 	uint16_t tx_queues;
 	bool tx_shared; /* workers use the same queue */
+	unsigned xdp_count; /* what is open for a kernel's interface */
+	int xdp_fds[DEVICE_XDP_FDS];
 	uint32_t pairs; /* a bit for each that a guest receives on, of those with several pairs */
 	rte_spinlock_t tx_lock;
 	bool endless; /* a file that is played for ever: never ahead of us */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ARGS_MAX = 24 };
+enum { ARGS_MAX = 12 + 2 * EAL_PCI_MAX };
 
 static ssize_t eal_log_write(void *cookie, const char *text, size_t len)
 {
@@ -58,7 +58,7 @@ int eal_start(const struct eal_conf *conf, bool *huge, struct err *err)
 {
 	static const cookie_io_functions_t functions = { .write = eal_log_write };
 	FILE *stream = fopencookie(NULL, "w", functions);
-	char lcores[1024], memory[16], pci[64];
+	char lcores[1024], memory[16], pci[EAL_PCI_MAX][32];
 	char *argv[ARGS_MAX] = { "weft-dp", lcores, "--no-telemetry", "--log-level=warning" };
 	int argc = 4;
 
@@ -80,11 +80,12 @@ int eal_start(const struct eal_conf *conf, bool *huge, struct err *err)
 	if (!*huge && !conf->no_huge)
 		log_warn("%u MiB of huge pages are free, %u are needed: running without, at about "
 			 "half the speed", huge_free_mib(), conf->memory_mib);
-	if (conf->pci) {
-		snprintf(pci, sizeof(pci), "%s", conf->pci);
+	for (unsigned i = 0; i < conf->pci_count; i++) {
+		snprintf(pci[i], sizeof(pci[i]), "%s", conf->pci[i]);
 		argv[argc++] = "-a";
-		argv[argc++] = pci;
-	} else {
+		argv[argc++] = pci[i];
+	}
+	if (!conf->pci_count) {
 		argv[argc++] = "--no-pci";
 		argv[argc++] = "--iova-mode=va";
 	}

@@ -6,10 +6,13 @@
 
 #include <stdbool.h>
 
+enum { EAL_PCI_MAX = 8 };
+
 struct eal_conf {
 	unsigned memory_mib;
-	bool no_huge;	  /* do not even look for huge pages */
-	const char *pci;  /* device to probe, as 0000:03:00.0; NULL: PCI is left alone */
+	bool no_huge;	    /* do not even look for huge pages */
+	unsigned pci_count; /* 0: PCI is left alone */
+	const char *pci[EAL_PCI_MAX]; /* devices to probe, as 0000:03:00.0 */
 };
 
 /* Starts DPDK once per process. *huge: whether its memory is huge pages; when not enough of them

@@ -37,7 +37,7 @@ static const char usage[] =
 	"  --busy-poll     never sleep: less delay for a core each that is always busy\n"
 	"  --buffers N     packet buffers of 2 KiB, 4096 or more (default 32768)\n"
 	"  --no-huge       ordinary pages, even when huge pages are free\n"
-	"  --pci ADDRESS   let DPDK have this PCI device (default: PCI is left alone)\n"
+	"  --pci ADDRESS   let DPDK have this PCI device, of 8 at most (default: PCI is left alone)\n"
 	"  --help          this text\n"
 	"\n"
 	"example:\n"
@@ -80,7 +80,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			opt->eal.no_huge = true;
 			break;
 		case 'p':
-			opt->eal.pci = optarg;
+			if (opt->eal.pci_count == EAL_PCI_MAX)
+				return -EINVAL;
+			opt->eal.pci[opt->eal.pci_count++] = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);

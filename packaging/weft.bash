@@ -52,6 +52,7 @@ _weft()
 	help:2) words_of=$(_weft_verbs) ;;
 	link:2) words_of="down up set clear show" ;;
 	image:2) words_of="build list" ;;
+	port:2) words_of="list reload" ;;
 	image:3) words_of="frr bird" ;;
 	destroy:* | *:2) words_of=$(_weft_names VNET) ;;
 	link:3) words_of=$(_weft_names VNET) ;;

@@ -61,6 +61,7 @@ int cli_sleep(struct cli *cli, int argc, char **argv); /* pause, resume, hiberna
 int cli_trace(struct cli *cli, int argc, char **argv);
 int cli_routes(struct cli *cli, int argc, char **argv);
 int cli_link(struct cli *cli, int argc, char **argv);
+int cli_port(struct cli *cli, int argc, char **argv);
 int cli_capture(struct cli *cli, int argc, char **argv);
 int cli_run(struct cli *cli, int argc, char **argv);
 int cli_image(struct cli *cli, int argc, char **argv);

@@ -164,6 +164,15 @@ const struct verb cli_verbs[] = {
 	  "Prints a line of JSON about each when it is done: when it was due (at), began and how long it\n"
 	  "took, in seconds, the time of day, and whether it worked. One that fails stops nothing.\n\n"
 	  "Options:\n" HELP_HELP "\nExample:\n  weft run flap.yml >flap.jsonl\n", cli_run },
+	{ "port", "This machine", "port list|reload [--format FORMAT]",
+	  "show the physical ports of this machine and which vnet has what of them",
+	  "The operator names them in /etc/weft/ports.yml; links of topologies end at \"port:p0.100\"\n"
+	  "(VLAN 100 of p0) or \"port:p0\" (what has no tag). reload reads the file again; when it is\n"
+	  "wrong everything stays as it is.\n\n"
+	  "Options:\n" FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft port list\n"
+	  "  weft port reload\n", cli_port },
 	{ "image", "This machine", "image build [NAME]... [--force]\nimage list [--format FORMAT]",
 	  "build and list the guests' images and the templates that routers are cloned from",
 	  "NAME is frr or bird; without one both are built. What is up to date is not built again;\n"
@@ -252,7 +261,7 @@ void cli_help(void)
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
 	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program), WEFT_MACHINE (weft-vmm or\n"
-	     "qemu: what runs guests), WEFT_METRICS (ADDRESS:PORT where the weftd that deploy starts lets\n"
+	     "qemu: what runs guests), WEFT_PORTS (ports.yml), WEFT_METRICS (ADDRESS:PORT where the weftd that deploy starts lets\n"
 	     "Prometheus scrape it; nowhere).");
 }
 

@@ -328,6 +328,22 @@ def test_good_shares():
     assert [n["fib_routes"] for n in t["nodes"].values()][:3] == [1000, 4000000, 1]
 
 
+def test_good_physical():
+    """The slices are the ports of a node of their own, behind the file's."""
+    t = read("physical.clab.yml")
+    node = t["nodes"]["port"]
+    assert list(t["nodes"]) == ["r1", "sw", "port"] and node["kind"] == "physical"
+    assert {p: node["ports"][p]["link"] for p in node["ports"]} == {
+        "p0.100": 0, "p0": 1, "up_link-2.4094": 2, "p1.1": 3, "p1.2": 3}
+    assert t["shares"] == [[0, 10**8, 10**9], [1, 0, 8000]]
+    assert [i["delay"] for i in t["impairments"]] == ["1ms", "1ms"]
+
+
+def test_good_port_node():
+    t = read("port-node.clab.yml")
+    assert t["nodes"]["port"]["kind"] == "router" and list(t["nodes"]["port"]["ports"]) == ["eth1"]
+
+
 def test_shares_that_are_not_said():
     t = read("boot.clab.yml")
     assert (t["weight"], t["guarantee"], t["nodes"]["r1"]["fib_routes"]) == (100, 0, 2000000)

@@ -64,6 +64,21 @@ static json_t *impairments(const struct topology *t)
 	return a;
 }
 
+/* Of each link at a physical port to which something is promised. */
+static json_t *shares(const struct topology *t)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < t->link_count; i++) {
+		const struct topology_share *s = &t->links[i].share;
+
+		if (s->guarantee || s->ceiling)
+			json_array_append_new(a, json_pack("[i, I, I]", (int)i, (json_int_t)s->guarantee,
+							   (json_int_t)s->ceiling));
+	}
+	return a;
+}
+
 static json_t *nodes(const struct topology *t)
 {
 	json_t *a = json_array();
@@ -116,9 +131,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return 3;
 	}
-	json = json_pack("{s:s,s:i,s:i,s:i,s:o,s:i,s:o,s:o}", "name", t->name, "weight", t->weight,
+	json = json_pack("{s:s,s:i,s:i,s:i,s:o,s:i,s:o,s:o,s:o}", "name", t->name, "weight", t->weight,
 			 "guarantee", t->guarantee, "seed", t->seed, "nodes", nodes(t), "links",
-			 t->link_count, "impairments", impairments(t), "warnings",
+			 t->link_count, "impairments", impairments(t), "shares", shares(t), "warnings",
 			 strings(&t->warnings));
 	json_dumpf(json, stdout, JSON_INDENT(1));
 	json_decref(json);

@@ -59,7 +59,8 @@ BAD = [
     (LINK + ("weft",), "10ms"), (LINK + ("weft",), {"dealy": "10ms"}),
     (LINK + ("weft",), {"delay": 10}), (LINK + ("weft",), {"delay": "10"}),
     (LINK + ("weft",), {"loss": 1}), (LINK + ("weft",), {"rate": "10Mbps"}),
-    (LINK + ("weft",), {"burst": 0}), (LINK + ("weft",), {"gemodel": "1% 2% 3% 4% 5%"}),
+    (LINK + ("weft",), {"burst": 0}), (LINK + ("weft",), {"guarantee": "fast"}),
+    (LINK + ("weft",), {"ceiling": 1000}), (LINK + ("weft",), {"gemodel": "1% 2% 3% 4% 5%"}),
     (LINK + ("weft",), {"from": {"r1": {"delay": "1ms"}}}),
     (LINK + ("weft",), {"from": {"r1:eth1": {"from": {}}}}), (("weft",), {"seed": "odd"}),
     (LINK + ("remote",), "192.0.2.1"),
@@ -132,4 +133,4 @@ def test_impairments_are_the_readers():
     table = (SRC / "docs/topologies.md").read_text().split("## What a link does")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.M)) == keys
     assert set(SCHEMA["definitions"]["link"]["properties"]["weft"]["properties"]) == keys
-    assert set(SCHEMA["definitions"]["impairment"]["properties"]) == keys - {"from"}
+    assert set(SCHEMA["definitions"]["impairment"]["properties"]) == keys - {"from", "guarantee", "ceiling"}

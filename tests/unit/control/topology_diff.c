@@ -130,6 +130,10 @@ static void a_link_moves(void **state)
 
 static void what_a_link_is_like(void **state)
 {
+	differ(load(A, "{endpoints: [a:e1, \"port:p0.1\"]}"),
+	       load(A, "{endpoints: [a:e1, \"port:p0.1\"], weft: {ceiling: 1Mbit}}"), "=a =port", "~a:e1,port:p0.1");
+	differ(load(A, "{endpoints: [a:e1, \"port:p0.1\"]}"), load(A, "{endpoints: [a:e1, \"port:p0\"]}"),
+	       "=a ~port+p0-p0.1", ">a:e1,port:p0<a:e1,port:p0.1");
 	differ(load(A B, AB), load(A B, "{endpoints: [a:e1, b:e1], mtu: 9000}"), "~a~e1 ~b~e1",
 	       "~a:e1,b:e1");
 	differ(load(A B, AB),
