@@ -320,6 +320,11 @@ void nh_via_changed(struct intake *in, const struct addr_key *k);
 void nh_refresh(struct intake *in, bool all);
 void nh_reap(struct intake *in);
 void nh_view(const struct nh *nh, uint32_t *ids, struct intake_nh *out);
+struct nh_whole { /* with its members */
+	struct intake_nh nh, hops[MEMBERS_MAX];
+	uint32_t ids[MEMBERS_MAX];
+};
+void nh_view_whole(const struct nh *nh, struct nh_whole *out);
 int nh_init(struct intake *in);
 void nh_fini(struct intake *in);
 

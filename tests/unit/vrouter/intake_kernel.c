@@ -9,6 +9,7 @@
 #include "tests/unit/vrouter/held.h"
 #include "tests/unit/vrouter/kernel_changes.h"
 #include "tests/unit/vrouter/kernel_nl.h"
+#include "vrouter/verify.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -269,6 +270,55 @@ static void refresh(struct world *w)
 	intake_dump_end(w->fresh);
 }
 
+static void add_held(struct verify *v, const struct held *h)
+{
+	for (size_t i = 0; i < h->route_count; i++) {
+		struct intake_nh nh = *held_nh(h, h->routes[i].nh), hops[64];
+
+		for (unsigned m = 0; m < nh.member_count; m++)
+			hops[m] = *held_nh(h, nh.members[m]);
+		nh.hops = hops;
+		verify_add_fib(v, h->routes[i].table, &h->routes[i].prefix, &nh);
+	}
+}
+
+static void explain_difference(void *arg, const struct verify_difference *d)
+{
+	struct world *w = arg;
+	char ip[INET6_ADDRSTRLEN];
+	size_t n;
+
+	inet_ntop(d->prefix.family == 6 ? AF_INET6 : AF_INET, d->prefix.addr, ip, sizeof(ip));
+	snprintf(w->first, sizeof(w->first), "table %u %s/%u%s", d->table, ip, d->prefix.len,
+		 d->routes ? ": other routes" : "");
+	for (unsigned i = 0; i < VERIFY_VIEWS; i++) {
+		n = strlen(w->first);
+		snprintf(w->first + n, sizeof(w->first) - n, ", %s %d of %u", (const char *const[]){
+			 "kernel", "intake", "FIB" }[i], d->nhs[i] ? (int)d->nhs[i]->kind : 0,
+			 d->nhs[i] ? d->nhs[i]->hop_count : 0);
+	}
+}
+
+/* The intake that lives on notifications has what one made anew has, prefix by prefix, and so has the
+ * engine. */
+static unsigned differing(struct world *w)
+{
+	struct verify_sum sum;
+	struct verify *v;
+
+	assert_int_equal(verify_create(&v), 0);
+	verify_begin(v);
+	verify_add_intake(v, VERIFY_KERNEL, w->fresh);
+	verify_add_intake(v, VERIFY_INTAKE, w->live);
+	add_held(v, &w->live_held);
+	assert_int_equal(verify_end(v), 0);
+	verify_sum(v, &sum);
+	assert_true(sum.routes[VERIFY_FIB] > 0);
+	verify_each(v, 1, explain_difference, w);
+	verify_destroy(v);
+	return (unsigned)sum.differences;
+}
+
 /* What the kernel does by itself (addresses, carrier) may come late: a mismatch must last. */
 static unsigned compare_settled(struct world *w)
 {
@@ -280,6 +330,7 @@ static unsigned compare_settled(struct world *w)
 		intake_commit(w->live);
 		refresh(w);
 		wrong = compare(w);
+		wrong += differing(w);
 		if (!wrong || tries == 6)
 			return wrong;
 		poll(&p, 1, 250);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an intake has, told so that it can be compared with another's. */
+#include "vrouter/intake_priv.h"
+
+static void table_ignored(void *arg, uint32_t table)
+{
+}
+
+static void nh_ignored(void *arg, const struct intake_nh *nh)
+{
+}
+
+static void id_ignored(void *arg, uint32_t id)
+{
+}
+
+static void set_ignored(void *arg, uint32_t table, const struct intake_prefix *p, uint32_t nh)
+{
+}
+
+static void del_ignored(void *arg, uint32_t table, const struct intake_prefix *p)
+{
+}
+
+static void port_ignored(void *arg, unsigned port, uint32_t table, bool up, bool fwd4, bool fwd6)
+{
+}
+
+static void node_ignored(void *arg, bool punt_ip4, bool punt_ip6)
+{
+}
+
+static void ignored(void *arg)
+{
+}
+
+int intake_twin(const struct intake *in, struct intake **out)
+{
+	static const struct intake_sink sink = {
+		.fib_set = table_ignored, .fib_del = table_ignored, .nh_set = nh_ignored,
+		.nh_del = id_ignored, .route_set = set_ignored, .route_del = del_ignored,
+		.port_set = port_ignored, .node_set = node_ignored, .sync_begin = ignored,
+		.sync_end = ignored, .flush = ignored,
+	};
+	const struct intake_conf conf = { .port_count = in->port_count, .ports = in->ports,
+					  .max_routes = in->max_routes, .sink = &sink };
+
+	return intake_create(&conf, out);
+}
+
+static void tell(const struct table *t, const struct node *n,
+		 void (*cb)(void *arg, const struct intake_entry *e), void *arg)
+{
+	struct intake_entry e = { .table = t->id, .unsure = n->why == WHY_DEAD };
+	struct nh_whole nh;
+
+	for (const struct alias *a = n->routes; a; a = a->next) {
+		const uint64_t route[] = { a->info->hash, a->rank };
+
+		e.routes += hash_bytes(route, sizeof(route));
+		e.unsure |= a->lost;
+	}
+	if (!n->routes && !n->nh)
+		return;
+	if (n->nh) {
+		nh_view_whole(n->nh, &nh);
+		e.nh = &nh.nh;
+	}
+	node_prefix(n, n->nh, &e.prefix);
+	cb(arg, &e);
+}
+
+void intake_each_entry(const struct intake *in,
+		       void (*cb)(void *arg, const struct intake_entry *e), void *arg)
+{
+	for (unsigned i = 0; i < 2 * TABLES_MAX; i++) {
+		const struct table *t = in->tables[i / 2];
+
+		for (struct node *n = t ? t->root[i % 2] : NULL; n; n = trie_next(n, NULL))
+			tell(t, n, cb, arg);
+	}
+}
+
+bool intake_is_full(const struct intake *in, bool v6)
+{
+	return in->routes_full[v6];
+}
