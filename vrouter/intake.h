@@ -133,7 +133,7 @@ int intake_twin(const struct intake *in, struct intake **out);
 struct intake_entry {
 	uint32_t table;
 	struct intake_prefix prefix;
-	uint64_t routes; /* the guest's routes of it, as a hash that does not depend on their order */
+	uint64_t routes; /* those of the guest's that a dump tells, as a hash that does not depend on their order */
 	bool unsure;	 /* what the kernel has made of them it does not tell: punted until a dump */
 	const struct intake_nh *nh; /* in the FIB, as intake_each_route() has it; NULL: nothing */
 };

@@ -48,6 +48,27 @@ int intake_twin(const struct intake *in, struct intake **out)
 	return intake_create(&conf, out);
 }
 
+/*
+ * IPv6 dumps go on behind the last sibling of a route when they have told it with them: another of its
+ * metric that is none, but came between them, is not told (net/ipv6/ip6_fib.c, fib6_dump_node).
+ */
+static bool dumps_skip(const struct node *n, const struct alias *a)
+{
+	bool before = false, after = false, behind = false;
+
+	if (!(n->flags & NODE_V6) || info_sibling6(a->info))
+		return false;
+	for (const struct alias *o = n->routes; o; o = o->next) {
+		behind |= o == a;
+		if (o->rank != a->rank || o->info->key.metric != a->info->key.metric ||
+		    !info_sibling6(o->info))
+			continue;
+		before |= !behind;
+		after |= behind;
+	}
+	return before && after;
+}
+
 static void tell(const struct table *t, const struct node *n,
 		 void (*cb)(void *arg, const struct intake_entry *e), void *arg)
 {
@@ -57,8 +78,9 @@ static void tell(const struct table *t, const struct node *n,
 	for (const struct alias *a = n->routes; a; a = a->next) {
 		const uint64_t route[] = { a->info->hash, a->rank };
 
-		e.routes += hash_bytes(route, sizeof(route));
-		e.unsure |= a->lost;
+		if (!dumps_skip(n, a))
+			e.routes += hash_bytes(route, sizeof(route));
+		e.unsure |= a->lost || dumps_skip(n, a);
 	}
 	if (!n->routes && !n->nh)
 		return;

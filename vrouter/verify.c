@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOPS_MAX = 64 };
+enum { HOPS_MAX = 64, LEFT_OUT_MAX = 32 };
 
 struct key { /* compared as bytes */
 	uint32_t table;
@@ -53,6 +53,11 @@ struct verify {
 	struct hash_map *by_hash; /* number of the first */
 	struct difference *found; /* that all takes had */
 	size_t found_count, changing;
+	struct left_out {
+		uint32_t table;
+		size_t prefixes;
+	} left_out[LEFT_OUT_MAX]; /* of the last take */
+	unsigned left_out_count;
 };
 
 int verify_create(struct verify **out)
@@ -90,6 +95,7 @@ void verify_begin(struct verify *v)
 		v->views[i].told = i != VERIFY_KERNEL;
 	}
 	v->full[0] = v->full[1] = v->bad = false;
+	v->left_out_count = 0;
 }
 
 /* Room for one more. */
@@ -283,6 +289,17 @@ static void keep_common(struct verify *v, const struct difference *now, size_t c
 	v->changing = count - keep;
 }
 
+/* Tables come one after the other. */
+static void leave_out(struct verify *v, uint32_t table)
+{
+	unsigned n = v->left_out_count;
+
+	if (n && v->left_out[n - 1].table == table)
+		v->left_out[n - 1].prefixes++;
+	else if (n < LEFT_OUT_MAX)
+		v->left_out[v->left_out_count++] = (struct left_out){ table, 1 };
+}
+
 int verify_end(struct verify *v)
 {
 	const struct entry *is[VERIFY_VIEWS];
@@ -296,8 +313,11 @@ int verify_end(struct verify *v)
 	while (!v->bad && step(v, at, is)) {
 		struct difference d;
 
-		if (!compare(v, is, &d))
+		if (!compare(v, is, &d)) {
+			if (!d.nhs[VERIFY_INTAKE] && !d.nhs[VERIFY_FIB])
+				leave_out(v, d.key.table);
 			continue;
+		}
 		if (grow((void **)&now, count, &cap, sizeof(*now)))
 			now[count++] = d;
 		else
@@ -323,6 +343,13 @@ void verify_sum(const struct verify *v, struct verify_sum *out)
 				    .changing = v->changing };
 	for (unsigned i = 0; i < VERIFY_VIEWS; i++)
 		out->routes[i] = v->views[i].routes;
+}
+
+void verify_each_left_out(const struct verify *v,
+			  void (*cb)(void *arg, uint32_t table, size_t prefixes), void *arg)
+{
+	for (unsigned i = 0; i < v->left_out_count; i++)
+		cb(arg, v->left_out[i].table, v->left_out[i].prefixes);
 }
 
 void verify_each(const struct verify *v, size_t most,

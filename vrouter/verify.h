@@ -59,6 +59,10 @@ struct verify_sum {
 };
 void verify_sum(const struct verify *v, struct verify_sum *out);
 
+/* Of each table, in which all agree: prefixes of routes of which no FIB has anything. 32 tables at most. */
+void verify_each_left_out(const struct verify *v,
+			  void (*cb)(void *arg, uint32_t table, size_t prefixes), void *arg);
+
 /* The first `most` of those that all takes had, by table and prefix. */
 void verify_each(const struct verify *v, size_t most,
 		 void (*cb)(void *arg, const struct verify_difference *d), void *arg);

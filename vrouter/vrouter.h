@@ -35,6 +35,7 @@ struct vrouter_conf {
 	 * after a guest's restart its first dump waits until the daemons are ready and hold_ms have
 	 * passed, so that forwarding goes on with the old routes meanwhile. */
 	unsigned hold_ms;
+	bool by_itself; /* it forwards all itself: its routes are not watched, and are always in step */
 	bool cold; /* boots even where a clone of the image's template would do */
 };
 
