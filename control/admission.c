@@ -274,6 +274,9 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 
 		if (n->kind != TOPOLOGY_ROUTER)
 			continue;
+		if (n->intake == TOPOLOGY_INTAKE_FPM)
+			return err_set(err, -ENOTSUP, "node %s: intake fpm is not built yet; agent and none are",
+				       n->name);
 		code = find_image(&s, n, err);
 		if (code)
 			return err_prefix(err, code, "node %s", n->name);

@@ -33,6 +33,9 @@ void api_exec(struct node *n, struct evhttp_request *req);
 /* api_trace.c: GET .../trace. */
 void api_trace(struct node *n, struct evhttp_request *req);
 
+/* api_verify.c: GET .../verify, answers as routers have been compared. */
+void api_verify(struct vnet *v, struct evhttp_request *req);
+
 /* api_protocols.c: fills "protocols" into each router of the VNET object o by asking the guests,
  * then calls done. Guests that do not answer in time are left out. */
 void api_protocols(struct vnet *v, json_t *o, void (*done)(void *arg, json_t *o), void *arg);

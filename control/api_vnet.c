@@ -94,10 +94,18 @@ void api_inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest)
 {
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
 	char *kind = strsep(&rest, "/"), *name = strsep(&rest, "/"), *verb = strsep(&rest, "/");
+	struct err err;
 	struct node *n;
 
 	if (!name && method == EVHTTP_REQ_POST && api_sleep(v, req, kind))
 		return;
+	if (!name && method == EVHTTP_REQ_GET && !strcmp(kind, "verify")) {
+		if (vnet_check_awake(v, &err) < 0)
+			api_error(req, 409, "%s", err.text);
+		else
+			api_verify(v, req);
+		return;
+	}
 	if (name && !verb && !strcmp(kind, "links") && method == EVHTTP_REQ_POST) {
 		set_link(v, req, name);
 		return;

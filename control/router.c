@@ -37,7 +37,7 @@ void router_send_node(struct router *r)
 	snprintf(rec.name, sizeof(rec.name), "%s", spec(r)->name);
 	if (r->refused[0])
 		rec.flags = DP_NODE_PUNT_IP4 | DP_NODE_PUNT_IP6;
-	else if (r->node_known)
+	else if (r->node_known || router_by_itself(r))
 		rec.flags = (r->punt_ip4 ? DP_NODE_PUNT_IP4 : 0) | (r->punt_ip6 ? DP_NODE_PUNT_IP6 : 0);
 	else
 		rec.flags = DP_NODE_KEEP;

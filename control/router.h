@@ -74,10 +74,16 @@ int router_exec(struct router *r, struct vrouter_exec_conf *conf, struct vrouter
 /* Boot time and restarts, also of before this weftd. */
 struct store_guest router_past(const struct router *r);
 
+/* It has no FIB: its guest gets all that arrives, and forwards (intake: none). */
+bool router_by_itself(const struct router *r);
 struct vrouter *router_vrouter(struct router *r);
 /* Id of the engine's FIB for a table of the guest; 0: none. */
 uint32_t router_fib(const struct router *r, uint32_t table);
 uint32_t router_table(const struct router *r, uint32_t fib);
+/* The i-th of its FIBs; 0: there are no more. */
+uint32_t router_fib_at(const struct router *r, unsigned i, uint32_t *table);
+/* The NIC that a port of the engine's is on; -1: none. */
+int router_nic_of(const struct router *r, uint32_t port);
 /* NULL while all is well. */
 const char *router_error(const struct router *r);
 /* See engine_conf.refused: while the engine lacks a route or next hop the guest forwards. */

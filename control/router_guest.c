@@ -46,6 +46,11 @@ static void relay_dir(const struct router *r, char path[160])
 	snprintf(path, 160, "%s/p/%u", daemon_of(r)->run, r->node->id);
 }
 
+bool router_by_itself(const struct router *r)
+{
+	return spec(r)->intake == TOPOLOGY_INTAKE_NONE;
+}
+
 int router_make_dirs(const struct router *r, struct err *err)
 {
 	char path[160];
@@ -93,6 +98,7 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 		.max_routes = n->fib_routes,
 		.sink = &router_sink, .plugged = router_plugged, .sink_arg = r,
 		.hold_ms = ROUTER_HOLD_MS,
+		.by_itself = n->intake == TOPOLOGY_INTAKE_NONE,
 		.cold = n->cold,
 	};
 	int code;

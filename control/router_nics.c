@@ -45,6 +45,14 @@ int router_nic(const struct router *r, unsigned port)
 	return -1;
 }
 
+int router_nic_of(const struct router *r, uint32_t port)
+{
+	for (unsigned i = 0; i < r->nics.count; i++)
+		if (r->nic[i].port >= 0 && r->node->ports[r->nic[i].port].id == port)
+			return (int)i;
+	return -1;
+}
+
 bool router_port_up(const struct router *r, unsigned port)
 {
 	int i = router_nic(r, port);
@@ -254,7 +262,7 @@ void router_send_port(struct router *r, unsigned i)
 		rec.fib = router_fib(r, nic->table);
 		rec.flags |= (nic->fwd4 ? 0 : DP_PORT_NO_IP4) | (nic->fwd6 ? 0 : DP_PORT_NO_IP6) |
 			     (nic->up ? 0 : DP_PORT_DOWN);
-	} else {
+	} else if (!router_by_itself(r)) {
 		rec.flags |= DP_PORT_KEEP;
 	}
 	engine_send(daemon_of(r)->engine, DP_PORT_SET, &rec, sizeof(rec), nic->fd);

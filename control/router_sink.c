@@ -37,6 +37,14 @@ uint32_t router_table(const struct router *r, uint32_t fib)
 	return 0;
 }
 
+uint32_t router_fib_at(const struct router *r, unsigned i, uint32_t *table)
+{
+	if (i >= r->fib_count)
+		return 0;
+	*table = r->fibs[i].table;
+	return r->fibs[i].id;
+}
+
 void router_refused(struct router *r, const struct dp_id *bad, const char *why)
 {
 	uint16_t op = bad ? bad->rec.op : 0;

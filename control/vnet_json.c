@@ -104,7 +104,10 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 
 	vrouter_info(router_vrouter(n->router), &info);
 	process_use(info.pid, &use);
-	intake_each_reason(vrouter_intake(router_vrouter(n->router)), add_reason, punted);
+	if (router_by_itself(n->router))
+		add_reason(punted, "all: its guest forwards by itself (intake: none)");
+	else
+		intake_each_reason(vrouter_intake(router_vrouter(n->router)), add_reason, punted);
 	json_object_set_new(o, "image", json_string(n->spec->guest_image));
 	if (past.boot_ms) { /* a guest that was adopted does not know how it began */
 		info.clone = past.clone;
@@ -120,6 +123,7 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "accel", info.accel ? json_string(info.accel) : json_null());
 	json_object_set_new(o, "restarts", json_integer(past.restarts));
 	json_object_set_new(o, "synced", json_boolean(info.synced));
+	json_object_set_new(o, "intake", json_string(topology_intake_names[n->spec->intake]));
 	json_object_set_new(o, "cpu_s", json_real(use.cpu_s));
 	json_object_set_new(o, "memory_bytes", json_integer((json_int_t)process_share(info.pid)));
 	json_object_set_new(o, "fib", fibs_json(n, stats));

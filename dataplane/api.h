@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    4u
+#define DP_API_VERSION	    5u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -63,6 +63,7 @@ enum dp_op {
 	DP_IMPAIR_SET,	/* struct dp_impair: api_impair.h */
 	DP_WORKER_GET,	/* nothing -> struct dp_worker_stats each */
 	DP_TRACE,	/* struct dp_trace -> struct dp_hop each: api_trace.h */
+	DP_ROUTE_GET,	/* struct dp_route_get -> struct dp_nh and struct dp_route, see there */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -251,6 +252,25 @@ struct dp_route {
 	uint8_t len;	 /* prefix length */
 	uint8_t pad[6];
 	uint8_t addr[16]; /* IPv4 in the first 4 bytes; host bits zero */
+};
+
+/*
+ * What a FIB holds, page by page: routes as struct dp_route, in an order of the engine's own, and
+ * before each the next hop that it leads to and its members, if these have not been told in this
+ * answer, as struct dp_nh. The next page is what is behind the last route, whether that is still
+ * there or not. Fewer than `most`: that was all of the family; also of a FIB that is not there.
+ */
+#define DP_ROUTES_GET_MAX 1024u
+
+struct dp_route_get {
+	struct dp_record rec;
+	uint32_t fib;
+	uint32_t most;	 /* 1..DP_ROUTES_GET_MAX */
+	uint8_t family;	 /* 4 or 6 */
+	uint8_t after;	 /* 1: those behind the prefix below; 0: the first ones */
+	uint8_t len;
+	uint8_t pad[5];
+	uint8_t addr[16];
 };
 
 /*

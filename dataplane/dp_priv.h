@@ -195,6 +195,7 @@ struct nh_entry {
 	uint32_t id, slot, epoch;
 	uint32_t refs;	     /* routes and groups that use it */
 	uint32_t group_refs; /* of these, groups */
+	uint32_t told;	     /* the answer that it was told in last: engine.answer */
 	struct nh *nh;	     /* == engine.nhs[slot] */
 };
 
@@ -239,6 +240,7 @@ struct engine {
 	uint32_t epoch;
 	bool syncing;
 	bool has_state, hugepages, busy_poll;
+	uint32_t answer;     /* to DP_ROUTE_GET, numbered */
 	bool request_failed; /* the client's last: for DP_REQUEST_NEXT */
 	uint64_t boot_id;
 	uint32_t relay_freed; /* buffers of ports that went; the relay thread reads it */

@@ -7,6 +7,7 @@
 #include "dataplane/engine_priv.h"
 #include "dataplane/link_impair_priv.h"
 #include "dataplane/objects_priv.h"
+#include "dataplane/routes_get_priv.h"
 #include "dataplane/routes_priv.h"
 #include "dataplane/stats_priv.h"
 #include "dataplane/trace_priv.h"
@@ -33,6 +34,7 @@ union record {
 	struct dp_capture capture;
 	struct dp_capture_port capture_port;
 	struct dp_trace trace;
+	struct dp_route_get route_get;
 	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
 };
 
@@ -289,6 +291,16 @@ static int op_trace(struct request *rq, union record *r, struct err *err)
 	return 0;
 }
 
+static void *route_get_result(void *arg, uint16_t op, size_t len)
+{
+	return request_result(arg, op, len);
+}
+
+static int op_route_get(struct request *rq, union record *r, struct err *err)
+{
+	return routes_get(rq->engine, &r->route_get, route_get_result, rq, err);
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -325,6 +337,7 @@ static const struct op {
 	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
 	[DP_TRACE] = { op_trace, sizeof(struct dp_trace), 0, false },
 	[DP_WORKER_GET] = { op_worker_get, sizeof(struct dp_record), 0, false },
+	[DP_ROUTE_GET] = { op_route_get, sizeof(struct dp_route_get), 0, false },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)

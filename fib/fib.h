@@ -119,6 +119,14 @@ typedef void fib_route_fn(const struct fib_route *route, void *arg);
 void fib_each_route(const struct fib *fib, unsigned family, fib_route_fn *fn, void *arg);
 
 /*
+ * The same for up to `most` routes, those behind `after` in an order that stays as long as the
+ * library does; NULL: the first ones. after need not be there (any more). Returns how many there were:
+ * fewer than `most`, and those were the last. -EINVAL: after is no prefix of the family.
+ */
+long fib_next_routes(const struct fib *fib, unsigned family, const struct fib_route *after,
+		     unsigned most, fib_route_fn *fn, void *arg);
+
+/*
  * Resynchronisation: fib_mark() marks every route, a change that sets one unmarks it (also when
  * the value is the same), and fib_sweep() deletes those that are still marked, calling fn (may be
  * NULL; must not change the fib) for each after it is out. Returns how many went, or -ENOMEM or

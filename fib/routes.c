@@ -54,6 +54,61 @@ void fib_each_route(const struct fib *fib, unsigned family, fib_route_fn *fn, vo
 	each(&e, family == 4 ? 0 : 1);
 }
 
+struct from {
+	const struct fib *fib;
+	const struct fib_route *after;
+	struct fib_route route;
+	unsigned left;
+	fib_route_fn *fn;
+	void *arg;
+};
+
+/* Routes of a node come by position, before those of its kids, which come by slot. on_path: `after`
+ * is here or below. */
+static void next_in(struct from *f, const struct rib_node *n, bool on_path)
+{
+	unsigned level = on_path ? rib_level(f->after->len) : 0, from = 0;
+	uint8_t *byte = &f->route.addr[n->level];
+	bool here = on_path && n->level == level, above = on_path && n->level < level;
+
+	if (here)
+		from = rib_position(f->after->addr, f->after->len) + 1;
+	for (unsigned i = 0; i < n->route_count && f->left && !above; i++) {
+		unsigned bits = 31 - (unsigned)__builtin_clz(n->positions[i]);
+
+		if (n->positions[i] < from)
+			continue;
+		*byte = (uint8_t)(n->positions[i] << (8 - bits));
+		f->route.len = (uint8_t)(n->level * 8 + bits);
+		f->route.value = palette_value(&f->fib->palette, &f->fib->arena->blocks,
+					       n->colors[i] & ~RIB_MARKED);
+		f->left--;
+		f->fn(&f->route, f->arg);
+	}
+	for (unsigned i = 0; i < n->kid_count && f->left; i++) {
+		uint8_t slot = n->kids[i].slot;
+
+		if (above && slot < f->after->addr[n->level])
+			continue;
+		*byte = slot;
+		next_in(f, n->kids[i].node, above && slot == f->after->addr[n->level]);
+	}
+	*byte = 0;
+}
+
+long fib_next_routes(const struct fib *fib, unsigned family, const struct fib_route *after,
+		     unsigned most, fib_route_fn *fn, void *arg)
+{
+	struct from f = { .fib = fib, .after = after, .left = most, .fn = fn, .arg = arg,
+			  .route = { .family = (uint8_t)family } };
+
+	if ((family != 4 && family != 6) ||
+	    (after && (after->family != family || after->len > (family == 4 ? 32 : 128))))
+		return -EINVAL;
+	next_in(&f, fib->tables[family == 4 ? 0 : 1].rib, after != NULL);
+	return most - f.left;
+}
+
 static void mark(struct each *e, const struct fib_route *route, uint32_t *color)
 {
 	*color |= RIB_MARKED;

@@ -64,7 +64,7 @@ _weft()
 			compopt -o nospace
 		fi
 		;;
-	*:3) words_of=$(_weft_names NODE "${words[2]}") ;;
+	verify:* | *:3) words_of=$(_weft_names NODE "${words[2]}") ;;
 	esac
 	COMPREPLY=($(compgen -W "$words_of" -- "$cur"))
 	__ltrim_colon_completions "$cur"

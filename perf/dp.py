@@ -6,7 +6,8 @@ import struct
 
 (HELLO, SYNC, VNET_SET, VNET_DEL, NODE_SET, NODE_DEL, PORT_SET, PORT_DEL, LINK_SET, LINK_DEL,
  FIB_SET, FIB_DEL, FIB_SYNC, NH_SET, NH_DEL, ROUTE_SET, ROUTE_DEL, PORT_GET, VNET_GET,
- FIB_GET, MEMORY_GET, CAPTURE_SET, CAPTURE_PORT, CAPTURE_DEL, IMPAIR_SET) = range(1, 26)
+ FIB_GET, MEMORY_GET, CAPTURE_SET, CAPTURE_PORT, CAPTURE_DEL, IMPAIR_SET, WORKER_GET, TRACE,
+ ROUTE_GET) = range(1, 29)
 ROUTER, HOST, BRIDGE, PHYSICAL = range(1, 5)
 NONE, DGRAM, TAP, DEV = range(4)
 PUNT, DROP, ADJ, GROUP, LOCAL = range(1, 6)
@@ -90,6 +91,11 @@ def routes(fib, table, op=ROUTE_SET):
     head = struct.pack("=HHII", op, 12 + body.size, 0, fib)
     return [head + body.pack(nh, 6 if len(addr) == 16 else 4, length, addr)
             for addr, length, nh in table]
+
+
+def routes_get(fib, family, most=1024):
+    """The first of them."""
+    return record(ROUTE_GET, struct.pack("=IIBBB5x16s", fib, most, family, 0, 0, b""))
 
 
 def capture(id, vnet, snap, channels):

@@ -177,18 +177,14 @@ void intake_each_route(const struct intake *in, uint32_t table,
 		if (!t || (table && t->id != table))
 			continue;
 		for (struct node *n = t->root[i % 2]; n; n = trie_next(n, NULL)) {
-			struct intake_nh nh, hops[MEMBERS_MAX];
-			uint32_t ids[MEMBERS_MAX];
+			struct nh_whole nh;
 			struct intake_prefix p;
 
 			if (!n->nh)
 				continue;
 			node_prefix(n, n->nh, &p);
-			nh_view(n->nh, ids, &nh);
-			for (unsigned m = 0; m < nh.member_count; m++) /* they have no members */
-				nh_view(n->nh->members[m], NULL, &hops[m]);
-			nh.hops = nh.member_count ? hops : NULL;
-			cb(arg, t->id, &p, &nh);
+			nh_view_whole(n->nh, &nh);
+			cb(arg, t->id, &p, &nh.nh);
 		}
 	}
 }

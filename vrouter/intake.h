@@ -123,6 +123,28 @@ void intake_commit(struct intake *in);
  * told last: its owner repeats them. */
 void intake_replay(const struct intake *in);
 
+/*
+ * An intake of the same ports and limits that programs nothing: fed with a dump of the guest's kernel
+ * it has what the other one should have. Its owner destroys it.
+ */
+int intake_twin(const struct intake *in, struct intake **out);
+
+/* A prefix as the intake has it. */
+struct intake_entry {
+	uint32_t table;
+	struct intake_prefix prefix;
+	uint64_t routes; /* those of the guest's that a dump tells, as a hash that does not depend on their order */
+	bool unsure;	 /* what the kernel has made of them it does not tell: punted until a dump */
+	const struct intake_nh *nh; /* in the FIB, as intake_each_route() has it; NULL: nothing */
+};
+
+/* All of them, those of tables that are no FIB too. */
+void intake_each_entry(const struct intake *in,
+		       void (*cb)(void *arg, const struct intake_entry *e), void *arg);
+
+/* More routes than the limit: the family is punted, and which of them are missing is chance. */
+bool intake_is_full(const struct intake *in, bool v6);
+
 struct intake_stats {
 	uint64_t messages, malformed, refused;
 	uint32_t links, addresses, neighbours, nexthops, routes4, routes6, tables;

@@ -89,13 +89,6 @@ static enum fate fate4(const struct intake *in, const struct alias *a)
 	return !any ? STAYS : one_link || all_down ? GOES : UNSURE;
 }
 
-/* Whether the kernel may take it as one of several next hops of a route (rt6_qualify_for_ecmp). */
-static bool sibling6(const struct alias *a)
-{
-	return !(a->info->key.flags & INFO_NO_ECMP) && !a->info->key.nhid &&
-	       a->info->key.path_count && a->info->paths[0].family;
-}
-
 static enum fate fate6(const struct intake *in, const struct node *n, const struct alias *a)
 {
 	uint32_t own = a->info->key.path_count ? a->info->paths[0].ifindex : 0;
@@ -105,10 +98,10 @@ static enum fate fate6(const struct intake *in, const struct node *n, const stru
 		return own ? GOES : STAYS;
 	if (!hit(in, a, own))
 		return STAYS;
-	for (const struct alias *o = n->routes; o && sibling6(a); o = o->next) {
+	for (const struct alias *o = n->routes; o && info_sibling6(a->info); o = o->next) {
 		uint32_t ifindex;
 
-		if (o == a || o->rank != a->rank || !sibling6(o) ||
+		if (o == a || o->rank != a->rank || !info_sibling6(o->info) ||
 		    o->info->key.metric != a->info->key.metric)
 			continue;
 		ifindex = o->info->paths[0].ifindex;

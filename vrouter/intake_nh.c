@@ -33,6 +33,14 @@ void nh_view(const struct nh *nh, uint32_t *ids, struct intake_nh *out)
 	out->members = nh->member_count ? ids : NULL;
 }
 
+void nh_view_whole(const struct nh *nh, struct nh_whole *out)
+{
+	nh_view(nh, out->ids, &out->nh);
+	for (unsigned m = 0; m < out->nh.member_count; m++) /* they have no members */
+		nh_view(nh->members[m], NULL, &out->hops[m]);
+	out->nh.hops = out->nh.member_count ? out->hops : NULL;
+}
+
 static void nh_send(struct intake *in, const struct nh *nh)
 {
 	uint32_t ids[MEMBERS_MAX];

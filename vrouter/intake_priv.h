@@ -296,6 +296,12 @@ void route_del(struct intake *in, struct route *r);
 void routes_copy_local(struct intake *in, struct table *t, bool add);
 void alias_free(struct intake *in, struct node *n, struct alias **at);
 
+/* Whether the kernel may take it as one of several next hops of an IPv6 route (rt6_qualify_for_ecmp). */
+static inline bool info_sibling6(const struct info *i)
+{
+	return !(i->key.flags & INFO_NO_ECMP) && !i->key.nhid && i->key.path_count && i->paths[0].family;
+}
+
 /* intake_flush.c */
 enum event {
 	EVENT_DOWN4 = 1, /* id: ifindex; spares the local addresses */
@@ -320,6 +326,11 @@ void nh_via_changed(struct intake *in, const struct addr_key *k);
 void nh_refresh(struct intake *in, bool all);
 void nh_reap(struct intake *in);
 void nh_view(const struct nh *nh, uint32_t *ids, struct intake_nh *out);
+struct nh_whole { /* with its members */
+	struct intake_nh nh, hops[MEMBERS_MAX];
+	uint32_t ids[MEMBERS_MAX];
+};
+void nh_view_whole(const struct nh *nh, struct nh_whole *out);
 int nh_init(struct intake *in);
 void nh_fini(struct intake *in);
 

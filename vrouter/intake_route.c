@@ -144,12 +144,24 @@ static bool alias_after(const struct alias *a, unsigned rank, uint32_t metric)
 	return a->rank != rank ? a->rank > rank : a->info->key.metric > metric;
 }
 
-static void alias_insert(struct intake *in, struct node *n, unsigned rank, struct info *info,
-			 bool first)
+/* Where a new one comes: behind its equals, or in front of them. */
+static struct alias **alias_place(struct node *n, unsigned rank, const struct info *info, bool first)
+{
+	struct alias **at = &n->routes;
+
+	while (*at && !alias_after(*at, rank, info->key.metric) &&
+	       !(first && alias_same_key(*at, rank, &info->key)))
+		at = &(*at)->next;
+	return at;
+}
+
+/* at: alias_place(), or where one was that it replaces. */
+static void alias_insert(struct intake *in, struct node *n, struct alias **at, unsigned rank,
+			 struct info *info)
 {
 	bool v6 = n->flags & NODE_V6;
-	struct alias **at = &n->routes, *a;
 	unsigned count = 0;
+	struct alias *a;
 
 	for (a = n->routes; a; a = a->next)
 		count++;
@@ -161,9 +173,6 @@ static void alias_insert(struct intake *in, struct node *n, unsigned rank, struc
 		info_put(in, info);
 		return;
 	}
-	while (*at && !alias_after(*at, rank, info->key.metric) &&
-	       !(first && alias_same_key(*at, rank, &info->key)))
-		at = &(*at)->next;
 	*a = (struct alias){ .next = *at, .info = info, .rank = (uint8_t)rank, .gen = in->gen,
 			     .stamp = in->stamp };
 	*at = a;
@@ -242,37 +251,68 @@ static void node_add(struct intake *in, struct node *n, unsigned rank, struct in
 	if (nlflags & NLM_F_REPLACE && !v6) {
 		for (at = &n->routes; *at; at = &(*at)->next) {
 			if (alias_same_key(*at, rank, &info->key)) {
-				alias_insert(in, n, rank, info, true);
+				alias_insert(in, n, at, rank, info);
 				/* the new one stands in front of the one it replaces */
 				alias_free(in, n, &(*at)->next);
 				return;
 			}
 		}
 	}
-	alias_insert(in, n, rank, info, !dump && !(nlflags & NLM_F_APPEND));
+	alias_insert(in, n, alias_place(n, rank, info, !v6 && !dump && !(nlflags & NLM_F_APPEND)), rank,
+		     info);
+}
+
+/*
+ * IPv6 (net/ipv6/ip6_fib.c, fib6_add_rt2node): replaced is the first of the metric that can have
+ * siblings just as the new one can, else the first; with it go its siblings, and others stay. Returns
+ * where it was; NULL: there is none.
+ */
+static struct alias **replace6(struct intake *in, struct node *n, unsigned rank, const struct info *by)
+{
+	struct alias **found = NULL;
+	bool siblings;
+
+	for (struct alias **at = &n->routes; *at; at = &(*at)->next) {
+		bool same = alias_same_key(*at, rank, &by->key);
+
+		if (same && (!found || info_sibling6((*at)->info) == info_sibling6(by)))
+			found = at;
+		if (found == at && info_sibling6((*at)->info) == info_sibling6(by))
+			break;
+	}
+	if (!found)
+		return NULL;
+	siblings = info_sibling6((*found)->info);
+	alias_free(in, n, found);
+	for (struct alias **at = found; siblings && *at;) {
+		if (alias_same_key(*at, rank, &by->key) && info_sibling6((*at)->info))
+			alias_free(in, n, at);
+		else
+			at = &(*at)->next;
+	}
+	return found;
 }
 
 /* IPv6 names a route's siblings together; each is kept as a route of its own. */
 static void trie_add6(struct intake *in, struct node *n, unsigned rank, struct route *r,
 		      uint16_t nlflags)
 {
+	bool replace = nlflags & NLM_F_REPLACE && !alias_by_object(n, rank, &r->key); /* else told again */
 	struct info_key k = r->key;
-	struct alias **at = &n->routes;
+	struct alias **at;
 	struct info *info;
 
-	if (alias_by_object(n, rank, &k))
-		at = NULL; /* node_add() finds it */
-	while (nlflags & NLM_F_REPLACE && at && *at) {
-		if (alias_same_key(*at, rank, &k))
-			alias_free(in, n, at);
-		else
-			at = &(*at)->next;
-	}
 	k.path_count = k.path_count ? 1 : 0;
 	for (unsigned i = 0; i < (r->key.path_count ? r->key.path_count : 1); i++) {
 		info = info_get(in, &k, &r->paths[i]);
-		if (info)
-			node_add(in, n, rank, info, at ? nlflags & (uint16_t)~NLM_F_REPLACE : nlflags);
+		at = info && replace ? replace6(in, n, rank, info) : NULL;
+		if (replace)
+			nlflags &= (uint16_t)~NLM_F_REPLACE;
+		replace = false; /* the others come beside the first */
+		if (at)
+			alias_insert(in, n, at, rank, info);
+		else if (info)
+			node_add(in, n, rank, info, nlflags);
 		else
 			in->routes_full[1] = true;
 	}
@@ -398,7 +438,8 @@ void routes_copy_local(struct intake *in, struct table *t, bool add)
 				if (!to)
 					return;
 				(*at)->info->refs++;
-				alias_insert(in, to, RANK_LOCAL, (*at)->info, false);
+				alias_insert(in, to, alias_place(to, RANK_LOCAL, (*at)->info, false),
+					     RANK_LOCAL, (*at)->info);
 				at = &(*at)->next;
 			}
 		}

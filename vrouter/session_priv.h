@@ -56,6 +56,14 @@ int session_clock(struct session *s, void (*done)(void *arg, int status), void *
 int session_renew(struct session *s, const struct agent_renew *r, const char *hostname,
 		  void (*done)(void *arg, int status), void *arg);
 
+/*
+ * done: everything that the guest's kernel had changed when this was called is in the intake and has
+ * been committed. -EAGAIN, now or by done: a dump is under way, or the guest does not answer. done may
+ * stay away until the session ends: from an agent that lost notifications, or knows no such request.
+ */
+int session_sync(struct session *s, void (*done)(void *arg, int status), void *arg,
+		 struct vrouter_exec **out);
+
 /* The folder's own: between session.c, session_exec.c, session_clock.c and tests. */
 
 struct session {

@@ -47,11 +47,15 @@ static void notify(evutil_socket_t fd, short what, void *arg)
 	v->cb(v, v->state, v->arg); /* may destroy */
 }
 
+static void watch(struct vrouter *v)
+{
+	if (!v->conf->by_itself)
+		session_watch(v->session);
+}
+
 static void hold_over(evutil_socket_t fd, short what, void *arg)
 {
-	struct vrouter *v = arg;
-
-	session_watch(v->session);
+	watch(arg);
 }
 
 static void is_ready(void *arg)
@@ -105,7 +109,7 @@ static void is_welcome(void *arg, bool ready)
 		vrouter_set_clock(v);
 	/* After the hold of a restart, or without one, a new session's dump is wanted at once. */
 	if (!v->restarted || (v->state == VROUTER_READY && !event_pending(v->hold, EV_TIMEOUT, NULL)))
-		session_watch(v->session);
+		watch(v);
 	vrouter_tell_nics(v); /* of a session that was cut off */
 	if (ready)
 		is_ready(v);
@@ -329,7 +333,7 @@ void vrouter_destroy(struct vrouter *v)
 void vrouter_info(const struct vrouter *v, struct vrouter_info *out)
 {
 	*out = (struct vrouter_info){ .state = v->state, .boot_ms = v->boot_ms,
-				      .restarts = v->restarts, .synced = v->synced,
+				      .restarts = v->restarts, .synced = v->synced || v->conf->by_itself,
 				      .clone = v->is_clone, .again = v->is_clone && v->refused };
 	snprintf(out->reason, sizeof(out->reason), "%s", v->reason);
 	snprintf(out->cold_why, sizeof(out->cold_why), "%s", v->cold_why);

@@ -35,6 +35,7 @@ struct vrouter_conf {
 	 * after a guest's restart its first dump waits until the daemons are ready and hold_ms have
 	 * passed, so that forwarding goes on with the old routes meanwhile. */
 	unsigned hold_ms;
+	bool by_itself; /* it forwards all itself: its routes are not watched, and are always in step */
 	bool cold; /* boots even where a clone of the image's template would do */
 };
 
@@ -110,6 +111,18 @@ void vrouter_destroy(struct vrouter *v);
 
 void vrouter_info(const struct vrouter *v, struct vrouter_info *out);
 const struct intake *vrouter_intake(const struct vrouter *v);
+
+/*
+ * What the guest's kernel has now, by a dump that has nothing to do with the intake's session. done gets,
+ * when the intake has everything that the kernel had changed until that dump, or some of what came after:
+ * 0 and an intake_twin() that was fed with the dump and is done's to destroy; or -errno, NULL and why:
+ * -EAGAIN: the intake has no stream of changes just now. The guest decides how long that takes.
+ */
+struct vrouter_look;
+typedef void (*vrouter_look_cb)(void *arg, int status, struct intake *kernel, const char *why);
+int vrouter_look(struct vrouter *v, vrouter_look_cb done, void *arg, struct vrouter_look **out,
+		 struct err *err);
+void vrouter_look_cancel(struct vrouter_look *l); /* no callback follows */
 
 /* Commands in the guest. */
 struct vrouter_exec_conf {

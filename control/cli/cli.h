@@ -19,6 +19,7 @@ enum {
 	CLI_USAGE = 2,	     /* wrong usage */
 	CLI_TOPOLOGY = 3,    /* the topology is wrong */
 	CLI_UNREACHABLE = 4, /* weftd cannot be reached */
+	CLI_DIFFERS = 5,     /* verify: something differs */
 };
 
 struct verb;
@@ -60,6 +61,7 @@ int cli_restart(struct cli *cli, int argc, char **argv);
 int cli_sleep(struct cli *cli, int argc, char **argv); /* pause, resume, hibernate */
 int cli_trace(struct cli *cli, int argc, char **argv);
 int cli_routes(struct cli *cli, int argc, char **argv);
+int cli_verify(struct cli *cli, int argc, char **argv);
 int cli_link(struct cli *cli, int argc, char **argv);
 int cli_port(struct cli *cli, int argc, char **argv);
 int cli_capture(struct cli *cli, int argc, char **argv);

@@ -9,7 +9,7 @@
 
 static const char exit_help[] =
 	"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the topology is wrong, 4 weftd cannot be\n"
-	"reached; exec: the command's own.\n";
+	"reached, 5 verify found differences; exec: the command's own.\n";
 
 const struct verb cli_verbs[] = {
 	{ "deploy", "Virtual networks", "deploy FILE [--dry-run] [--no-wait] [--timeout S] [--format FORMAT]",
@@ -106,6 +106,21 @@ const struct verb cli_verbs[] = {
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
 	  "show the routes the engine forwards by (the FIB)",
 	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft routes red r1\n", cli_routes },
+	{ "verify", "Nodes", "verify VNET [NODE]... [--watch[=SECONDS]] [--format FORMAT]",
+	  "compare what routers' kernels have with what the engine forwards by",
+	  "Route by route, of all routers or of some: the guest's kernel (a dump that is made now), what\n"
+	  "weftd has learnt of it, and the FIB, which is read back from the engine. What changes meanwhile\n"
+	  "is looked at again: a difference is what stays. Then what is left out, and why. The exit code\n"
+	  "is 0 when all is the same, 5 when something differs, 1 when a router could not be compared.\n\n"
+	  "Options:\n"
+	  "  --watch[=SECONDS]\n"
+	  "                   again and again, with so much time between (default 10): a line for what\n"
+	  "                   has come to differ, and when it does no more. Ctrl-C ends it\n"
+	  FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft verify red\n"
+	  "  weft verify red r1 r2 --format json\n"
+	  "  weft verify red --watch=60\n", cli_verify },
 	{ "trace", "Nodes", "trace VNET NODE[:PORT] SRC DST [--udp|--tcp SPORT:DPORT] [--ttl N] [--format FORMAT]",
 	  "show the way that a packet would take, by each FIB on it",
 	  "From a host, or as received by a router's port (the first unless told); nothing is sent.\n"

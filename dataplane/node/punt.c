@@ -5,6 +5,23 @@
 
 static_assert(POLICER_SOURCES == 1 << 8, "punt_pass() takes 8 bits of a hash, the upper ones");
 
+/*
+ * A port without FIB: what is in the class local is transit, which its guest forwards. That is not held
+ * to a port's rate, but to the vnet's, for the sake of who else needs the relay thread; and to none where
+ * it does not go there.
+ */
+static bool transit_pass(struct worker *w, const struct port *port, struct policer *vnet)
+{
+	const struct rate *rate = &w->rates.vnet[DP_PUNT_LOCAL];
+
+	if (port->backing == DP_BACK_DEV)
+		return true;
+	if (!rate_room(rate, vnet->due[DP_PUNT_LOCAL], w->now))
+		return false;
+	rate_charge(rate, &vnet->due[DP_PUNT_LOCAL], w->now, 1);
+	return true;
+}
+
 static bool punt_pass(struct worker *w, const struct rte_mbuf *m, struct port *port,
 		      enum dp_punt class)
 {
@@ -13,6 +30,8 @@ static bool punt_pass(struct worker *w, const struct rte_mbuf *m, struct port *p
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 	uint64_t *source;
 
+	if (class == DP_PUNT_LOCAL && !RD(port->fib))
+		return transit_pass(w, port, &vnet->punt);
 	if (class != DP_PUNT_NEIGHBOUR)
 		return policer_pass(own, &vnet->punt, &w->rates, class, w->now);
 	source = &vnet->sources[flow_mix(port->hash_seed ^ port->id,

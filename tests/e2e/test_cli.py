@@ -82,7 +82,7 @@ def weft(where, *args, stdin=b""):
 def test_help_and_usage(lab):
     code, out, _ = weft(lab.dir, "--help")
     assert code == 0
-    for verb in ("deploy destroy inspect top events pause hibernate resume exec console debug restart routes trace link capture "
+    for verb in ("deploy destroy inspect top events pause hibernate resume exec console debug restart routes verify trace link capture "
                  "run image version help").split():
         assert "  " + verb in out
         code, text, _ = weft(lab.dir, verb, "--help")
@@ -259,6 +259,55 @@ def test_exec(lab):
         lab.answers[key] = [(200, text)]
         code, _, err = weft(lab.dir, "exec", "red", "r1", "ls")
         assert code == 1 and why in err
+
+
+def verified(state="same", n=0, **more):
+    hop = {"kind": "forward", "via": [{"port": "eth1", "mac": "02:00:00:00:00:07"}]}
+    group = {"kind": "group", "via": hop["via"] + [{"port": None, "mac": None}]}
+    return {"node": "r1", "state": state, "why": None, "takes": 3, "routes": {"kernel": 12, "intake": 12, "fib": 12 - n},
+            "difference_count": n, "changing": 0, "left_out": ["all IPv4: rp\x1bfilter"],
+            "differences": [{"table": 254, "prefix": f"10.0.{i}.0/24", "port": None, "kernel": group, "intake": hop,
+                             "fib": None, "routes_differ": True} for i in range(n)], **more}
+
+
+def lines_of(*objects):
+    return 200, "".join(json.dumps(o) + "\n" for o in objects).encode()
+
+
+def test_verify(lab):
+    key = ("GET", "/v1/vnets/red/verify")
+    lab.answers[key] = [lines_of(verified(), verified(node="r2"))]
+    code, out, err = weft(lab.dir, "verify", "red")
+    assert (code, err) == (0, "") and re.search(r"^r2 +12 +12 +12 +same$", out, re.M) and "PREFIX" not in out
+    assert "r1: left out: all IPv4: rp?filter" in out
+    lab.answers[key] = [lines_of(verified(node="r2"), verified("differs", 2))]
+    code, out, err = weft(lab.dir, "verify", "red", "r2", "r1")
+    assert (code, err) == (5, "") and re.search(r"^r1 +12 +12 +10 +2 differ$", out, re.M)
+    assert lab.seen[-1][1] == "/v1/vnets/red/verify?nodes=r2,r1"
+    assert re.search(r"^r1 +254 +10\.0\.1\.0/24 +group eth1 02:00:00:00:00:07, guest +forward eth1 02:00:00:00:00:07"
+                     r" +nothing +other routes in the kernel$", out, re.M)
+    code, out, _ = weft(lab.dir, "verify", "red", "--format", "json")
+    assert code == 5 and [r["node"] for r in json.loads(out)["routers"]] == ["r2", "r1"]
+    lab.answers[key] = [lines_of(verified("unknown", why="its guest is not ready", routes=None))]
+    code, out, _ = weft(lab.dir, "verify", "red")
+    assert code == 1 and re.search(r"^r1 +- +- +- +unknown: its guest is not ready$", out, re.M)
+    for args in ["verify"], ["verify", "red", ".."], ["verify", "red", "--watch=0"], ["verify", "red", "--watch=x"]:
+        assert weft(lab.dir, *args)[0] == 2
+    lab.answers[key] = [(200, b'{"routers": []}\n')]
+    code, _, err = weft(lab.dir, "verify", "red")
+    assert code == 1 and "docs/api.md" in err
+
+
+def test_verify_watch(lab):
+    """A line for each router that has come to differ, and one when it does no more."""
+    lab.answers[("GET", "/v1/vnets/red/verify")] = [
+        lines_of(verified()), lines_of(verified("differs", 1)), lines_of(verified("differs", 1)),
+        lines_of(verified()), (409, {"error": "the vnet is paused"})]
+    code, out, err = weft(lab.dir, "verify", "red", "--watch=1")
+    lines = [line.split("  ", 1)[1] for line in out.splitlines()]
+    assert lines == ["r1: 1 differs, first 10.0.0.0/24 of table 254: kernel group eth1 02:00:00:00:00:07, guest, "
+                     "intake forward eth1 02:00:00:00:00:07, fib nothing", "r1: same"]
+    assert code == 1 and "the vnet is paused" in err
 
 
 SCENARIO = """vnet: red

@@ -220,7 +220,7 @@ def test_bridge(engine):
 
 def test_state_survives_the_client(engine, net):
     boot = engine.client.hello()
-    assert boot["version"] == 4 and boot["has_state"] == 1 and boot["pid"] == engine.p.pid
+    assert boot["version"] == 5 and boot["has_state"] == 1 and boot["pid"] == engine.p.pid
     assert boot["workers"] == engine.workers
     engine.client.close()
     net.to_router(dp.ip4("10.1.2.3"))

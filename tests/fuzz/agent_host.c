@@ -26,7 +26,7 @@ static void payload(const uint8_t *bytes, size_t len)
 	struct agent_renew renew;
 	uint64_t ns;
 
-	if (host_exec(r, argv, env, &flags) == 0 && text_len(argv) + text_len(env) > len)
+	if (host_argv(r, argv, env, &flags) == 0 && text_len(argv) + text_len(env) > len)
 		abort();
 	if (host_file(&r, path, sizeof(path), &mode, &flags) == 0 && strlen(path) + r.left > len)
 		abort();

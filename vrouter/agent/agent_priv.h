@@ -40,6 +40,7 @@ void loop_pause_output(bool pause);
 
 /* The port. */
 int port_open(void);
+void port_to(int fd, uint64_t nonce); /* in its place: a host that only listens */
 bool port_session(void); /* there is a host to talk to */
 void port_send(enum agent_type type, uint32_t id, const void *bytes, size_t len);
 void port_send_i32(enum agent_type type, uint32_t id, int32_t value);
@@ -60,13 +61,15 @@ int32_t file_put(struct rd payload);
 int32_t identity_renew(struct rd payload);
 int32_t clock_put(struct rd payload);
 
-/* What init and the clone script run, with the words after the first; the program's status. */
+/* What init, the clone script and the host run, with the words after the first; the program's status. */
 int nics_main(const char *path);
+int routes_main(void);
 int vty_main(char **argv);
 
 /* rtnetlink. */
 void routes_watch(void);
 void routes_stop(void);
+void routes_sync(uint32_t id);
 
 /* What else forwards. */
 void forward_start(void); /* announces the flags at once and at each change */

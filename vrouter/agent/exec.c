@@ -184,7 +184,7 @@ static int start(struct command *c, struct rd payload)
 		env[env_count] = environ[env_count];
 		env_count++;
 	}
-	code = host_exec(payload, argv, env + env_count, &flags);
+	code = host_argv(payload, argv, env + env_count, &flags);
 	if (code)
 		return code;
 	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0 ||

@@ -64,7 +64,7 @@ void host_frame(struct buf *out, enum agent_type type, uint64_t nonce, uint32_t 
 	buf_put(out, bytes, len);
 }
 
-int host_exec(struct rd r, const char **argv, const char **env, uint32_t *flags)
+int host_argv(struct rd r, const char **argv, const char **env, uint32_t *flags)
 {
 	unsigned argc = rd_u16(&r), envc = rd_u16(&r);
 

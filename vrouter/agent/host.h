@@ -28,7 +28,7 @@ void host_frame(struct buf *out, enum agent_type type, uint64_t nonce, uint32_t 
 /* Payload of AGENT_EXEC: at most HOST_WORDS_MAX words each go to argv and env, which end with NULL
  * and point into the payload. -EINVAL: malformed. */
 #define HOST_WORDS_MAX 1024
-int host_exec(struct rd payload, const char **argv, const char **env, uint32_t *flags);
+int host_argv(struct rd payload, const char **argv, const char **env, uint32_t *flags);
 
 /* Payload of AGENT_FILE: the file's bytes are what is left in r. -EINVAL: malformed. */
 int host_file(struct rd *r, char *path, size_t path_size, uint32_t *mode, uint32_t *flags);

@@ -51,6 +51,8 @@ int main(int argc, char **argv)
 		return nics_main(argc == 3 ? argv[2] : "/etc/weft/nics");
 	if (argc > 2 && !strcmp(argv[1], "vty"))
 		return vty_main(argv + 2);
+	if (argc == 2 && !strcmp(argv[1], "dump"))
+		return routes_main();
 	signal(SIGPIPE, SIG_IGN);
 	code = loop_init();
 	if (!code) {

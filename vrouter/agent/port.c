@@ -118,6 +118,9 @@ static void take(void *arg, const struct agent_frame *f, const uint8_t *payload)
 	case AGENT_CLOCK:
 		port_send_i32(AGENT_EXIT, f->id, clock_put(r));
 		break;
+	case AGENT_SYNC:
+		routes_sync(f->id);
+		break;
 	default:
 		break;
 	}
@@ -160,6 +163,12 @@ static int find_port(char *path, size_t size)
 	if (dir)
 		closedir(dir);
 	return code;
+}
+
+void port_to(int fd, uint64_t nonce)
+{
+	port.fd = fd;
+	session = nonce;
 }
 
 int port_open(void)

@@ -22,6 +22,9 @@
  * inside a dump; what they overtook in it is dumped once more, after an AGENT_DUMP_AGAIN, and then
  * applying messages in order gives the right end state. When the guest loses notifications
  * (ENOBUFS) it begins a new dump by itself; the host marks and sweeps.
+ *
+ * `weft-agent dump`, a command, prints the frames of a dump of its own, nonce AGENT_DUMP_NONCE: what
+ * the kernel has now, told apart from what the host has been told before.
  */
 
 #include <stdint.h>
@@ -30,6 +33,7 @@
 #define AGENT_MAGIC	0x54464557u /* "WEFT" */
 #define AGENT_VERSION	1u
 #define AGENT_FRAME_MAX 65536u /* payload bytes */
+#define AGENT_DUMP_NONCE 1u
 
 enum agent_type {
 	/* host to guest */
@@ -41,6 +45,7 @@ enum agent_type {
 	AGENT_FILE,  /* id; payload struct agent_file: write a file; answered by AGENT_EXIT (0/errno) */
 	AGENT_RENEW, /* id; payload struct agent_renew: a clone's identity; answered by AGENT_EXIT */
 	AGENT_CLOCK, /* id; payload u64 ns since 1970: sets the clock; answered by AGENT_EXIT */
+	AGENT_SYNC,  /* id; answered by AGENT_EXIT (0/errno) behind all changes that the kernel has told */
 	/* guest to host */
 	AGENT_WELCOME = 64,
 	AGENT_READY,	  /* the router's daemons are configured (also in agent_welcome.ready) */

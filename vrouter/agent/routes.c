@@ -14,9 +14,11 @@
 #include <linux/netlink.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
@@ -57,6 +59,7 @@ static struct source sock = { .fd = -1 };
 static unsigned step, redone;
 static uint32_t seq, portid; /* of the request under way */
 static bool interrupted;
+static bool once; /* the dump is all that is wanted */
 
 static void ask(void)
 {
@@ -86,6 +89,8 @@ static void step_done(void)
 	}
 	forward_announce();
 	port_send(AGENT_DUMP_END, 0, NULL, 0);
+	if (once)
+		exit(0);
 }
 
 /* Whether a change is of the kind that is being dumped, or takes routes in silence while these are:
@@ -98,6 +103,15 @@ static bool overtakes(uint16_t type)
 	       (steps[step].type == RTM_GETROUTE &&
 		(type / 4 == RTM_GETLINK / 4 || type / 4 == RTM_GETADDR / 4 ||
 		 type / 4 == RTM_GETNEXTHOP / 4));
+}
+
+/* The kernel's answer to routes_sync(). */
+static bool is_sync(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *e = NLMSG_DATA(nlh);
+
+	return nlh->nlmsg_type == NLMSG_ERROR && nlh->nlmsg_pid == portid &&
+	       nlh->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) && e->msg.nlmsg_type == NLMSG_NOOP;
 }
 
 /* Passes on whole messages, without netlink's own. One recv() never mixes two dumps. */
@@ -113,6 +127,10 @@ static void pass(const uint8_t *part, size_t len)
 		bool ours = nlh->nlmsg_pid == portid && nlh->nlmsg_seq == seq && step < STEPS;
 		size_t size = NLMSG_ALIGN(nlh->nlmsg_len);
 
+		if (is_sync(nlh)) {
+			port_send_i32(AGENT_EXIT, nlh->nlmsg_seq, 0);
+			continue;
+		}
 		if (ours ? nlh->nlmsg_flags & NLM_F_DUMP_INTR : overtakes(nlh->nlmsg_type))
 			interrupted = true;
 		if (nlh->nlmsg_type < NLMSG_MIN_TYPE) {
@@ -167,4 +185,27 @@ void routes_watch(void)
 void routes_stop(void)
 {
 	source_close(&sock);
+}
+
+/* The kernel answers a request for nothing in the queue that its changes are in, behind those that it
+ * has told. When the queue overflows the answer is lost with them, and the host asks again. */
+void routes_sync(uint32_t id)
+{
+	int code = sock.fd < 0 ? -EAGAIN : nl_request(sock.fd, NLMSG_NOOP, NLM_F_ACK, id, "", 0);
+
+	if (code)
+		port_send_i32(AGENT_EXIT, id, code);
+}
+
+int routes_main(void)
+{
+	if (loop_init() < 0)
+		return 1;
+	once = true;
+	port_to(STDOUT_FILENO, AGENT_DUMP_NONCE);
+	routes_watch();
+	if (sock.fd < 0)
+		return 1;
+	loop_run();
+	return 0;
 }

@@ -171,6 +171,44 @@ static void vnets_are_policed(void **state)
 	assert_int_equal(vnet(e, 2).policed[DP_PUNT_EXCEPTION], 0);
 }
 
+static void without_fib(struct engine *e, uint32_t id, uint32_t backing, const char *dev)
+{
+	struct port *port = lab_port(e, id);
+	struct dp_port rec = { .id = id, .node = port->node->id, .mtu = 1500, .name = "port",
+			       .mac = { 2, 0, 0, 0, 0, (uint8_t)(id % 100) }, .backing = backing };
+	struct err err;
+	int fd = -1;
+
+	snprintf(rec.dev, sizeof(rec.dev), "%s", dev);
+	assert_int_equal(port_set(e, &rec, &fd, &err), 0);
+}
+
+/* Of a guest that forwards by itself the transit may have what its vnet may, whatever its port, and all
+ * where it is no burden to others; the other classes stay as they are. */
+static void a_guests_own_transit(void **state)
+{
+	struct engine *e = *state;
+
+	without_fib(e, 103, DP_BACK_NONE, "");
+	lab_ip4(frame, 0x0a010001, 9, 1, 40);
+	frame[5] = 3;
+	for (unsigned i = 0; i < 9000; i++)
+		lab_wire(e, 103, frame, 54);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_LOCAL], 8000);
+	assert_int_equal(vnet(e, 1).policed[DP_PUNT_LOCAL], 1000);
+	asks(e, 103, 1, 300);
+	assert_int_equal(vnet(e, 1).policed[DP_PUNT_NEIGHBOUR], 50);
+	hello(e, 103);
+	assert_int_equal(vnet(e, 1).punts[DP_PUNT_CONTROL], 1);
+
+	without_fib(e, 203, DP_BACK_DEV, "net_null0,no-rx=1");
+	lab_ip4(frame, 0x0a010001, 9, 1, 40);
+	frame[5] = 3;
+	for (unsigned i = 0; i < 9000; i++)
+		lab_wire(e, 203, frame, 54);
+	assert_int_equal(vnet(e, 2).punts[DP_PUNT_LOCAL], 9000);
+}
+
 /* Whatever is on its way to the relay thread, control gets there. */
 static void control_has_a_ring(void **state)
 {
@@ -411,6 +449,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(askers_are_policed, setup, teardown),
 		cmocka_unit_test_setup_teardown(vnets_are_policed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_guests_own_transit, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_has_a_ring, setup, teardown),
 		cmocka_unit_test_setup_teardown(control_has_a_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_turn_is_bounded, setup, teardown),

@@ -77,7 +77,7 @@ static void bad_lengths(void **state)
 		for (size_t len = 8; len < sizeof(record); len += 4)
 			if (len % 8)
 				assert_int_not_equal(one(op, record, len), 0);
-	for (uint16_t op = DP_HELLO; op <= DP_TRACE; op++)
+	for (uint16_t op = DP_HELLO; op <= DP_ROUTE_GET; op++)
 		assert_int_not_equal(one(op, record, 512), 0);
 	good.head.count = 1;
 	good.vnet.rec.pad = 1;

@@ -221,12 +221,14 @@ static inline void wipe(struct fib *fib)
 	assert_int_equal(swept, stats.routes4 + stats.routes6);
 }
 
-/* fib_each_route() gives exactly the oracle's routes, each once. */
+/* fib_each_route() gives exactly the oracle's routes, each once; so does fib_next_routes(), page by
+ * page, and when that behind which a page begins is not there. */
 struct seen {
 	struct oracle *o;
 	bool *there;
 	uint32_t count;
 	unsigned family;
+	struct fib_route last;
 };
 
 static inline void see(const struct fib_route *route, void *arg)
@@ -241,6 +243,24 @@ static inline void see(const struct fib_route *route, void *arg)
 	assert_false(s->there[r - s->o->routes]);
 	s->there[r - s->o->routes] = true;
 	s->count++;
+	s->last = *route;
+}
+
+static inline void expect_pages(const struct fib *fib, struct seen *s, uint32_t count)
+{
+	const struct fib_route *after = NULL;
+	unsigned page;
+	long n;
+
+	memset(s->there, 0, s->o->count);
+	s->count = 0;
+	do {
+		page = 1 + rnd(9);
+		n = fib_next_routes(fib, s->family, after, page, see, s);
+		assert_in_range(n, 0, page);
+		after = &s->last;
+	} while (n == page);
+	assert_int_equal(s->count, count);
 }
 
 static inline void expect_routes(const struct fib *fib, struct oracle *o)
@@ -253,6 +273,7 @@ static inline void expect_routes(const struct fib *fib, struct oracle *o)
 		s.count = 0;
 		fib_each_route(fib, s.family, see, &s);
 		assert_int_equal(s.count, s.family == 4 ? stats.routes4 : stats.routes6);
+		expect_pages(fib, &s, s.count);
 	}
 	assert_int_equal(stats.routes4 + stats.routes6, o->count);
 	free(s.there);

@@ -273,3 +273,15 @@ const struct intake_nh *held_forward(const struct held *h, unsigned port, unsign
 	nh = held_lookup(h, h->ports[port].table, family, addr);
 	return nh && nh->kind != INTAKE_NH_PUNT && nh->kind != INTAKE_NH_LOCAL ? nh : NULL;
 }
+
+void held_verify(const struct held *h, struct verify *v)
+{
+	for (size_t i = 0; i < h->route_count; i++) {
+		struct intake_nh nh = *held_nh(h, h->routes[i].nh), hops[64];
+
+		for (unsigned m = 0; m < nh.member_count; m++)
+			hops[m] = *held_nh(h, nh.members[m]);
+		nh.hops = hops;
+		verify_add_fib(v, h->routes[i].table, &h->routes[i].prefix, &nh);
+	}
+}

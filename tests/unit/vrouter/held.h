@@ -8,6 +8,7 @@
  * and looks up by walking everything.
  */
 #include "vrouter/intake.h"
+#include "vrouter/verify.h"
 
 enum { HELD_PORTS = 8 };
 
@@ -50,5 +51,8 @@ const struct intake_nh *held_lookup(const struct held *h, uint32_t table, unsign
 /* What a packet received on a port gets: NULL is a punt. */
 const struct intake_nh *held_forward(const struct held *h, unsigned port, unsigned family,
 				     const uint8_t *addr);
+
+/* Its routes, as the view VERIFY_FIB. */
+void held_verify(const struct held *h, struct verify *v);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handcrafted messages for what the kernel oracle does not reach: VRFs, reasons, limits, flags. */
-#include "base/buf.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vrouter/held.h"
+#include "tests/unit/vrouter/message.h"
 #include "vrouter/agent/proto.h"
 
 #include <linux/fib_rules.h>
@@ -22,34 +22,9 @@ static struct held held;
 static struct intake *in;
 static char reasons[4096];
 
-/* Attributes of the message that is being made. */
-static struct buf attrs;
-
-static void attr(uint16_t type, const void *p, size_t len)
-{
-	buf_u16(&attrs, (uint16_t)(len + 4));
-	buf_u16(&attrs, type);
-	buf_put(&attrs, p, len);
-	buf_reserve(&attrs, (4 - len % 4) % 4);
-}
-
-static void attr32(uint16_t type, uint32_t v)
-{
-	attr(type, &v, 4);
-}
-
 static void say(uint16_t type, uint16_t flags, const void *head, size_t len)
 {
-	struct nlmsghdr h = { .nlmsg_type = type, .nlmsg_flags = flags,
-			      .nlmsg_len = (uint32_t)(16 + len + attrs.len) };
-	struct buf b = { 0 };
-
-	buf_put(&b, &h, sizeof(h));
-	buf_put(&b, head, len);
-	buf_put(&b, attrs.data, attrs.len);
-	intake_netlink(in, b.data, b.len);
-	buf_free(&b);
-	buf_reset(&attrs);
+	say_to(in, type, flags, head, len);
 }
 
 #define IP(a, b, c, d) ((uint8_t[]){ a, b, c, d })

@@ -9,6 +9,7 @@
 #include "tests/unit/vrouter/held.h"
 #include "tests/unit/vrouter/kernel_changes.h"
 #include "tests/unit/vrouter/kernel_nl.h"
+#include "vrouter/verify.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,17 +38,42 @@ struct world {
 	char first[256];
 };
 
-static void run_ip(FILE *ip)
+/* Lines for ip(8), which takes -6 for a whole batch alone: one after the other by family. */
+struct ip {
+	FILE *batch;
+	bool v6;
+};
+
+static void run_ip(struct ip *ip)
 {
-	assert_int_equal(pclose(ip) & 0x7f, 0);
+	if (ip->batch)
+		assert_int_equal(pclose(ip->batch) & 0x7f, 0);
+	ip->batch = NULL;
 }
 
-static FILE *start_ip(void)
+static void ip_line(struct ip *ip, const char *line)
 {
-	FILE *ip = popen("ip -force -batch - >/dev/null 2>&1", "w");
+	bool v6 = !strncmp(line, "-6 ", 3);
 
-	assert_non_null(ip);
-	return ip;
+	if (ip->v6 != v6)
+		run_ip(ip);
+	if (!ip->batch)
+		ip->batch = popen(v6 ? "ip -6 -force -batch - >/dev/null 2>&1" :
+				       "ip -force -batch - >/dev/null 2>&1", "w");
+	assert_non_null(ip->batch);
+	ip->v6 = v6;
+	fprintf(ip->batch, "%s\n", line + (v6 ? 3 : 0));
+}
+
+__attribute__((format(printf, 2, 3))) static void ip_do(struct ip *ip, const char *fmt, ...)
+{
+	char line[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	ip_line(ip, line);
 }
 
 static void set(const char *path, const char *value)
@@ -58,34 +85,42 @@ static void set(const char *path, const char *value)
 }
 
 /* Up, with addresses and neighbours. */
-static void heal(FILE *ip, unsigned port, bool plain)
+static void heal(struct ip *ip, unsigned port, bool plain)
 {
-	fprintf(ip, "link set w%u up addrgenmode none\nlink set p%u up\n", port, port);
-	fprintf(ip, "addr add 10.%u.0.1/24 dev p%u\n", port, port);
-	fprintf(ip, "addr add 2001:db8:0:%u::1/64 dev p%u nodad\n", port, port);
+	ip_do(ip, "link set w%u up addrgenmode none", port);
+	ip_do(ip, "link set p%u up", port);
+	ip_do(ip, "addr add 10.%u.0.1/24 dev p%u", port, port);
+	ip_do(ip, "addr add 2001:db8:0:%u::1/64 dev p%u nodad", port, port);
 	if (!plain) {
-		fprintf(ip, "rule del pref 50\n-6 rule del pref 50\nrule add lookup main pref 32766\n");
-		fprintf(ip, "-6 rule add lookup main pref 32766\n");
+		ip_do(ip, "rule del pref 50");
+		ip_do(ip, "rule add lookup main pref 32766");
+		ip_do(ip, "-6 rule del pref 50");
+		ip_do(ip, "-6 rule add lookup main pref 32766");
 	}
-	for (unsigned i = 2; i < 5; i++)
-		fprintf(ip, "neigh replace 10.%u.0.%u dev p%u lladdr 02:00:00:00:%02x:09\n"
-			"neigh replace 2001:db8:0:%u::%u dev p%u lladdr 02:00:00:00:%02x:08\n"
-			"neigh replace fe80::%u dev p%u lladdr 02:00:00:00:%02x:07\n",
-			port, i, port, port, port, i, port, port, i, port, port);
+	for (unsigned i = 2; i < 5; i++) {
+		ip_do(ip, "neigh replace 10.%u.0.%u dev p%u lladdr 02:00:00:00:%02x:09", port, i, port, port);
+		ip_do(ip, "neigh replace 2001:db8:0:%u::%u dev p%u lladdr 02:00:00:00:%02x:08", port, i, port,
+		      port);
+		ip_do(ip, "neigh replace fe80::%u dev p%u lladdr 02:00:00:00:%02x:07", i, port, port);
+	}
 }
 
 static void make_links(void)
 {
-	FILE *ip = start_ip();
+	struct ip ip = { NULL };
 
-	fprintf(ip, "link set lo up\nlink add q0 type veth peer name q1\nlink set q0 up\n");
-	fprintf(ip, "link set q1 up\naddr add 10.9.0.1/24 dev q0\nlink add br0 type bridge\n");
-	fprintf(ip, "link set br0 up\n");
+	ip_do(&ip, "link set lo up");
+	ip_do(&ip, "link add q0 type veth peer name q1");
+	ip_do(&ip, "link set q0 up");
+	ip_do(&ip, "link set q1 up");
+	ip_do(&ip, "addr add 10.9.0.1/24 dev q0");
+	ip_do(&ip, "link add br0 type bridge");
+	ip_do(&ip, "link set br0 up");
 	for (unsigned i = 0; i < KERNEL_PORTS; i++) {
-		fprintf(ip, "link add p%u address 02:00:00:00:00:f%u type veth peer name w%u\n", i, i, i);
-		heal(ip, i, true);
+		ip_do(&ip, "link add p%u address 02:00:00:00:00:f%u type veth peer name w%u", i, i, i);
+		heal(&ip, i, true);
 	}
-	run_ip(ip);
+	run_ip(&ip);
 }
 
 static struct intake *make_intake(struct held *held)
@@ -252,7 +287,8 @@ static unsigned compare(struct world *w)
 		if (nh && nh->kind == INTAKE_NH_GROUP && w->changes.plain && i % 16 < 2 &&
 		    !all_picked(w, &w->fresh_held, nh, family, if_nametoindex(name), dst) && !wrong++)
 			explain(w, "unpicked", nh, &k, family, dst);
-		if (w->lazy != lazy && w->changes.plain && !wrong++)
+		/* IPv6 routes of one metric that are no siblings are punted by design. */
+		if (w->lazy != lazy && w->changes.plain && family == 4 && !wrong++)
 			explain(w, "lazy", nh, &k, family, dst);
 	}
 	return wrong;
@@ -269,6 +305,39 @@ static void refresh(struct world *w)
 	intake_dump_end(w->fresh);
 }
 
+static void explain_difference(void *arg, const struct verify_difference *d)
+{
+	const int none = -1, kinds[] = { d->nhs[0] ? (int)d->nhs[0]->kind : none,
+					 d->nhs[1] ? (int)d->nhs[1]->kind : none,
+					 d->nhs[2] ? (int)d->nhs[2]->kind : none };
+	struct world *w = arg;
+	char ip[INET6_ADDRSTRLEN];
+
+	inet_ntop(d->prefix.family == 6 ? AF_INET6 : AF_INET, d->prefix.addr, ip, sizeof(ip));
+	snprintf(w->first, sizeof(w->first), "table %u %s/%u%s: kernel %d, intake %d, FIB %d", d->table, ip,
+		 d->prefix.len, d->routes ? ", other routes" : "", kinds[0], kinds[1], kinds[2]);
+}
+
+/* The intake that lives on notifications has what one made anew has, prefix by prefix, and so has the
+ * engine. */
+static unsigned differing(struct world *w)
+{
+	struct verify_sum sum;
+	struct verify *v;
+
+	assert_int_equal(verify_create(&v), 0);
+	verify_begin(v);
+	verify_add_intake(v, VERIFY_KERNEL, w->fresh);
+	verify_add_intake(v, VERIFY_INTAKE, w->live);
+	held_verify(&w->live_held, v);
+	assert_int_equal(verify_end(v), 0);
+	verify_sum(v, &sum);
+	assert_true(sum.routes[VERIFY_FIB] > 0);
+	verify_each(v, 1, explain_difference, w);
+	verify_destroy(v);
+	return (unsigned)sum.differences;
+}
+
 /* What the kernel does by itself (addresses, carrier) may come late: a mismatch must last. */
 static unsigned compare_settled(struct world *w)
 {
@@ -280,6 +349,7 @@ static unsigned compare_settled(struct world *w)
 		intake_commit(w->live);
 		refresh(w);
 		wrong = compare(w);
+		wrong += differing(w);
 		if (!wrong || tries == 6)
 			return wrong;
 		poll(&p, 1, 250);
@@ -314,21 +384,21 @@ static void print_held(const char *who, const struct held *h)
 static unsigned run_round(struct world *w, unsigned number, bool dump)
 {
 	char line[LINES][256];
+	struct ip ip = { NULL };
 	unsigned wrong;
-	FILE *ip = start_ip();
 
 	if (changes_random(&w->changes, 3) == 0)
-		heal(ip, changes_random(&w->changes, KERNEL_PORTS), w->changes.plain);
+		heal(&ip, changes_random(&w->changes, KERNEL_PORTS), w->changes.plain);
 	for (unsigned i = 0; i < LINES; i++) {
 		changes_line(&w->changes, line[i], sizeof(line[i]));
-		fprintf(ip, "%s\n", line[i]);
+		ip_line(&ip, line[i]);
 	}
 	if (dump) { /* while the changes go on */
-		fflush(ip);
+		fflush(ip.batch);
 		intake_dump_begin(w->live);
 		kernel_dump(w->watch, w->live);
 	}
-	run_ip(ip);
+	run_ip(&ip);
 	if (dump) {
 		kernel_drain(w->watch, w->live);
 		intake_dump_end(w->live);

@@ -85,7 +85,7 @@ static void put_prefix(struct changes *c, struct line *l, bool v6, bool anything
 	char text[INET6_ADDRSTRLEN];
 
 	if (anything && chance(c, 6)) {
-		put(l, "default");
+		put(l, v6 ? "::/0" : "default");
 		return;
 	}
 	do
@@ -164,7 +164,7 @@ static void line_route(struct changes *c, struct line *l)
 	if (odd(c, 3))
 		type = PICK(c, "throw ", "local ", "broadcast ", "anycast ", "multicast ");
 	/* Wide routes of type local would make all sources martians, and gateways on-link. */
-	put(l, "%sroute %s %s", v6 ? "-6 " : "", verb, type);
+	put(l, "route %s %s", verb, type);
 	put_prefix(c, l, v6, type[0] != 'l' && type[0] != 'a' && type[0] != 'm');
 	if (!strcmp(verb, "del") && chance(c, 50))
 		return;

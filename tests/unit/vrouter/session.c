@@ -319,6 +319,46 @@ static void a_clone_gets_an_identity(void **state)
 	assert_int_equal(t.status, 0);
 }
 
+/* What the guest's kernel had changed is committed before done says so. */
+static void changes_are_caught_up_with(void **state)
+{
+	int32_t status = 0, again = EAGAIN;
+	struct vrouter_exec *x;
+	struct agent_frame h;
+
+	shake_hands();
+	assert_int_equal(session_sync(t.s, done, NULL, &x), -EAGAIN); /* nothing streams */
+	session_watch(t.s);
+	assert_int_equal(heard(NULL, 0).type, AGENT_WATCH);
+	assert_int_equal(session_sync(t.s, done, NULL, &x), 0);
+	h = heard(NULL, 0);
+	assert_int_equal(h.type, AGENT_SYNC);
+	frame(t.nonce, AGENT_NETLINK, 0, "x", 1);
+	frame(t.nonce, AGENT_EXIT, h.id, &status, sizeof(status));
+	turn();
+	assert_int_equal(t.status, 0);
+	assert_int_equal(fake_intake.netlinks, 1);
+	assert_int_equal(fake_intake.commits, 1);
+
+	assert_int_equal(session_sync(t.s, done, NULL, &x), 0); /* a dump begins meanwhile */
+	h = heard(NULL, 0);
+	frame(t.nonce, AGENT_DUMP_BEGIN, 0, NULL, 0);
+	frame(t.nonce, AGENT_EXIT, h.id, &status, sizeof(status));
+	turn();
+	assert_int_equal(t.status, -EAGAIN);
+	assert_int_equal(fake_intake.commits, 1);
+	assert_int_equal(session_sync(t.s, done, NULL, &x), -EAGAIN);
+	frame(t.nonce, AGENT_DUMP_END, 0, NULL, 0);
+	turn();
+	assert_int_equal(session_sync(t.s, done, NULL, &x), 0); /* nothing streams there */
+	h = heard(NULL, 0);
+	t.status = 1000;
+	frame(t.nonce, AGENT_EXIT, h.id, &again, sizeof(again));
+	turn();
+	assert_int_equal(t.status, -EAGAIN);
+	assert_int_equal(fake_intake.commits, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_clock_that_is_refused_is_no_more_tried, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_clone_gets_an_identity, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(changes_are_caught_up_with, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
