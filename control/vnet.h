@@ -129,6 +129,9 @@ void vnet_program(struct vnet *v);
 /* Its link has risen and is on, and the node behind it is there? What a port's carrier should be. */
 bool vnet_carrier(const struct vnet *v, const struct port *p);
 
+/* Stores again what is stored when it happens, of links and guests: some of it could not be. */
+void vnet_remember(struct vnet *v);
+
 /* All guests are left running, handles are freed: weftd ends. */
 void vnet_detach(struct vnet *v);
 

@@ -14,6 +14,7 @@
  *   capture.c  packets of a vnet, for who asks
  *   engine.c  the connection to weft-dp
  *   events.c  what has happened, for those who follow it
+ *   health.c  what is wrong with the machine
  *   store.c   what must survive
  */
 
@@ -27,6 +28,7 @@ struct captures;
 struct engine;
 struct event_base;
 struct events;
+struct health;
 struct start_queue;
 struct store;
 struct templates;
@@ -50,6 +52,7 @@ struct weftd {
 	struct start_queue *starts;
 	struct templates *templates;
 	struct events *events;
+	struct health *health;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
 	uint64_t engine_deaths; /* engines that ended unasked for */

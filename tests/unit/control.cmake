@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_unit(control base64 DEPS control)
 weft_unit(control store DEPS control)
+weft_unit(control store_full DEPS control) # root, a mount namespace
 weft_unit(control impairment DEPS control LINK m)
 weft_unit(control admission DEPS control)
+weft_unit(control backoff DEPS control)
 weft_unit(control start_queue DEPS control LINK PkgConfig::libevent)
 weft_unit(control engine DEPS control)
 weft_unit(control engine_queue DEPS control)
