@@ -103,6 +103,44 @@ def test_the_engine_is_killed(weft):
     assert weft.port("red", "r1", "eth3")["forwarded"] - counters >= 20  # not through the guests
 
 
+def kernel_routes(weft, router):
+    """Of OSPF, in the guest's kernel: what its FIB should have."""
+    lines = "".join(weft.exec("red", router, "ip", f"-{v}", "route", "show", "proto", "ospf") for v in (4, 6))
+    found = [line.split()[0] for line in lines.splitlines() if line.strip() and not line[0].isspace()]
+    return {p if "/" in p else p + ("/128" if ":" in p else "/32") for p in found}
+
+
+def is_ospf(prefix, route):
+    """Not connected, an address or a neighbour; the routers' loopbacks are OSPF's."""
+    far = prefix.startswith(("10.255.", "fd00:ff:")) or not prefix.endswith(("/32", "/128"))
+    return far and route["table"] == 254 and route["kind"] in ("forward", "group")
+
+
+def in_step(weft, router):
+    fib = {p for p, r in weft.routes("red", router).items() if is_ospf(p, r)}
+    return fib == kernel_routes(weft, router)
+
+
+def test_ports_flap(weft):
+    """A guest's interface and its cable, a hundred times each: nothing is restarted, and all is as before."""
+    def who():
+        nodes = weft.json("inspect", "red")["nodes"]
+        return [(n.get("pid"), n.get("restarts")) for n in nodes] + [weft.engine_pid(), weft.daemon_pid()]
+
+    await_true("settled", 60, lambda: settled(weft))
+    before = who()
+    weft.exec("red", "r2", "sh", "-c",
+              "for i in $(seq 100); do ip link set eth1 down; ip link set eth1 up; done")
+    for _ in range(100):
+        weft.run("link", "down", "red", "r1:eth1")
+        weft.run("link", "up", "red", "r1:eth1")
+    await_true("settled", 90, lambda: settled(weft))
+    for router in ("r1", "r2", "r3"):
+        await_true(f"{router}'s FIB has what its kernel has", 60, lambda: in_step(weft, router), pause=1)
+    assert who() == before
+    weft.await_ping("red", "h1", H2)
+
+
 def test_restart(weft):
     pid = weft.node("red", "r2")["pid"]
     weft.run("restart", "red", "r2")

@@ -15,7 +15,7 @@ set_tests_properties(e2e/build_images PROPERTIES LABELS e2e TIMEOUT 300 FIXTURES
 weft_pytest(e2e quickstart TIMEOUT 600)
 set_tests_properties(e2e/quickstart PROPERTIES FIXTURES_REQUIRED images)
 
-foreach(test twins isolation punt_flood fidelity survival failing mixed lan vhost edit refusals
+foreach(test twins isolation punt_flood fidelity survival failing reboot mixed lan vhost edit refusals
     admission bring_up clone capture metrics events views)
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
