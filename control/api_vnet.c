@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls on what is inside a vnet: its nodes and links. */
 #include "control/api_priv.h"
+#include "control/host.h"
 #include "control/router.h"
 #include "control/vnet_impair.h"
 #include "control/vnet_json.h"
+#include "control/vnet_priv.h"
 #include "control/vnet_sleep.h"
 
 #include <errno.h>
@@ -73,6 +75,10 @@ static void node_call(struct node *n, struct evhttp_request *req, enum evhttp_cm
 		api_error(req, 409, "%s", err.text);
 	} else if (post && !strcmp(verb, "exec")) {
 		api_exec(n, req);
+	} else if (post && n->host && !strcmp(verb, "restart")) {
+		host_restart(n->host);
+		vnet_program_node(n);
+		api_reply(req, 202, json_object());
 	} else if (!n->router) {
 		api_error(req, HTTP_BADREQUEST, "%s is not a router that runs", n->spec->name);
 	} else if (post && !strcmp(verb, "restart")) {

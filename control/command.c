@@ -2,6 +2,7 @@
 #include "control/command.h"
 
 #include "base/buf.h"
+#include "base/oom.h"
 #include "control/netns.h"
 
 #include <errno.h>
@@ -119,6 +120,7 @@ static void child(const struct command_conf *conf, int ns, int in, int out, int 
 	sigset_t none;
 
 	setsid();
+	oom_adjust("0"); /* not what weftd's service has for it */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/engine.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/rd.h"
+#include "control/backoff.h"
 #include "control/engine_priv.h"
 #include "control/store.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ENGINE_SOUND_S 30 /* one that has lived so long may be started again at once */
-#define ENGINE_END_S   5  /* for an engine to end by itself */
+#define ENGINE_END_S 5 /* for an engine to end by itself */
 
 struct engine {
 	struct engine_conf conf;
@@ -30,8 +29,8 @@ struct engine {
 	int pidfd;
 	bool hugepages;
 	unsigned workers;
-	unsigned failures; /* deaths in a row, for the backoff */
-	struct timespec since; /* when it was found */
+	struct backoff backoff;
+	char why[256]; /* the last one ended, or could not be started */
 	struct event *readable, *writable, *death, *retry, *flush;
 	struct event *repair; /* programmes everything again after a record failed */
 	struct event *kill;   /* it was told to end and has not */
@@ -137,6 +136,7 @@ static void on_hello(struct engine *e, const struct buf *results)
 	e->hugepages = hello.hugepages;
 	e->workers = hello.workers;
 	e->up = true;
+	backoff_works(&e->backoff, clock_ms());
 	e->failed = false;
 	e->repairs = 0;
 	e->complaint[0] = 0;
@@ -194,36 +194,24 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static long alive_s(const struct engine *e)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - e->since.tv_sec;
-}
-
 static void on_death(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
 
-	waitpid(e->pid, NULL, WNOHANG); /* when it was ours */
+	engine_describe_end(e->pid, e->why, sizeof(e->why));
 	event_free(e->death);
 	e->death = NULL;
 	close(e->pidfd);
 	e->pidfd = -1;
-	log_warn("engine: pid %d ended", e->pid);
+	log_warn("engine: %s", e->why);
 	e->pid = 0;
 	event_del(e->kill);
 	disconnect(e);
-	/* One that dies of what it is told shall not be started in a tight loop. */
-	if (alive_s(e) >= ENGINE_SOUND_S)
-		e->failures = 0;
 	if (e->wanted) {
-		unsigned backoff = e->failures < 6 ? 100u << e->failures : 5000;
-
-		retry_in(e, e->failures++ ? backoff : 0);
+		/* One that dies of what it is told shall not be started in a tight loop. */
+		retry_in(e, backoff_ended(&e->backoff, clock_ms()));
 		if (e->conf.died)
-			e->conf.died(e->conf.arg);
+			e->conf.died(e->conf.arg, e->why);
 		return;
 	}
 	engine_hugepages_release(e->conf.store);
@@ -254,7 +242,6 @@ static int watch(struct engine *e, pid_t pid)
 	if (e->pidfd < 0)
 		return -errno;
 	e->pid = pid;
-	clock_gettime(CLOCK_MONOTONIC, &e->since);
 	e->death = event_new(e->conf.base, e->pidfd, EV_READ, on_death, e);
 	if (e->death && event_add(e->death, NULL) == 0)
 		return 0;
@@ -264,18 +251,13 @@ static int watch(struct engine *e, pid_t pid)
 
 static int try_connect(struct engine *e)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct dp_record hello = { 0 };
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	int size = 4 << 20, sock;
+	int size = 4 << 20, sock = engine_dial(e->conf.socket, &peer);
 
-	strncpy(addr.sun_path, e->conf.socket, sizeof(addr.sun_path) - 1);
-	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (sock < 0)
-		return -errno;
-	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || watch(e, peer.pid) < 0) {
+		return sock;
+	if (watch(e, peer.pid) < 0) {
 		close(sock);
 		return -ECONNREFUSED;
 	}
@@ -288,22 +270,29 @@ static int try_connect(struct engine *e)
 	return 0;
 }
 
+static void spawn(struct engine *e)
+{
+	struct err err;
+	pid_t pid = engine_spawn(&e->conf, &err);
+
+	if (pid < 0) {
+		if (strcmp(e->why, err.text) != 0)
+			log_error("engine: %s", err.text);
+		snprintf(e->why, sizeof(e->why), "%.255s", err.text);
+	} else {
+		watch(e, pid);
+	}
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
-	struct err err;
-	pid_t pid;
 
 	if (e->sock >= 0 || !e->wanted || try_connect(e) == 0)
 		return;
-	if (!e->pid) {
-		pid = engine_spawn(&e->conf, &err);
-		if (pid < 0)
-			log_error("engine: %s", err.text);
-		else
-			watch(e, pid);
-	}
-	retry_in(e, e->pid ? 20 : 1000);
+	if (!e->pid)
+		spawn(e);
+	retry_in(e, e->pid ? 20 : 1000 + backoff_ended(&e->backoff, clock_ms()));
 }
 
 int engine_create(const struct engine_conf *conf, struct engine **out, struct err *err)
@@ -313,6 +302,7 @@ int engine_create(const struct engine_conf *conf, struct engine **out, struct er
 	if (!e)
 		return err_sys(err, -ENOMEM, "engine");
 	e->conf = *conf;
+	e->backoff = (struct backoff){ .first_ms = 200, .most_ms = 5000 };
 	e->sock = e->pidfd = -1;
 	e->workers = 1;
 	engine_queue_init(&e->queue);
@@ -388,7 +378,12 @@ bool engine_is_repaired(const struct engine *e)
 
 unsigned engine_failures(const struct engine *e)
 {
-	return e->failures;
+	return backoff_failures(&e->backoff, clock_ms());
+}
+
+const char *engine_why(const struct engine *e)
+{
+	return e->why;
 }
 
 bool engine_has_hugepages(const struct engine *e)

@@ -38,7 +38,7 @@ struct engine_conf {
 	void (*refused)(void *arg, const struct dp_id *bad, const char *why);
 	/* PCI devices that one that is started is given, of ENGINE_PCI_MAX at most; NULL: none. */
 	unsigned (*pci)(void *arg, const char *out[]);
-	void (*died)(void *arg); /* unasked for; NULL: nobody wants to know */
+	void (*died)(void *arg, const char *why); /* unasked for; NULL: nobody wants to know */
 	void *arg;
 };
 
@@ -54,7 +54,9 @@ bool engine_is_up(const struct engine *e);
 pid_t engine_pid(const struct engine *e);
 /* During up(): the same engine is told everything again, as it has refused something. */
 bool engine_is_repaired(const struct engine *e);
-unsigned engine_failures(const struct engine *e); /* deaths in a row, each soon after its start */
+/* Ends in a row, each soon after its start, and starts that failed; why the last one did. */
+unsigned engine_failures(const struct engine *e);
+const char *engine_why(const struct engine *e);
 bool engine_has_hugepages(const struct engine *e);
 unsigned engine_workers(const struct engine *e); /* what it said last; one before it said any */
 

@@ -5,6 +5,7 @@
 #include "control/engine.h"
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 struct event;
 struct request;
@@ -55,5 +56,11 @@ void engine_hugepages_release(struct store *store);
 /* Adds the huge pages that are missing and starts the program in a session of its own; the new pid
  * or -errno. */
 pid_t engine_spawn(const struct engine_conf *conf, struct err *err);
+
+/* Of a process that has ended: in words. One that an earlier weftd has started tells no status. */
+void engine_describe_end(pid_t pid, char *why, size_t size);
+
+/* A connection to the engine that listens there, and who that is; -errno. */
+int engine_dial(const char *path, struct ucred *peer);
 
 #endif

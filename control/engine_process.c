@@ -9,6 +9,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define HUGE_DIR "/sys/kernel/mm/hugepages/hugepages-2048kB/"
@@ -28,14 +32,14 @@ static long huge_read(const char *name)
 	return value;
 }
 
-static void huge_write(long pages)
+static bool huge_write(long pages)
 {
 	FILE *f = fopen(HUGE_DIR "nr_hugepages", "we");
 
 	if (!f)
-		return;
+		return false;
 	fprintf(f, "%ld\n", pages);
-	fclose(f);
+	return fclose(f) == 0;
 }
 
 /* Some bits of the kernel's boot id: a reservation of before the last boot is none any more. */
@@ -96,8 +100,8 @@ void engine_hugepages_release(struct store *store)
 
 	if (added <= 0 || now < 0)
 		return;
-	huge_write(now > added ? now - (long)added : 0);
-	remember(store, 0);
+	if (huge_write(now > added ? now - (long)added : 0))
+		remember(store, 0);
 }
 
 pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
@@ -113,8 +117,10 @@ pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
 		return err_sys(err, -errno, "%s", conf->program);
 	snprintf(uid, sizeof(uid), "%u", conf->uid);
 	log = open(conf->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (log < 0)
-		return err_sys(err, -errno, "%s", conf->log);
+	if (log < 0) { /* a full disk: it forwards without one */
+		log_warn("engine: %s: %s", conf->log, strerror(errno));
+		log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	}
 	if (!hugepages_reserve(conf->store))
 		argv[argc++] = "--no-huge";
 	for (unsigned i = 0; i < count; i++) {
@@ -137,4 +143,33 @@ pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
 		pid = err_sys(err, -errno, "fork");
 	close(log);
 	return pid;
+}
+
+void engine_describe_end(pid_t pid, char *why, size_t size)
+{
+	int status = 0;
+	bool ours = waitpid(pid, &status, WNOHANG) == pid;
+
+	if (ours && WIFSIGNALED(status))
+		snprintf(why, size, "process %d was killed by signal %d", pid, WTERMSIG(status));
+	else if (ours)
+		snprintf(why, size, "process %d ended with status %d", pid, WEXITSTATUS(status));
+	else
+		snprintf(why, size, "process %d ended", pid);
+}
+
+int engine_dial(const char *path, struct ucred *peer)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(*peer);
+	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), code;
+
+	strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
+	if (sock >= 0 && connect(sock, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	    getsockopt(sock, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0)
+		return sock;
+	code = -errno;
+	if (sock >= 0)
+		close(sock);
+	return code;
 }

@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/engine.h"
+#include "control/host_mark.h"
+#include "control/host_watch.h"
 #include "control/netns.h"
 #include "control/port.h"
 #include "control/vnet_news.h"
@@ -14,67 +16,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOST_NETNS_MAX (2 * TOPOLOGY_NAME_MAX + 8)
+struct tap {
+	int fd;	   /* -1: not open here (the engine may have it) */
+	int index; /* of the interface, as long as it is the one that was made; 0: not known */
+};
 
 struct host {
 	struct node *node;
 	char netns[HOST_NETNS_MAX];
 	char mark[256]; /* a file: the namespace it names is ours; "done": its exec lines have run */
-	int fds[TOPOLOGY_PORTS_MAX]; /* per port; -1: not open here (the engine may have it) */
+	struct tap taps[TOPOLOGY_PORTS_MAX]; /* per port */
+	struct host_watch *watch;
 	unsigned exec_next;
 	struct command *running;
 	bool ready;
 	struct buf said; /* the running exec line's output, for its error */
 	char error[512];
+	char gone[128]; /* what somebody has deleted, or empty */
 };
 
 static const struct topology_node *spec(const struct host *h)
 {
 	return h->node->spec;
-}
-
-struct mark {
-	char name[HOST_NETNS_MAX]; /* empty: it is no mark of ours */
-	bool done;
-	unsigned tap_count;
-	char taps[TOPOLOGY_PORTS_MAX][TOPOLOGY_IFNAME_MAX];
-};
-
-/* "NAMESPACE\n", "done\n" when its exec lines have run, else "begun\n", and the names of its taps. */
-static int write_mark(const struct host *h, bool done, struct err *err)
-{
-	struct buf b = { 0 };
-	int code;
-
-	buf_printf(&b, "%s\n%s\n", h->netns, done ? "done" : "begun");
-	for (unsigned i = 0; i < spec(h)->port_count; i++)
-		buf_printf(&b, "%s\n", spec(h)->ports[i].name);
-	code = b.bad ? err_sys(err, -ENOMEM, "%s", h->mark) : file_write(h->mark, b.data, b.len, 0644, err);
-	buf_free(&b);
-	return code;
-}
-
-static void read_mark(const char *path, struct mark *m)
-{
-	struct buf b = { 0 };
-	char *rest, *line;
-
-	memset(m, 0, sizeof(*m));
-	if (file_read(path, 4096, &b, NULL) < 0)
-		goto out;
-	buf_u8(&b, 0);
-	rest = b.bad ? NULL : (char *)b.data;
-	line = strsep(&rest, "\n");
-	if (!line || !rest || strlen(line) >= sizeof(m->name) || strncmp(line, "weft-", 5) != 0 ||
-	    strchr(line, '/'))
-		goto out;
-	strcpy(m->name, line);
-	m->done = !strcmp(strsep(&rest, "\n"), "done");
-	while ((line = strsep(&rest, "\n")) && m->tap_count < TOPOLOGY_PORTS_MAX)
-		if (line[0] && strlen(line) < TOPOLOGY_IFNAME_MAX)
-			strcpy(m->taps[m->tap_count++], line);
-out:
-	buf_free(&b);
 }
 
 static void run_next(struct host *h);
@@ -124,7 +87,7 @@ static void run_next(struct host *h)
 	buf_reset(&h->said);
 	if (h->exec_next == spec(h)->exec.count) {
 		h->ready = true;
-		if (write_mark(h, true, &err) < 0)
+		if (host_mark_write(h->mark, h->netns, true, spec(h), &err) < 0)
 			log_warn("%s: %s", h->netns, err.text);
 		return;
 	}
@@ -138,16 +101,41 @@ static void run_next(struct host *h)
 static int open_tap(struct host *h, unsigned i, struct err *err)
 {
 	const struct topology_port *p = &spec(h)->ports[i];
+	struct tap *tap = &h->taps[i];
 
-	if (h->fds[i] >= 0)
+	if (tap->fd >= 0)
 		return 0;
-	h->fds[i] = netns_tap(h->netns, p->name, p->mac, p->mtu, err);
-	if (h->fds[i] < 0)
-		return h->fds[i];
+	tap->fd = netns_tap(h->netns, p->name, p->mac, p->mtu, err);
+	if (tap->fd < 0)
+		return tap->fd;
 	/* A tap has carrier whenever somebody opens it. */
 	if (!vnet_carrier(h->node->vnet, &h->node->ports[i]))
 		host_set_carrier(h, i, false);
 	return 0;
+}
+
+/* Restarting makes it anew: the interface alone would not have what was configured on it. */
+static void on_changed(void *arg)
+{
+	struct host *h = arg;
+
+	h->gone[0] = 0;
+	for (unsigned i = 0; i < spec(h)->port_count && !h->gone[0]; i++) {
+		const char *name = spec(h)->ports[i].name;
+
+		if (h->taps[i].index && host_watch_index(h->watch, name) != h->taps[i].index)
+			snprintf(h->gone, sizeof(h->gone), "somebody has deleted or renamed its interface "
+				 "%s; weft restart makes the host anew", name);
+	}
+	vnet_news(h->node->vnet);
+}
+
+static void watch(struct host *h)
+{
+	struct err err;
+
+	if (host_watch_create(h->node->vnet->daemon->base, h->netns, on_changed, h, &h->watch, &err) < 0)
+		log_warn("%s", err.text);
 }
 
 static int make(struct host *h, struct err *err)
@@ -157,7 +145,7 @@ static int make(struct host *h, struct err *err)
 	if (access(h->mark, F_OK) < 0 && netns_exists(h->netns))
 		return err_set(err, -EEXIST, "namespace %s exists and is not this weftd's; if nobody "
 			       "needs it: ip netns del %s", h->netns, h->netns);
-	code = write_mark(h, false, err);
+	code = host_mark_write(h->mark, h->netns, false, spec(h), err);
 	if (!code)
 		code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
 	if (!code)
@@ -196,14 +184,14 @@ static void take_over_tap(struct host *h, const char *ifname)
 /* Goes on with the host of a weftd of before, which may have been killed while ports came and went. */
 static bool take_over(struct host *h, struct err *err)
 {
-	struct mark m;
+	struct host_mark m;
 
-	read_mark(h->mark, &m);
+	host_mark_read(h->mark, &m);
 	if (!m.done || strcmp(m.name, h->netns) != 0 || !netns_exists(h->netns))
 		return false;
 	for (unsigned i = 0; i < m.tap_count; i++)
 		take_over_tap(h, m.taps[i]);
-	if (write_mark(h, true, err) < 0)
+	if (host_mark_write(h->mark, h->netns, true, spec(h), err) < 0)
 		log_warn("%s: %s", h->netns, err->text);
 	return true;
 }
@@ -218,7 +206,8 @@ int host_create(struct node *node, struct host **out, struct err *err)
 	h->node = node;
 	snprintf(h->netns, sizeof(h->netns), "weft-%s-%s", node->vnet->topology->name, spec(h)->name);
 	snprintf(h->mark, sizeof(h->mark), "%s/h/%u", node->vnet->daemon->run, node->id);
-	memset(h->fds, 0xff, sizeof(h->fds)); /* -1 each */
+	for (unsigned i = 0; i < TOPOLOGY_PORTS_MAX; i++)
+		h->taps[i].fd = -1;
 	if (take_over(h, err)) {
 		h->ready = true;
 	} else {
@@ -229,38 +218,64 @@ int host_create(struct node *node, struct host **out, struct err *err)
 		}
 		run_next(h);
 	}
+	watch(h);
 	*out = h;
 	return 0;
 }
 
-void host_detach(struct host *h)
+/* What it runs itself, and what of its namespace is held here. */
+static void let_go(struct host *h)
 {
 	if (h->running)
 		command_cancel(h->running);
-	for (unsigned i = 0; i < TOPOLOGY_PORTS_MAX; i++)
-		if (h->fds[i] >= 0)
-			close(h->fds[i]);
+	h->running = NULL;
+	host_watch_destroy(h->watch);
+	h->watch = NULL;
+	for (unsigned i = 0; i < TOPOLOGY_PORTS_MAX; i++) {
+		if (h->taps[i].fd >= 0)
+			close(h->taps[i].fd);
+		h->taps[i] = (struct tap){ .fd = -1 };
+	}
+}
+
+void host_restart(struct host *h)
+{
+	struct err err;
+
+	let_go(h);
+	h->error[0] = h->gone[0] = 0;
+	h->exec_next = 0;
+	h->ready = false;
+	if (make(h, &err) < 0) {
+		snprintf(h->error, sizeof(h->error), "%.500s", err.text);
+	} else {
+		watch(h);
+		run_next(h);
+	}
+	vnet_news(h->node->vnet);
+}
+
+void host_detach(struct host *h)
+{
+	let_go(h);
 	buf_free(&h->said);
 	free(h);
 }
 
 void host_destroy(struct host *h)
 {
-	/* First what it runs itself, so that nothing enters the namespace as it goes. */
-	if (h->running)
-		command_cancel(h->running);
-	h->running = NULL;
+	let_go(h); /* first, so that nothing enters the namespace as it goes */
 	host_end_marked(h->mark);
 	host_detach(h);
 }
 
 void host_end_marked(const char *path)
 {
-	struct mark m;
+	struct host_mark m;
 	struct err err;
 
 	/* Without the mark the namespace is somebody else's. */
-	read_mark(path, &m);
+	host_mark_read(path, &m);
 	if (m.name[0] && netns_destroy(m.name, &err) < 0) {
 		log_warn("%s", err.text); /* the mark stays, for the next try */
 		return;
@@ -270,45 +285,48 @@ void host_end_marked(const char *path)
 
 void host_change(struct host *h, const struct topology_node *was)
 {
-	int fds[TOPOLOGY_PORTS_MAX];
+	struct tap taps[TOPOLOGY_PORTS_MAX];
 	struct err err;
 
-	memset(fds, 0xff, sizeof(fds));
+	for (unsigned i = 0; i < TOPOLOGY_PORTS_MAX; i++)
+		taps[i] = (struct tap){ .fd = -1 };
 	for (unsigned i = 0; i < was->port_count; i++) {
 		const struct topology_port *old = &was->ports[i], *p = topology_port(spec(h), old->name);
 
 		if (!p) {
-			if (h->fds[i] >= 0)
-				close(h->fds[i]);
+			if (h->taps[i].fd >= 0)
+				close(h->taps[i].fd);
 			remove_tap(h, old->name);
 			continue;
 		}
-		fds[p - spec(h)->ports] = h->fds[i];
+		taps[p - spec(h)->ports] = h->taps[i];
 		if (!topology_same_port(old, p))
 			change_tap(h, p);
 	}
-	memcpy(h->fds, fds, sizeof(h->fds));
-	if (write_mark(h, h->ready, &err) < 0)
+	memcpy(h->taps, taps, sizeof(h->taps));
+	if (host_mark_write(h->mark, h->netns, h->ready, spec(h), &err) < 0)
 		log_warn("%s: %s", h->netns, err.text);
 }
 
-void host_program(struct host *h)
+void host_program(struct host *h, bool taps)
 {
 	for (unsigned i = 0; i < spec(h)->port_count; i++) {
 		struct dp_port rec = port_record(&h->node->ports[i], h->node);
 		struct err err;
+		int code = taps ? open_tap(h, i, &err) : 0, fd;
 
 		rec.backing = DP_BACK_TAP;
-		int code = open_tap(h, i, &err);
-
 		/* Busy: the engine went on with it while weftd was away. */
 		if (code && code != -EBUSY && strcmp(h->error, err.text) != 0) {
 			snprintf(h->error, sizeof(h->error), "%.500s", err.text);
 			log_warn("%s: %s", h->netns, h->error);
 		}
-		if (h->fds[i] >= 0)
+		fd = taps ? h->taps[i].fd : -1;
+		if (fd >= 0)
 			rec.flags |= DP_PORT_HAS_FD;
-		engine_send(h->node->vnet->daemon->engine, DP_PORT_SET, &rec, sizeof(rec), h->fds[i]);
+		if (h->watch && !h->taps[i].index)
+			h->taps[i].index = host_watch_index(h->watch, rec.name);
+		engine_send(h->node->vnet->daemon->engine, DP_PORT_SET, &rec, sizeof(rec), fd);
 	}
 }
 
@@ -322,7 +340,12 @@ void host_set_carrier(struct host *h, unsigned port, bool up)
 
 const char *host_error(const struct host *h)
 {
-	return h->error[0] ? h->error : NULL;
+	if (h->error[0])
+		return h->error;
+	if (h->gone[0])
+		return h->gone;
+	return netns_exists(h->netns) ? NULL : "somebody has deleted its namespace; weft restart makes the "
+					       "host anew";
 }
 
 bool host_ready(const struct host *h)

@@ -15,6 +15,9 @@ struct host;
 /* Makes the namespace and the taps and runs the topology's exec lines, or takes over what a
  * weftd of before has made completely. */
 int host_create(struct node *node, struct host **out, struct err *err);
+/* Makes it anew, killing what runs in it; host_program() is to follow. Why it could not be is its
+ * error. */
+void host_restart(struct host *h);
 /* Removes everything, killing what runs in it. */
 void host_destroy(struct host *h);
 /* Removes the host whose mark is the file path, of a weftd of before. */
@@ -22,8 +25,8 @@ void host_end_marked(const char *path);
 /* Frees the handle only. */
 void host_detach(struct host *h);
 
-/* DP_PORT_SET with the taps' descriptors for the engine (opened again if need be). */
-void host_program(struct host *h);
+/* DP_PORT_SET; with the taps' descriptors for the engine, opened again if need be, or without. */
+void host_program(struct host *h, bool taps);
 void host_set_carrier(struct host *h, unsigned port, bool up);
 /* Its node, which was `was`, has other ports now: theirs are the taps from now on. host_program() makes
  * those that come. */

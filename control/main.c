@@ -6,6 +6,7 @@
 #include "control/capture.h"
 #include "control/engine.h"
 #include "control/events.h"
+#include "control/health.h"
 #include "control/metrics_port.h"
 #include "control/physical.h"
 #include "control/router.h"
@@ -134,12 +135,13 @@ static void tell_vnets(struct weftd *d)
 /* Of each engine once, however often it is programmed. */
 static void tell_engine(struct weftd *d, bool fresh)
 {
-	char why[64];
+	char why[96];
 
 	if (engine_pid(d->engine) == d->engine_told)
 		return;
 	d->engine_told = engine_pid(d->engine);
-	snprintf(why, sizeof(why), "process %d, %s", d->engine_told, fresh ? "empty" : "forwarding");
+	snprintf(why, sizeof(why), "process %d, %s%s", d->engine_told, fresh ? "empty" : "forwarding",
+		 engine_has_hugepages(d->engine) ? "" : ", without huge pages");
 	tell(d, "engine", "up", why);
 	tell_vnets(d);
 }
@@ -166,19 +168,22 @@ static void on_engine_up(void *arg, bool fresh)
 			vnet_program(v);
 	sync.end = 1;
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
-	TAILQ_FOREACH (v, &d->vnets, entry)
+	TAILQ_FOREACH (v, &d->vnets, entry) {
 		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_program_routes(v->nodes[i]->router);
+		if (!v->destroying)
+			vnet_program_taps(v);
+	}
 }
 
-static void on_engine_died(void *arg)
+static void on_engine_died(void *arg, const char *why)
 {
 	struct weftd *d = arg;
 
 	d->engine_deaths++;
 	d->engine_told = 0;
-	tell(d, "engine", "died", NULL);
+	tell(d, "engine", "died", why);
 	tell_vnets(d);
 }
 
@@ -304,6 +309,9 @@ static int setup(struct program *p, struct err *err)
 		code = metrics_port_create(d, setting("WEFT_METRICS", NULL), &p->metrics, err);
 	if (code)
 		return code;
+	code = health_create(d, &d->health, err);
+	if (code)
+		return code;
 	engine.store = d->store;
 	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
@@ -355,6 +363,7 @@ static int run(struct program *p, struct err *err)
 	captures_destroy(p->daemon.captures); /* behind the engine, which some wait for */
 	metrics_port_destroy(p->metrics);
 	api_destroy(p->api); /* last: what waited above for an end has answered its request by now */
+	health_destroy(p->daemon.health);
 	events_destroy(p->daemon.events);
 	store_close(p->daemon.store);
 	if (empty)

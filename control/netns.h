@@ -37,6 +37,8 @@ int netns_tap_change(const char *ns, const char *ifname, const uint8_t mac[6], u
 		     struct err *err);
 /* Removes it; missing is fine. */
 int netns_tap_del(const char *ns, const char *ifname, struct err *err);
+/* A socket of rtnetlink in the namespace, that does not block and hears of its interfaces; or -errno. */
+int netns_link_news(const char *ns, struct err *err);
 /* The carrier that programs in the namespace see. */
 int netns_tap_carrier(const char *ns, const char *ifname, bool up, struct err *err);
 

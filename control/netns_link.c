@@ -143,6 +143,23 @@ int netns_tap_del(const char *ns, const char *ifname, struct err *err)
 	return code && code != -ENODEV ? err_sys(err, code, "tap %s in namespace %s", ifname, ns) : 0;
 }
 
+int netns_link_news(const char *ns, struct err *err)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int back = netns_enter(ns, err), fd, code;
+
+	if (back < 0)
+		return back;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+	code = fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+	netns_leave(back);
+	if (!code)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return err_sys(err, code, "interfaces of namespace %s", ns);
+}
+
 /*
  * How many datagrams a Unix socket holds is a setting of the network namespace it was made in
  * (10 by default, too few for a burst), so relay sockets are made in a namespace of their own.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/router.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "control/router_priv.h"
@@ -13,8 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ROUTER_BACKOFF_MAX_S 30
 
 static struct weftd *daemon_of(const struct router *r)
 {
@@ -68,22 +67,13 @@ static void retry_in(struct router *r, unsigned ms)
 	event_add(r->retry, &tv);
 }
 
-/* What a later weftd shall say of this guest. */
-static void remember(struct router *r)
+void router_remember(struct router *r)
 {
 	struct vnet *v = r->node->vnet;
 	struct err err;
 
 	if (store_guest_put(v->daemon->store, v->id, spec(r)->name, &r->past, &err) < 0)
 		log_warn("%s: %s", spec(r)->name, err.text);
-}
-
-/* How long to wait before the next start, by the ends in a row. */
-static unsigned backoff_ms(struct router *r)
-{
-	unsigned s = r->failures < 5 ? 1u << r->failures : ROUTER_BACKOFF_MAX_S;
-
-	return r->failures++ ? s * 1000 : 0;
 }
 
 static void start(struct router *r)
@@ -104,12 +94,12 @@ static int on_turn(void *arg)
 	    templates_want(daemon_of(r)->templates, &r->image, &err) == -EAGAIN)
 		return -EAGAIN;
 	router_exec_forget(r);
-	remember(r);
+	router_remember(r);
 	if (router_start_nics(r, &err) < 0 || vrouter_start(r->guest, &err) < 0) {
 		if (strcmp(r->error, err.text) != 0)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
-		retry_in(r, backoff_ms(r) + 1000);
+		retry_in(r, backoff_ended(&r->backoff, clock_ms()) + 1000);
 		vnet_news(r->node->vnet);
 		vnet_router_moved(r->node, false);
 		return -EIO; /* never -EAGAIN, whatever the reason was */
@@ -148,6 +138,7 @@ static void ended(struct router *r)
 
 	vrouter_info(r->guest, &info);
 	router_close_relays(r);
+	event_del(r->sound);
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	if (!r->asleep) {
 		r->exec_done = false;
@@ -165,13 +156,22 @@ static void ended(struct router *r)
 		retry_in(r, 0);
 	} else {
 		vnet_event(r->node->vnet, "guest", spec(r)->name, "ended", info.reason);
-		retry_in(r, backoff_ms(r));
+		snprintf(r->ended, sizeof(r->ended), "%s", info.reason);
+		retry_in(r, backoff_ended(&r->backoff, clock_ms()));
 		vnet_router_moved(r->node, false);
 	}
 }
 
+static void on_sound(evutil_socket_t fd, short what, void *arg)
+{
+	struct router *r = arg;
+
+	vnet_news(r->node->vnet);
+}
+
 static void ready(struct router *r)
 {
+	static const struct timeval sound = { .tv_sec = BACKOFF_SOUND_MS / 1000 };
 	struct vrouter_info info;
 
 	vrouter_info(r->guest, &info);
@@ -179,9 +179,11 @@ static void ready(struct router *r)
 		r->past.boot_ms = info.boot_ms;
 		r->past.clone = info.clone;
 		snprintf(r->past.cold_why, sizeof(r->past.cold_why), "%s", info.cold_why);
-		remember(r);
+		router_remember(r);
 	}
-	r->failures = 0;
+	backoff_works(&r->backoff, clock_ms());
+	if (r->backoff.failures)
+		event_add(r->sound, &sound);
 	r->was_ready = true;
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	router_exec_begin(r);
@@ -238,12 +240,14 @@ int router_create(struct node *node, struct router **out, struct err *err)
 		return err_sys(err, -ENOMEM, "%s", node->spec->name);
 	r->node = node;
 	r->turn = (struct start_entry){ .start = on_turn, .arg = r };
+	r->backoff = (struct backoff){ .first_ms = 2000, .most_ms = 300000 };
 	snprintf(r->dir, sizeof(r->dir), "%s/g/%u", node->vnet->daemon->run, node->id);
 	snprintf(store, sizeof(store), "%s/images", node->vnet->daemon->state);
 	router_begin_nics(r);
 	r->retry = event_new(node->vnet->daemon->base, -1, 0, on_retry, r);
 	r->gone = event_new(node->vnet->daemon->base, -1, 0, on_ended, r);
-	if (!r->retry || !r->gone) {
+	r->sound = evtimer_new(node->vnet->daemon->base, on_sound, r);
+	if (!r->retry || !r->gone || !r->sound) {
 		err_sys(err, -ENOMEM, "%s", node->spec->name);
 		goto fail;
 	}
@@ -291,6 +295,8 @@ void router_destroy(struct router *r)
 		event_free(r->retry);
 	if (r->gone)
 		event_free(r->gone);
+	if (r->sound)
+		event_free(r->sound);
 	free(r->fibs);
 	free(r);
 }
@@ -314,6 +320,7 @@ void router_stop(struct router *r)
 
 void router_restart(struct router *r)
 {
+	r->backoff.failures = 0;
 	if (router_stopped(r)) {
 		retry_in(r, 0);
 		return;
@@ -326,50 +333,4 @@ void router_wake(struct router *r)
 {
 	if (router_stopped(r))
 		retry_in(r, 0);
-}
-
-struct store_guest router_past(const struct router *r)
-{
-	return r->past;
-}
-
-struct vrouter *router_vrouter(struct router *r)
-{
-	return r->guest;
-}
-
-const char *router_error(const struct router *r)
-{
-	return r->error[0] ? r->error : NULL;
-}
-
-bool router_ready(const struct router *r)
-{
-	struct vrouter_info info;
-
-	vrouter_info(r->guest, &info);
-	for (unsigned i = 0; i < r->nics.count; i++)
-		if (!r->nics.nic[i].told)
-			return false;
-	return info.state == VROUTER_READY && r->exec_done;
-}
-
-bool router_waiting(const struct router *r)
-{
-	return r->turn.place == START_WAITING;
-}
-
-bool router_was_ready(const struct router *r)
-{
-	return r->was_ready;
-}
-
-bool router_on_its_way(const struct router *r)
-{
-	return !r->was_ready && !r->failures && !r->late;
-}
-
-void router_forget_late(struct router *r)
-{
-	r->late = !router_waiting(r);
 }

@@ -21,7 +21,7 @@ void router_stop(struct router *r);
 bool router_stopped(const struct router *r);
 /* Frees the handle; a running guest goes on. Its directory is removed if it was stopped. */
 void router_destroy(struct router *r);
-/* Ends the guest and starts it again. */
+/* Ends the guest and starts it again, at once however often it has ended. */
 void router_restart(struct router *r);
 
 /*
@@ -71,8 +71,9 @@ void router_wake(struct router *r);
 int router_exec(struct router *r, struct vrouter_exec_conf *conf, struct vrouter_exec **out,
 		struct err *err);
 
-/* Boot time and restarts, also of before this weftd. */
+/* Boot time and restarts, also of before this weftd; storing them, for the next. */
 struct store_guest router_past(const struct router *r);
+void router_remember(struct router *r);
 
 /* It has no FIB: its guest gets all that arrives, and forwards (intake: none). */
 bool router_by_itself(const struct router *r);
@@ -86,6 +87,11 @@ uint32_t router_fib_at(const struct router *r, unsigned i, uint32_t *table);
 int router_nic_of(const struct router *r, uint32_t port);
 /* NULL while all is well. */
 const char *router_error(const struct router *r);
+/* Its guest's ends in a row, unasked and each soon after it was ready, and starts that failed; why it
+ * ended last; s until the next start, 0 when it waits for nothing. */
+unsigned router_failures(const struct router *r);
+const char *router_ended(const struct router *r);
+unsigned router_next_start_s(const struct router *r);
 /* See engine_conf.refused: while the engine lacks a route or next hop the guest forwards. */
 void router_refused(struct router *r, const struct dp_id *bad, const char *why);
 const char *router_refusal(const struct router *r); /* NULL: none */

@@ -2,6 +2,7 @@
 #ifndef CONTROL_ROUTER_PRIV_H
 #define CONTROL_ROUTER_PRIV_H
 
+#include "control/backoff.h"
 #include "control/engine.h"
 #include "control/router.h"
 #include "control/start_queue.h"
@@ -35,7 +36,9 @@ struct router {
 	struct event *retry; /* next start, or next try to connect the relays */
 	struct event *gone;  /* its guest has ended, and it was to end */
 	struct start_entry turn; /* its place among those that start */
-	unsigned failures;   /* ends in a row, for the backoff */
+	struct backoff backoff; /* it works when its guest is ready */
+	struct event *sound; /* it has worked for a while, which is news */
+	char ended[256];     /* why its guest did, the last time that it did unasked */
 	bool was_ready;	     /* since it was deployed */
 	bool late;	     /* its first start takes so long that nobody waits for it */
 	bool stopping, restarting;

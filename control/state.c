@@ -29,6 +29,17 @@ static enum node_state guest_state(const struct router *r, const struct vrouter_
 	return router_waiting(r) ? NODE_WAITING : states[info->state];
 }
 
+/* Of a guest that has ended, and is to be started again. */
+static void say_end(const struct router *r, const char *reason, char why[STATE_WHY_MAX])
+{
+	unsigned times = router_failures(r), s = router_next_start_s(r);
+
+	snprintf(why, STATE_WHY_MAX, "%s", reason);
+	if (times > 1)
+		snprintf(why, STATE_WHY_MAX, "%s; it has ended %u times in a row, and is started again in "
+			 "%u s, or by weft restart", reason, times, s);
+}
+
 static enum node_state router_state(const struct node *n, char why[STATE_WHY_MAX])
 {
 	struct vrouter_info info;
@@ -45,7 +56,10 @@ static enum node_state router_state(const struct node *n, char why[STATE_WHY_MAX
 		return NODE_FAILED;
 	}
 	if (info.state == VROUTER_FAILED)
-		snprintf(why, STATE_WHY_MAX, "%s", info.reason);
+		say_end(n->router, info.reason, why);
+	else if (router_failures(n->router) >= STATE_FAILURES)
+		snprintf(why, STATE_WHY_MAX, "its guest has ended %u times in a row, the last time: %s",
+			 router_failures(n->router), router_ended(n->router));
 	else if (router_refusal(n->router))
 		snprintf(why, STATE_WHY_MAX, "the engine does not take all of its routes, and the guest "
 			 "forwards: %s", router_refusal(n->router));
@@ -92,7 +106,7 @@ const char *vnet_state(struct vnet *v)
 		return "destroying";
 	if (vnet_sleep_state(v))
 		return vnet_sleep_state(v);
-	if (!forwards && engine_failures(v->daemon->engine) >= STATE_ENGINE_FAILURES)
+	if (!forwards && engine_failures(v->daemon->engine) >= STATE_FAILURES)
 		return "degraded";
 	for (unsigned i = 0; i < v->topology->node_count; i++) {
 		char why[STATE_WHY_MAX];

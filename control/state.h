@@ -24,8 +24,8 @@ extern const char *const node_state_names[NODE_STATES];
 #define STATE_WHY_MAX 600
 enum node_state node_state(const struct node *n, char *why);
 
-/* An engine that has ended so often in a row, each time soon, is not about to work. */
-#define STATE_ENGINE_FAILURES 3
+/* An engine or a guest that has ended so often in a row, each time soon, is not about to work. */
+#define STATE_FAILURES 3
 
 /* "running": every node ready, every link risen, every router's FIB in step with its guest, and an
  * engine that forwards. */

@@ -4,14 +4,22 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STORE_RESERVE (1 << 20) /* bytes, of the database and of its log each */
 
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
 	"PRAGMA synchronous = NORMAL;"
+	/* Begins anew in the log's file before it grows out of what is reserved, at 4 KiB a page. */
+	"PRAGMA wal_autocheckpoint = 128;"
 	"PRAGMA foreign_keys = ON;"
 	"CREATE TABLE IF NOT EXISTS vnet (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,"
 	"  file TEXT NOT NULL, topology TEXT NOT NULL, files TEXT NOT NULL);"
@@ -41,12 +49,34 @@ static const char *const additions[] = {
 	"ALTER TABLE guest ADD COLUMN cold_why TEXT NOT NULL DEFAULT ''",
 };
 
+/*
+ * Blocks behind the end of the database and of its log (FALLOC_FL_KEEP_SIZE: SQLite does not see
+ * them), so that a full disk keeps nobody from destroying what fills it. The database's is reserved
+ * before it is opened: closing any descriptor of it gives up SQLite's locks.
+ */
+static void reserve(const char *path, const char *suffix)
+{
+	char name[PATH_MAX];
+	struct stat st;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s%s", path, suffix);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, st.st_size + STORE_RESERVE) < 0)
+		log_debug("%s: nothing is reserved: %s", name, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 int store_open(const char *path, struct store **out, struct err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	int keep = 1; /* the log's file, at the end: nobody else is to get its blocks */
 
 	if (!s)
 		return err_sys(err, -ENOMEM, "%s", path);
+	reserve(path, "");
 	if (sqlite3_open(path, &s->db) != SQLITE_OK ||
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
 		err_set(err, -EIO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
@@ -56,6 +86,8 @@ int store_open(const char *path, struct store **out, struct err *err)
 	for (size_t i = 0; i < sizeof(additions) / sizeof(additions[0]); i++)
 		sqlite3_exec(s->db, additions[i], NULL, NULL, NULL);
 	sqlite3_busy_timeout(s->db, 2000);
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+	reserve(path, "-wal");
 	*out = s;
 	return 0;
 }
@@ -96,6 +128,35 @@ sqlite3_stmt *store_query(struct store *s, const char *sql, const char *types, .
 	return st;
 }
 
+const char *store_trouble(const struct store *s)
+{
+	return s->trouble[0] ? s->trouble : NULL;
+}
+
+void store_on_trouble(struct store *s, void (*cb)(void *arg, const char *trouble), void *arg)
+{
+	s->on_trouble = cb;
+	s->arg = arg;
+}
+
+static void set_trouble(struct store *s, const char *why)
+{
+	bool news = !s->trouble[0] != !why;
+
+	snprintf(s->trouble, sizeof(s->trouble), "%s", why ? why : "");
+	if (news && s->on_trouble)
+		s->on_trouble(s->arg, why);
+}
+
+static int failed(struct store *s, struct err *err)
+{
+	int code = sqlite3_errcode(s->db) == SQLITE_FULL ? -ENOSPC : -EIO;
+
+	err_set(err, code, "state: %s", sqlite3_errmsg(s->db));
+	set_trouble(s, sqlite3_errmsg(s->db));
+	return code;
+}
+
 int store_change(struct store *s, struct err *err, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;
@@ -105,21 +166,32 @@ int store_change(struct store *s, struct err *err, const char *sql, const char *
 	va_start(ap, types);
 	st = prepare(s, sql, types, ap);
 	va_end(ap);
+	/* SQLite rolls back by itself when it cannot go on: what follows is not to be stored without. */
+	if (s->begun && sqlite3_get_autocommit(s->db)) {
+		sqlite3_finalize(st);
+		return err_set(err, -EIO, "state: %s", s->trouble);
+	}
 	code = st ? sqlite3_step(st) : SQLITE_ERROR;
 	sqlite3_finalize(st);
 	if (code != SQLITE_DONE && code != SQLITE_ROW)
-		return err_set(err, -EIO, "state: %s", sqlite3_errmsg(s->db));
+		return failed(s, err);
+	if (sqlite3_get_autocommit(s->db) && sqlite3_changes(s->db) > 0)
+		set_trouble(s, NULL);
 	return 0;
 }
 
 int store_begin(struct store *s, struct err *err)
 {
-	return store_change(s, err, "BEGIN IMMEDIATE", "");
+	int code = store_change(s, err, "BEGIN IMMEDIATE", "");
+
+	s->begun = !code;
+	return code;
 }
 
 void store_rollback(struct store *s)
 {
-	store_change(s, NULL, "ROLLBACK", ""); /* fails when SQLite has done it by itself */
+	s->begun = false;
+	sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* fails when SQLite has done it by itself */
 }
 
 int store_commit(struct store *s, struct err *err)
@@ -128,6 +200,7 @@ int store_commit(struct store *s, struct err *err)
 
 	if (code)
 		store_rollback(s);
+	s->begun = false;
 	return code;
 }
 
@@ -196,7 +269,7 @@ int store_vnet_each(struct store *s, void (*cb)(void *arg, const struct store_vn
 	return code == SQLITE_DONE ? 0 : err_set(err, -EIO, "state: %s", sqlite3_errmsg(s->db));
 }
 
-static int64_t number(struct store *s, sqlite3_stmt *st)
+int64_t store_number_of(sqlite3_stmt *st)
 {
 	int64_t value = st && sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
 
@@ -206,7 +279,7 @@ static int64_t number(struct store *s, sqlite3_stmt *st)
 
 static uint32_t find_id(struct store *s, enum store_kind kind, uint32_t vnet, const char *name)
 {
-	return (uint32_t)number(s, store_query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
+	return (uint32_t)store_number_of(store_query(s, "SELECT id FROM id WHERE kind = ? AND vnet = ? AND name = ?",
 					 "iis", (int64_t)kind, (int64_t)vnet, name));
 }
 
@@ -242,7 +315,7 @@ bool store_id_has(struct store *s, enum store_kind kind, uint32_t id)
 
 bool store_vnet_has(struct store *s, const char *name)
 {
-	return number(s, name ? store_query(s, "SELECT 1 FROM vnet WHERE name = ?", "s", name) :
+	return store_number_of(name ? store_query(s, "SELECT 1 FROM vnet WHERE name = ?", "s", name) :
 				store_query(s, "SELECT 1 FROM vnet", ""));
 }
 
@@ -255,7 +328,7 @@ int store_mode_set(struct store *s, uint32_t vnet, enum store_mode mode, struct 
 
 enum store_mode store_mode(struct store *s, uint32_t vnet)
 {
-	return (enum store_mode)number(s, store_query(s, "SELECT mode FROM mode WHERE vnet = ?", "i",
+	return (enum store_mode)store_number_of(store_query(s, "SELECT mode FROM mode WHERE vnet = ?", "i",
 						(int64_t)vnet));
 }
 
@@ -280,53 +353,9 @@ void store_id_del(struct store *s, enum store_kind kind, uint32_t vnet, const ch
 		log_error("%s", err.text);
 }
 
-int store_link_set(struct store *s, enum store_link what, uint32_t vnet, const char *link, bool is,
-		   struct err *err)
-{
-	static const char *const sql[][2] = {
-		[STORE_LINK_DOWN] = { "DELETE FROM link_down WHERE vnet = ? AND link = ?",
-				      "INSERT OR IGNORE INTO link_down VALUES (?, ?)" },
-		[STORE_LINK_RISEN] = { "DELETE FROM link_risen WHERE vnet = ? AND link = ?",
-				       "INSERT OR IGNORE INTO link_risen VALUES (?, ?)" },
-	};
-
-	return store_change(s, err, sql[what][is], "is", (int64_t)vnet, link);
-}
-
-bool store_link_is(struct store *s, enum store_link what, uint32_t vnet, const char *link)
-{
-	static const char *const sql[] = {
-		[STORE_LINK_DOWN] = "SELECT 1 FROM link_down WHERE vnet = ? AND link = ?",
-		[STORE_LINK_RISEN] = "SELECT 1 FROM link_risen WHERE vnet = ? AND link = ?",
-	};
-
-	return number(s, store_query(s, sql[what], "is", (int64_t)vnet, link));
-}
-
-int store_link_impair_put(struct store *s, uint32_t vnet, const char *link, int way,
-			  const char *impair, struct err *err)
-{
-	if (!impair)
-		return store_change(s, err, "DELETE FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
-			      "isi", (int64_t)vnet, link, (int64_t)way);
-	return store_change(s, err, "INSERT OR REPLACE INTO link_impair VALUES (?, ?, ?, ?)", "isis",
-		      (int64_t)vnet, link, (int64_t)way, impair);
-}
-
-char *store_link_impair(struct store *s, uint32_t vnet, const char *link, int way)
-{
-	sqlite3_stmt *st = store_query(s, "SELECT impair FROM link_impair WHERE vnet = ? AND link = ? AND way = ?",
-				 "isi", (int64_t)vnet, link, (int64_t)way);
-	bool found = st && sqlite3_step(st) == SQLITE_ROW;
-	char *impair = found ? strdup((const char *)sqlite3_column_text(st, 0)) : NULL;
-
-	sqlite3_finalize(st);
-	return impair;
-}
-
 int64_t store_number(struct store *s, const char *name)
 {
-	return number(s, store_query(s, "SELECT value FROM number WHERE name = ?", "s", name));
+	return store_number_of(store_query(s, "SELECT value FROM number WHERE name = ?", "s", name));
 }
 
 int store_number_set(struct store *s, const char *name, int64_t value, struct err *err)

@@ -17,8 +17,16 @@
 
 struct store;
 
+/* A change fails with -ENOSPC when the disk is full, else with -EIO. Some blocks of the disk are
+ * reserved, so that small changes go on for a while where the file system can do that. */
 int store_open(const char *path, struct store **out, struct err *err);
 void store_close(struct store *s); /* NULL allowed */
+
+/* Why the last change could not be written; NULL: it was. */
+const char *store_trouble(const struct store *s);
+/* cb is called when a change could not be written (once, until one can) and when one could be again
+ * (trouble: NULL). cb NULL: nobody is told. */
+void store_on_trouble(struct store *s, void (*cb)(void *arg, const char *trouble), void *arg);
 
 /* files is JSON text: {"path": "base64", ...}. */
 int store_vnet_put(struct store *s, uint32_t id, const char *name, const char *file,

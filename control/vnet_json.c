@@ -2,6 +2,7 @@
 #include "control/vnet_json.h"
 
 #include "control/engine.h"
+#include "control/health.h"
 #include "control/process.h"
 #include "control/router.h"
 #include "control/state.h"
@@ -166,10 +167,11 @@ static json_t *trouble_json(const struct weftd *d)
 {
 	if (engine_is_up(d->engine))
 		return json_null();
-	if (engine_failures(d->engine) < STATE_ENGINE_FAILURES)
+	if (engine_failures(d->engine) < STATE_FAILURES)
 		return json_string("it starts");
-	return json_sprintf("it has ended %u times in a row; %s/log/weft-dp.log says why",
-			    engine_failures(d->engine), d->state);
+	return json_sprintf("it has ended or could not be started %u times in a row, the last time: %s; "
+			    "%s/log/weft-dp.log may say more", engine_failures(d->engine),
+			    engine_why(d->engine), d->state);
 }
 
 json_t *vnet_json(struct vnet *v, const struct buf *stats)
@@ -184,10 +186,11 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 		json_array_append_new(links, vnet_link_json(v, &v->links[i], stats));
 	for (unsigned i = 0; i < v->topology->warnings.count; i++)
 		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
-	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:o, s:f, s:o, s:o, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "name",
 			 v->topology->name, "file", v->file, "weight", (int)v->topology->weight,
 			 "guarantee_cores", (double)v->topology->guarantee / 1000, "state",
-			 vnet_state(v), "engine", trouble_json(v->daemon), "age_s",
+			 vnet_state(v), "engine", trouble_json(v->daemon), "notes",
+			 health_notes(v->daemon), "age_s",
 			 (double)(now.tv_sec - v->since.tv_sec) +
 				 (double)(now.tv_nsec - v->since.tv_nsec) / 1e9,
 			 "warnings", warnings, "nodes", nodes, "links", links, "counters",

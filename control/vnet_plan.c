@@ -289,7 +289,7 @@ int plan_store(struct plan *p, const struct store_vnet *wish, struct err *err)
 	if (!p->vnet->id)
 		p->vnet->id = store_id(store, STORE_VNET, 0, p->topology->name);
 	if (!p->vnet->id)
-		code = err_set(err, -EIO, "the state cannot be written; the log says more");
+		code = err_set(err, -EIO, "state: %s", store_trouble(store));
 	if (!code && wish)
 		code = store_vnet_put(store, p->vnet->id, wish->name, wish->file, wish->topology, wish->files,
 				      err);
@@ -298,5 +298,7 @@ int plan_store(struct plan *p, const struct store_vnet *wish, struct err *err)
 	if (!code)
 		return store_commit(store, err);
 	store_rollback(store);
+	if (store_trouble(store))
+		err_set(err, code, "state: %s", store_trouble(store));
 	return code;
 }

@@ -49,6 +49,16 @@ static void remember(struct vnet *v, const struct link *l)
 		log_warn("%s: %s", v->topology->name, err.text);
 }
 
+void vnet_remember(struct vnet *v)
+{
+	for (unsigned i = 0; i < v->topology->link_count; i++)
+		if (v->links[i].risen)
+			remember(v, &v->links[i]);
+	for (unsigned i = 0; i < v->topology->node_count; i++)
+		if (v->nodes[i]->router)
+			router_remember(v->nodes[i]->router);
+}
+
 static void raise_links(struct vnet *v)
 {
 	unsigned count = 0;

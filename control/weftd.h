@@ -15,6 +15,7 @@
  *   capture.c  packets of a vnet, for who asks
  *   engine.c  the connection to weft-dp
  *   events.c  what has happened, for those who follow it
+ *   health.c  what is wrong with the machine
  *   store.c   what must survive
  */
 
@@ -29,6 +30,7 @@ struct engine;
 struct event_base;
 struct events;
 struct physical;
+struct health;
 struct start_queue;
 struct store;
 struct templates;
@@ -53,6 +55,7 @@ struct weftd {
 	struct templates *templates;
 	struct events *events;
 	struct physical *physical; /* ports */
+	struct health *health;
 	uint32_t epoch; /* counts starts of weftd: next-hop ids differ between them */
 	struct vnet_list vnets;
 	uint64_t engine_deaths; /* engines that ended unasked for */

@@ -5,6 +5,8 @@
  */
 #include "hv/jail_priv.h"
 
+#include "base/oom.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +23,9 @@
 #include <unistd.h>
 
 enum { NOFILE_MAX = 1024, NPROC_MAX = 256 };
+
+/* Before who started it, the engine, and others who are not just started again. */
+#define OOM_SCORE "300"
 
 static void say(const char *text)
 {
@@ -216,6 +221,7 @@ static __attribute__((noreturn)) void child(const struct jail_conf *conf, int nu
 	place_descriptors(conf);
 	reset_signals();
 	setsid();
+	oom_adjust(OOM_SCORE);
 	umask(0077);
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		fail("make", "namespaces");

@@ -14,6 +14,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The kernel does not say whom it has killed, but how many. */
+static void describe_kill(const struct machine *m, char *out, size_t size)
+{
+	uint64_t more = proc_oom_kills() - m->oom_kills;
+
+	if (more)
+		snprintf(out, size, "killed by signal %d; since it was started the kernel has killed %llu "
+			 "processes for want of memory", WTERMSIG(m->status), (unsigned long long)more);
+	else
+		snprintf(out, size, "killed by signal %d", WTERMSIG(m->status));
+}
+
 static void describe_end(const struct machine *m, char *out, size_t size)
 {
 	char line[200];
@@ -22,7 +34,7 @@ static void describe_end(const struct machine *m, char *out, size_t size)
 	if (m->stop_asked)
 		snprintf(out, size, "stopped");
 	else if (m->status >= 0 && WIFSIGNALED(m->status))
-		snprintf(out, size, "killed by signal %d", WTERMSIG(m->status));
+		describe_kill(m, out, size);
 	else if (m->ops->describe_end(m, out, size))
 		return;
 	else if (m->status > 0)
@@ -87,7 +99,8 @@ int machine_init(struct machine *m, const struct hv_backend *backend, const stru
 		 struct event_base *base, const char *dir, hv_event_cb cb, void *arg)
 {
 	*m = (struct machine){ .m.backend = backend, .ops = ops, .base = base, .cb = cb, .arg = arg,
-			       .status = MACHINE_RUNS, .base_ram = -1 };
+			       .status = MACHINE_RUNS, .base_ram = -1,
+			       .oom_kills = proc_oom_kills() };
 	snprintf(m->dir, sizeof(m->dir), "%s", dir);
 	STAILQ_INIT(&m->news);
 	STAILQ_INIT(&m->wishes);

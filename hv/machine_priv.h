@@ -57,6 +57,7 @@ struct machine {
 	struct ram *ram; /* that it shares, held for the next ones; NULL when adopted */
 	int base_ram;	 /* file of the memory that it started from; -1: none, or not known */
 	bool stop_asked, over;
+	uint64_t oom_kills; /* of the whole host, when it began */
 	int status; /* of the process: as waitpid(2), -1 when nobody knows, MACHINE_RUNS */
 };
 

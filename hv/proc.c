@@ -55,6 +55,20 @@ static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
 	return n;
 }
 
+uint64_t proc_oom_kills(void)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	unsigned long long kills = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "oom_kill %llu", &kills) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kills;
+}
+
 int proc_stat(pid_t pid, struct proc_stat *out)
 {
 	char text[4096];

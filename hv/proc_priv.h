@@ -19,6 +19,10 @@ struct proc_stat {
 /* -ESRCH: no such process. */
 int proc_stat(pid_t pid, struct proc_stat *out);
 
+/* Processes that the kernel of this host has killed for want of memory, its own or a cgroup's, since it
+ * booted: oom_kill of /proc/vmstat. 0 when it does not say. */
+uint64_t proc_oom_kills(void);
+
 /* status as waitpid(2), or -1 when the process is not our child and nobody can know. */
 typedef void (*proc_end_cb)(void *arg, int status);
 

@@ -101,7 +101,9 @@ const struct verb cli_verbs[] = {
 	  "Options:\n" HELP_HELP "\n"
 	  "Example:\n"
 	  "  gdb vmlinux -ex 'target remote | weft debug red r1'\n", cli_debug },
-	{ "restart", "Nodes", "restart VNET NODE", "power-cycle a router; forwarding goes on meanwhile",
+	{ "restart", "Nodes", "restart VNET NODE", "start a node anew; a router is forwarded for meanwhile",
+	  "A router's guest is power-cycled, at once even if it has ended again and again and waits for\n"
+	  "its next start. A host gets a new namespace, what runs in it ends, its exec lines run.\n\n"
 	  "Options:\n" HELP_HELP "\nExample:\n  weft restart red r1\n", cli_restart },
 	{ "routes", "Nodes", "routes VNET NODE [--format FORMAT]",
 	  "show the routes the engine forwards by (the FIB)",

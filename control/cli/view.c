@@ -258,6 +258,13 @@ void view_vnet(const json_t *vnet)
 	if (*json_text(vnet, "engine"))
 		printf("\nNothing is forwarded, as the engine does not run: %s\n",
 		       json_text(vnet, "engine"));
+	json_array_foreach (json_list(vnet, "notes"), i, o) {
+		char text[512];
+
+		snprintf(text, sizeof(text), "%s", json_is_string(o) ? json_string_value(o) : "");
+		text_clean(text);
+		printf("\nNote: %s\n", text);
+	}
 	json_array_foreach (json_list(vnet, "nodes"), i, o)
 		view_node_notes(o, &any);
 }

@@ -95,12 +95,51 @@ def test_the_engine_is_killed(weft):
         weft.await_ping("red", "h1", address, seconds=30)
     sent, received = ping.stop()
     print(f"{sent - received} of {sent} echoes lost, 10 ms each")
+    assert sent - received <= 5  # what was in the engine; the rest waited in the taps
     await_true("settled", 60, lambda: settled(weft))
     await_true("the same routes", 30, lambda: weft.routes("red", "r1").keys() == before.keys())
     assert pids == [weft.node("red", r)["pid"] for r in ("r1", "r2", "r3")]
     counters = weft.port("red", "r1", "eth3")["forwarded"]
     weft.exec("red", "h1", "ping", "-n", "-c", "20", "-i", "0.01", H2)
     assert weft.port("red", "r1", "eth3")["forwarded"] - counters >= 20  # not through the guests
+
+
+def kernel_routes(weft, router):
+    """Of OSPF, in the guest's kernel: what its FIB should have."""
+    lines = "".join(weft.exec("red", router, "ip", f"-{v}", "route", "show", "proto", "ospf") for v in (4, 6))
+    found = [line.split()[0] for line in lines.splitlines() if line.strip() and not line[0].isspace()]
+    return {p if "/" in p else p + ("/128" if ":" in p else "/32") for p in found}
+
+
+def is_ospf(prefix, route):
+    """Not connected, an address or a neighbour; the routers' loopbacks are OSPF's."""
+    far = prefix.startswith(("10.255.", "fd00:ff:")) or not prefix.endswith(("/32", "/128"))
+    return far and route["table"] == 254 and route["kind"] in ("forward", "group")
+
+
+def in_step(weft, router):
+    fib = {p for p, r in weft.routes("red", router).items() if is_ospf(p, r)}
+    return fib == kernel_routes(weft, router)
+
+
+def test_ports_flap(weft):
+    """A guest's interface and its cable, a hundred times each: nothing is restarted, and all is as before."""
+    def who():
+        nodes = weft.json("inspect", "red")["nodes"]
+        return [(n.get("pid"), n.get("restarts")) for n in nodes] + [weft.engine_pid(), weft.daemon_pid()]
+
+    await_true("settled", 60, lambda: settled(weft))
+    before = who()
+    weft.exec("red", "r2", "sh", "-c",
+              "for i in $(seq 100); do ip link set eth1 down; ip link set eth1 up; done")
+    for _ in range(100):
+        weft.run("link", "down", "red", "r1:eth1")
+        weft.run("link", "up", "red", "r1:eth1")
+    await_true("settled", 90, lambda: settled(weft))
+    for router in ("r1", "r2", "r3"):
+        await_true(f"{router}'s FIB has what its kernel has", 60, lambda: in_step(weft, router), pause=1)
+    assert who() == before
+    weft.await_ping("red", "h1", H2)
 
 
 def test_restart(weft):

@@ -5,6 +5,7 @@ target_link_options(blast PRIVATE -static -fno-sanitize=all)
 
 # Hosts alone.
 weft_pytest(e2e impair TIMEOUT 120)
+weft_pytest(e2e disk_full TIMEOUT 120)
 
 # The guest images, once for all tests that need them.
 add_test(NAME e2e/build_images COMMAND $<TARGET_FILE:weft> image build)
@@ -15,7 +16,7 @@ weft_pytest(e2e quickstart TIMEOUT 600)
 set_tests_properties(e2e/quickstart PROPERTIES FIXTURES_REQUIRED images)
 
 foreach(test twins isolation punt_flood fidelity survival mixed lan fabric vhost edit refusals
-    admission bring_up clone capture metrics events views ports verify)
+    admission bring_up clone capture metrics events views ports verify failing reboot)
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
 endforeach()

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 struct play {
@@ -308,6 +309,32 @@ static void an_answer_to_nothing(void **state)
 	assert_int_equal(p->ups, 2);
 }
 
+/* Not in a tight loop, and the reason is known. */
+static void a_program_that_is_not_there(void **state)
+{
+	struct engine_conf conf = { .program = "/nonexistent" };
+	struct play *p = *state;
+	struct engine *e;
+	struct err err;
+	char socket[96];
+	time_t end = time(NULL) + 30;
+
+	snprintf(socket, sizeof(socket), "%s/none.sock", p->dir);
+	conf.base = p->base;
+	conf.store = p->store;
+	conf.socket = socket;
+	conf.log = p->log;
+	assert_int_equal(engine_create(&conf, &e, &err), 0);
+	engine_start(e);
+	assert_int_equal(engine_failures(e), 1);
+	while (engine_failures(e) < 3 && time(NULL) < end)
+		event_base_loop(p->base, EVLOOP_ONCE);
+	assert_true(time(NULL) >= end - 29); /* a second between two, at the least */
+	assert_string_equal(engine_why(e), "/nonexistent: No such file or directory");
+	assert_true(engine_is_up(p->engine) && !engine_failures(p->engine)); /* the one of the test */
+	engine_destroy(e);
+}
+
 static int setup(void **state)
 {
 	struct play *p = calloc(1, sizeof(*p));
@@ -358,6 +385,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(statistics, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_answer_to_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_program_that_is_not_there, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
