@@ -274,6 +274,9 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 
 		if (n->kind != TOPOLOGY_ROUTER)
 			continue;
+		if (n->intake != TOPOLOGY_INTAKE_AGENT)
+			return err_set(err, -ENOTSUP, "node %s: intake %s is not built yet; only agent is",
+				       n->name, topology_intake_names[n->intake]);
 		code = find_image(&s, n, err);
 		if (code)
 			return err_prefix(err, code, "node %s", n->name);

@@ -34,6 +34,12 @@ enum topology_kind { TOPOLOGY_ROUTER, TOPOLOGY_HOST, TOPOLOGY_BRIDGE };
 /* "router", "host", "bridge" */
 extern const char *const topology_kind_names[];
 
+/* How a router's routes reach its FIB: from weft-agent in the guest, from zebra by FPM, or not at all. */
+enum topology_intake { TOPOLOGY_INTAKE_AGENT, TOPOLOGY_INTAKE_FPM, TOPOLOGY_INTAKE_NONE };
+
+/* "agent", "fpm", "none", NULL */
+extern const char *const topology_intake_names[];
+
 struct topology_string_list {
 	unsigned count;
 	char **items;
@@ -68,6 +74,7 @@ struct topology_node {
 	bool vhost_user;     /* weft: {attachment: vhost-user} */
 	bool huge_pages;     /* weft: {hugepages: true}, of one that is attached so */
 	bool cold;	     /* weft: {boot: cold} */
+	enum topology_intake intake; /* weft: {intake: ...}, of a router */
 	unsigned fib_routes; /* weft: {fib-routes: ...}, of a router */
 	unsigned spare_nics; /* weft: {spare-nics: ...}, of a router: TOPOLOGY_PORTS_MAX are all at most */
 	unsigned file_count;

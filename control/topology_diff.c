@@ -98,6 +98,7 @@ bool topology_goes_on(const struct topology_node *was, const struct topology_nod
 	differs(why, was->vhost_user != is->vhost_user, "attachment", "");
 	differs(why, was->huge_pages != is->huge_pages, "hugepages", "");
 	differs(why, was->cold != is->cold, "boot", "");
+	differs(why, was->intake != is->intake, "intake", "");
 	differs(why, was->fib_routes != is->fib_routes, "fib-routes", "");
 	differs(why, !same_list(&was->env, &is->env), "env", "");
 	differs(why, !same_list(&was->exec, &is->exec), "exec", "");

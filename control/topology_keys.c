@@ -115,6 +115,7 @@ static const struct key_rule weft_node_rules[] = {
 	{"boot", KEY_SERVED, NULL},
 	{"fib-routes", KEY_SERVED, NULL},
 	{"hugepages", KEY_SERVED, NULL},
+	{"intake", KEY_SERVED, NULL},
 	{"spare-nics", KEY_SERVED, NULL},
 };
 

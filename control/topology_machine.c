@@ -3,12 +3,18 @@
  * what it may take of the engine. */
 #include "control/topology_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MEMORY_MIN 64000000ull
 #define MEMORY_MAX (16ull << 30)
 #define CPUS_MAX   8
+
+const char *const topology_intake_names[] = {
+	[TOPOLOGY_INTAKE_AGENT] = "agent", [TOPOLOGY_INTAKE_FPM] = "fpm",
+	[TOPOLOGY_INTAKE_NONE] = "none", NULL,
+};
 
 /* "512MiB", "1.5Gb", "256MB" or bytes, as containerlab reads them: B is bytes whatever its case,
  * units with an i are powers of 1024, the others of 1000. 0: not a size. */
@@ -109,13 +115,23 @@ static int next_weft(struct loader *l, const struct topology_node *node,
 	return 0;
 }
 
-/* One of two words: *second is set by the nearest layer that has the key. */
-static int read_choice(struct loader *l, const struct topology_node *node,
-		       const struct ty_map *layers, const char *key, const char *const words[2],
-		       bool *second)
+/* "relay or vhost-user" */
+static void list_words(const char *const *words, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; words[i] && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s",
+					 !i ? "" : words[i + 1] ? ", " : " or ", words[i]);
+}
+
+/* One of some words, NULL at their end: *choice is its index, by the nearest layer that has the key. */
+static int read_word(struct loader *l, const struct topology_node *node, const struct ty_map *layers,
+		     const char *key, const char *const *words, unsigned *choice)
 {
 	const struct ty_pair *p;
-	unsigned at = 0;
+	char text[80];
+	unsigned at = 0, i;
 	const char *s;
 	int rc;
 
@@ -125,17 +141,31 @@ static int read_choice(struct loader *l, const struct topology_node *node,
 			rc = ty_text(&l->doc, p->value, key, &s);
 		if (rc || !p)
 			return rc;
-		if (strcmp(s, words[0]) != 0 && strcmp(s, words[1]) != 0)
-			return ty_err(&l->doc, p->value, "%s \"%.32s\" is not %s or %s", key, s, words[0],
-				      words[1]);
-		*second = node->kind == TOPOLOGY_ROUTER && !strcmp(s, words[1]);
+		for (i = 0; words[i] && strcmp(s, words[i]) != 0; i++)
+			;
+		list_words(words, text, sizeof(text));
+		if (!words[i])
+			return ty_err(&l->doc, p->value, "%s \"%.32s\" is not %s", key, s, text);
+		*choice = node->kind == TOPOLOGY_ROUTER ? i : 0;
 	}
+}
+
+/* One of two. */
+static int read_choice(struct loader *l, const struct topology_node *node,
+		       const struct ty_map *layers, const char *key, const char *const words[3],
+		       bool *second)
+{
+	unsigned choice = *second;
+	int rc = read_word(l, node, layers, key, words, &choice);
+
+	*second = choice;
+	return rc;
 }
 
 /* Memory that is not shared needs none: it is in huge pages by itself where the machine gives such. */
 static int read_hugepages(struct loader *l, struct topology_node *node, const struct ty_map *layers)
 {
-	static const char *const words[] = { "false", "true" };
+	static const char *const words[] = { "false", "true", NULL };
 	const struct ty_pair *p = NULL, *next;
 	unsigned at = 0;
 	int rc = read_choice(l, node, layers, "hugepages", words, &node->huge_pages);
@@ -166,10 +196,11 @@ static int read_count(struct loader *l, const struct topology_node *node, const 
 
 int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers)
 {
-	static const char *const attachments[] = { "relay", "vhost-user" };
-	static const char *const boots[] = { "clone", "cold" };
+	static const char *const attachments[] = { "relay", "vhost-user", NULL };
+	static const char *const boots[] = { "clone", "cold", NULL };
 	const struct ty_pair *memory = loader_inherited(layers, "memory");
 	const struct ty_pair *cpu = loader_inherited(layers, "cpu");
+	unsigned intake = TOPOLOGY_INTAKE_AGENT;
 	int rc = 0;
 
 	node->fib_routes = TOPOLOGY_FIB_ROUTES;
@@ -187,5 +218,10 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 				&node->fib_routes);
 	if (!rc)
 		rc = read_count(l, node, layers, "spare-nics", 0, TOPOLOGY_PORTS_MAX, &node->spare_nics);
-	return rc ? rc : read_choice(l, node, layers, "boot", boots, &node->cold);
+	if (!rc)
+		rc = read_choice(l, node, layers, "boot", boots, &node->cold);
+	if (!rc)
+		rc = read_word(l, node, layers, "intake", topology_intake_names, &intake);
+	node->intake = (enum topology_intake)intake;
+	return rc;
 }

@@ -322,6 +322,11 @@ def test_good_boot():
     assert [x["vhost_user"] for x in n.values()] == [False, False, True, True, False]
 
 
+def test_good_intake():
+    n = read("intake.clab.yml")["nodes"]
+    assert [x["intake"] for x in n.values()] == ["fpm", "agent", "none", "agent", "fpm", "agent"]
+
+
 def test_good_shares():
     t = read("shares.clab.yml")
     assert (t["weight"], t["guarantee"]) == (250, 1050)

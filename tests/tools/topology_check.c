@@ -72,12 +72,12 @@ static json_t *nodes(const struct topology *t)
 		const struct topology_node *n = &t->nodes[i];
 
 		json_array_append_new(
-			a, json_pack("{s:s,s:i,s:s,s:s,s:s?,s:s,s:s,s:i,s:i,s:b,s:b,s:b,s:i,s:o,s:o,s:o,s:o,s:o}",
+			a, json_pack("{s:s,s:i,s:s,s:s,s:s?,s:s,s:s,s:i,s:i,s:b,s:b,s:b,s:s,s:i,s:o,s:o,s:o,s:o,s:o}",
 				     "name", n->name, "line", n->line, "kind", topology_kind_names[n->kind],
 				     "kind_name", n->kind_name, "image", n->image, "guest_image",
 				     n->guest_image, "group", n->group, "memory_mib", n->memory_mib,
 				     "cpus", n->cpus, "vhost_user", n->vhost_user, "hugepages", n->huge_pages,
-				     "cold", n->cold, "fib_routes", n->fib_routes,
+				     "cold", n->cold, "intake", topology_intake_names[n->intake], "fib_routes", n->fib_routes,
 				     "files", files(n), "exec", strings(&n->exec), "env", strings(&n->env), "labels",
 				     strings(&n->labels), "ports", ports(n)));
 	}

@@ -155,8 +155,8 @@ static void what_cannot_change(void **state)
 	struct topology *was;
 
 	differ(load("r: {image: frr, memory: 256MiB, cpu: 2}", ""),
-	       load("r: {image: frr, weft: {boot: cold, fib-routes: 9}}", ""),
-	       "!r(memory, cpu, boot, fib-routes)", "");
+	       load("r: {image: frr, weft: {boot: cold, intake: fpm, fib-routes: 9}}", ""),
+	       "!r(memory, cpu, boot, intake, fib-routes)", "");
 	differ(load("r: {image: frr, weft: {spare-nics: 1}, labels: {a: b}}", ""),
 	       load("r: {image: frr, weft: {spare-nics: 9}}", ""), "=r", "");
 	differ(load("r: {image: frr}", ""), load("r: {image: x}", ""), "!r(kind, image)", "");
