@@ -6,7 +6,7 @@ weft_unit(dataplane calendar DEPS dataplane)
 weft_unit(dataplane impair DEPS dataplane LINK m)
 weft_unit(dataplane share SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/share_lab.c
   DEPS dataplane)
-foreach(name asleep bridge burst capture egress fast fast_bursts forward gone link_impair offload punt request
+foreach(name asleep bridge burst capture egress fast fast_bursts forward gone link_impair offload punt request snoop
     request_routes trace)
   weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
 endforeach()
