@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 weft_fuzz(agent_guest DEPS vrouter)
+weft_fuzz(fpm DEPS vrouter)
+target_sources(fuzz_fpm PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit/vrouter/held.c)
+weft_fuzz(snooped DEPS vrouter)
