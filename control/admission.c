@@ -169,7 +169,8 @@ static unsigned need_mib(const struct topology_node *n, const struct sum *s)
 
 	if (is_huge(n))
 		return MACHINE_MIB;
-	if (s->templates && !n->cold && !n->vhost_user && n->cpus <= 1 && mib == s->image.memory_mib)
+	if (s->templates && !n->cold && !n->vhost_user && n->intake != TOPOLOGY_INTAKE_FPM &&
+	    n->cpus <= 1 && mib == s->image.memory_mib)
 		return CLONE_MIB;
 	return mib + MACHINE_MIB;
 }
@@ -274,9 +275,6 @@ int admission_check(struct weftd *d, const struct topology *t, struct vnet *exis
 
 		if (n->kind != TOPOLOGY_ROUTER)
 			continue;
-		if (n->intake == TOPOLOGY_INTAKE_FPM)
-			return err_set(err, -ENOTSUP, "node %s: intake fpm is not built yet; agent and none are",
-				       n->name);
 		code = find_image(&s, n, err);
 		if (code)
 			return err_prefix(err, code, "node %s", n->name);

@@ -23,7 +23,7 @@ int events_create(uint32_t epoch, struct events **out, struct err *err);
 void events_destroy(struct events *e); /* NULL allowed */
 
 struct event_record {
-	const char *type;  /* "weftd", "engine", "template", "vnet", "node", "guest", "link" */
+	const char *type;  /* "weftd", "engine", "template", "vnet", "node", "guest", "fpm", "link" */
 	const char *vnet;  /* NULL: it concerns all */
 	const char *name;  /* of a node, a link, an image; else NULL */
 	const char *state; /* what it is now, or what became of it */

@@ -92,8 +92,9 @@ static struct nic *add(struct nics *nics, const uint8_t hw[6])
 
 void nics_start(struct nics *nics, const struct topology_node *n)
 {
-	/* By vhost-user a NIC is a device of the engine's, which a spare one has not. */
-	unsigned spare = n->vhost_user ? 0 : n->spare_nics;
+	/* By vhost-user a NIC is a device of the engine's, which a spare one has not; and nobody is there to
+	 * make one a port where there is no agent. */
+	unsigned spare = n->vhost_user || n->intake == TOPOLOGY_INTAKE_FPM ? 0 : n->spare_nics;
 
 	drop(nics, n);
 	for (unsigned i = 0; i < n->port_count; i++) {
@@ -152,11 +153,13 @@ bool nics_change(struct nics *nics, const struct topology_node *was, const struc
 		if (!place(nics, &is->ports[i], why, size))
 			return false;
 	}
-	if (differs && is->vhost_user) {
+	if (differs && is->vhost_user)
 		snprintf(why, size, "NICs by vhost-user do not change while it runs");
-		return false;
-	}
-	return true;
+	else if (differs && is->intake == TOPOLOGY_INTAKE_FPM)
+		snprintf(why, size, "it has no agent that could be told (intake: fpm)");
+	else
+		return true;
+	return false;
 }
 
 void nics_text(const struct nics *nics, struct buf *out)

@@ -51,6 +51,7 @@ void router_program(struct router *r)
 		router_sink.fib_set(r, r->fibs[i].table);
 	for (unsigned i = 0; i < r->nics.count; i++)
 		router_send_port(r, i);
+	router_snoop_program(r);
 }
 
 void router_program_routes(struct router *r)
@@ -283,6 +284,7 @@ void router_destroy(struct router *r)
 
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	router_close_relays(r);
+	router_snoop_end(r);
 	if (stopped)
 		router_remove_sockets(r);
 	r->stopping = true; /* commands end now, and nothing is to follow from it */

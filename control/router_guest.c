@@ -93,12 +93,15 @@ int router_create_guest(struct router *r, vrouter_state_cb on_state, struct err 
 		.cpus = n->cpus ? n->cpus : 1,
 		.huge_pages = n->huge_pages && n->port_count,
 		.guest = { .hostname = n->name, .file_count = n->file_count, .files = files,
+			   .no_agent = n->intake == TOPOLOGY_INTAKE_FPM,
 			   .env_count = n->env.count, .env = (const char *const *)n->env.items },
 		.nh_base = (daemon_of(r)->epoch & 0xfff) << 20,
 		.max_routes = n->fib_routes,
 		.sink = &router_sink, .plugged = router_plugged, .sink_arg = r,
 		.hold_ms = ROUTER_HOLD_MS,
 		.by_itself = n->intake == TOPOLOGY_INTAKE_NONE,
+		.fpm = n->intake == TOPOLOGY_INTAKE_FPM,
+		.fpm_is = router_fpm_is,
 		.cold = n->cold,
 	};
 	int code;

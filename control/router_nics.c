@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/netns.h"
 #include "control/port.h"
+#include "control/vnet_news.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -266,6 +267,16 @@ void router_send_port(struct router *r, unsigned i)
 		rec.flags |= DP_PORT_KEEP;
 	}
 	engine_send(daemon_of(r)->engine, DP_PORT_SET, &rec, sizeof(rec), nic->fd);
+}
+
+void router_fpm_is(void *arg, bool up, const char *why)
+{
+	struct router *r = arg;
+
+	if (r->stopping)
+		return;
+	vnet_event(r->node->vnet, "fpm", spec(r)->name, up ? "up" : "down", why);
+	vnet_news(r->node->vnet);
 }
 
 bool router_connect_relays(struct router *r)

@@ -33,6 +33,8 @@ struct router {
 	bool node_known, punt_ip4, punt_ip6;
 	bool told; /* the intake has sent its first dump to the engine */
 	struct store_guest past; /* boot time and restarts, over the lives of weftd */
+	struct event *snoop; /* reads what the engine copies of ARP and ND; NULL: nothing */
+	uint64_t snooped;    /* number of the next one */
 	struct event *retry; /* next start, or next try to connect the relays */
 	struct event *gone;  /* its guest has ended, and it was to end */
 	struct start_entry turn; /* its place among those that start */
@@ -75,6 +77,8 @@ void router_send_carriers(struct router *r);
 int router_nic(const struct router *r, unsigned port); /* that the port is on; -1 */
 /* vrouter_conf.plugged */
 void router_plugged(void *arg, uint64_t nics, int status);
+/* vrouter_conf.fpm_is */
+void router_fpm_is(void *arg, bool up, const char *why);
 /* The record of the port on a NIC, with its relay socket when it is connected. */
 void router_send_port(struct router *r, unsigned nic);
 /* Connects the relays that are not; false while a machine has not made its sockets yet. */
@@ -88,6 +92,11 @@ void router_exec_forget(struct router *r);
 /* Whether they have run goes along with a saved guest, into its directory and back. */
 void router_exec_keep(struct router *r, const char *saved);
 void router_exec_kept(struct router *r, const char *saved);
+
+/* router_snoop.c: has the engine say what the guest and its neighbours say to each other, where its intake
+ * needs that. */
+void router_snoop_program(struct router *r);
+void router_snoop_end(struct router *r);
 
 /* router_sleep.c: of a new router; adopted: its guest runs. */
 void router_begin_sleep(struct router *r, bool adopted);

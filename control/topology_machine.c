@@ -162,18 +162,28 @@ static int read_choice(struct loader *l, const struct topology_node *node,
 	return rc;
 }
 
+/* The nearest layer's; only of a key that some layer has. */
+static const struct ty_pair *nearest_weft(struct loader *l, const struct topology_node *node,
+					  const struct ty_map *layers, const char *key)
+{
+	const struct ty_pair *p = NULL, *next;
+	unsigned at = 0;
+
+	while (!next_weft(l, node, layers, key, &at, &next) && next)
+		p = next;
+	return p;
+}
+
 /* Memory that is not shared needs none: it is in huge pages by itself where the machine gives such. */
 static int read_hugepages(struct loader *l, struct topology_node *node, const struct ty_map *layers)
 {
 	static const char *const words[] = { "false", "true", NULL };
-	const struct ty_pair *p = NULL, *next;
-	unsigned at = 0;
 	int rc = read_choice(l, node, layers, "hugepages", words, &node->huge_pages);
+	const struct ty_pair *p;
 
 	if (rc || !node->huge_pages || node->vhost_user)
 		return rc;
-	while (!next_weft(l, node, layers, "hugepages", &at, &next) && next)
-		p = next;
+	p = nearest_weft(l, node, layers, "hugepages");
 	return ty_err(&l->doc, p->value, "hugepages: %s is attached by relay; only memory that is shared, by "
 		      "attachment: vhost-user, takes any", node->name);
 }
@@ -192,6 +202,22 @@ static int read_count(struct loader *l, const struct topology_node *node, const 
 			rc = ty_number(&l->doc, p->value, p->key, min, max, value);
 	} while (!rc && p);
 	return rc;
+}
+
+/* Without an agent nobody runs commands in the guest, and by vhost-user nobody sees its neighbours. */
+static int check_fpm(struct loader *l, const struct topology_node *node, const struct ty_map *layers)
+{
+	const struct ty_pair *p = loader_inherited(layers, "exec");
+
+	if (node->intake != TOPOLOGY_INTAKE_FPM)
+		return 0;
+	if (node->vhost_user) {
+		p = nearest_weft(l, node, layers, "intake");
+		return ty_err(&l->doc, p->value, "intake: %s is attached by vhost-user; fpm takes attachment: "
+			      "relay", node->name);
+	}
+	return node->exec.count ? ty_err(&l->doc, p->value, "exec: %s has no agent to run commands (intake: "
+					 "fpm); write it into its configuration", node->name) : 0;
 }
 
 int loader_machine(struct loader *l, struct topology_node *node, const struct ty_map *layers)
@@ -223,5 +249,5 @@ int loader_machine(struct loader *l, struct topology_node *node, const struct ty
 	if (!rc)
 		rc = read_word(l, node, layers, "intake", topology_intake_names, &intake);
 	node->intake = (enum topology_intake)intake;
-	return rc;
+	return rc ? rc : check_fpm(l, node, layers);
 }

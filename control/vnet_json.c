@@ -125,6 +125,8 @@ static void router_json(const struct node *n, const struct buf *stats, json_t *o
 	json_object_set_new(o, "restarts", json_integer(past.restarts));
 	json_object_set_new(o, "synced", json_boolean(info.synced));
 	json_object_set_new(o, "intake", json_string(topology_intake_names[n->spec->intake]));
+	json_object_set_new(o, "fpm", n->spec->intake == TOPOLOGY_INTAKE_FPM ? json_boolean(info.fpm_up) :
+									      json_null());
 	json_object_set_new(o, "cpu_s", json_real(use.cpu_s));
 	json_object_set_new(o, "memory_bytes", json_integer((json_int_t)process_share(info.pid)));
 	json_object_set_new(o, "fib", fibs_json(n, stats));

@@ -47,6 +47,10 @@ static int admit_hibernate(const struct vnet *v, struct err *err)
 			return err_set(err, -EINVAL, "%s/%s: a guest that is attached by vhost-user cannot be "
 				       "saved; `weft pause %s` works", v->topology->name, name,
 				       v->topology->name);
+		if (n->spec->intake == TOPOLOGY_INTAKE_FPM)
+			return err_set(err, -EINVAL, "%s/%s: a guest without an agent (intake: fpm) cannot be "
+				       "saved; `weft pause %s` works", v->topology->name, name,
+				       v->topology->name);
 		/* One that stands still cannot say so. */
 		if (!n->router || !router_runs(n->router) ||
 		    (v->mode == STORE_RUNNING && !router_ready(n->router)))

@@ -64,6 +64,7 @@ enum dp_op {
 	DP_WORKER_GET,	/* nothing -> struct dp_worker_stats each */
 	DP_TRACE,	/* struct dp_trace -> struct dp_hop each: api_trace.h */
 	DP_ROUTE_GET,	/* struct dp_route_get -> struct dp_nh and struct dp_route, see there */
+	DP_SNOOP_SET,	/* struct dp_id: a router, with a descriptor: api_snoop.h */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This
@@ -401,6 +402,7 @@ struct dp_worker_stats {
 
 #include "dataplane/api_capture.h"
 #include "dataplane/api_impair.h"
+#include "dataplane/api_snoop.h"
 #include "dataplane/api_trace.h"
 
 #endif

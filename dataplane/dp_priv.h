@@ -52,6 +52,7 @@ struct capture;
 struct captured;
 struct device;
 struct relay_port;
+struct snoop;
 
 struct counters {
 	uint64_t wire_rx_packets, wire_rx_bytes;
@@ -112,6 +113,7 @@ struct vnode {
 	struct port_list *ports;     /* bridges only; RCU */
 	struct bridge_table *bridge; /* bridges only */
 	struct hash_map *nhs;	     /* id -> struct nh_entry */
+	struct snoop *snoop;	     /* who hears of its guest's neighbours; NULL: nobody. RCU */
 	char name[DP_NAME_MAX];
 };
 

@@ -6,6 +6,7 @@
 #include "dataplane/egress_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/link_impair_priv.h"
+#include "dataplane/snoop_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ static void node_destroy(struct engine *e, struct vnode *node)
 		if (((struct vfib *)value)->node == node)
 			vfib_destroy(e, value);
 	nh_clear(e, node);
+	snoop_end(e, node);
 	hash_map_del(e->node_map, &node->id);
 	engine_defer(e, node_free, node);
 }

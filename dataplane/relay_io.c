@@ -3,6 +3,7 @@
 #include "dataplane/relay_io_priv.h"
 
 #include "dataplane/relay_priv.h"
+#include "dataplane/snoop_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -167,6 +168,8 @@ static void relay_sent(struct relay_io *io, struct relay_port *rp, unsigned n)
 		struct rte_mbuf *m = relay_pop(io, rp);
 
 		relay_counters(rp)->punted += pkt_frames(m);
+		if (rp->backing == DP_BACK_DGRAM)
+			snoop_frame(rp->port, rte_pktmbuf_mtod(m, const void *), m->data_len, false);
 		rte_pktmbuf_free(m);
 	}
 }
@@ -301,6 +304,9 @@ unsigned relay_io_receive(struct relay_io *io, struct relay_port *rp, struct rte
 
 		pkts[n] = relay_take(io, rp, i, cut ? SIZE_MAX : io->rx_msgs[i].msg_len,
 				     io->overflow[i]);
+		if (pkts[n])
+			snoop_frame(rp->port, rte_pktmbuf_mtod(pkts[n], const void *),
+				    pkts[n]->data_len, true);
 		n += !!pkts[n];
 	}
 	relay_consume(io, got);

@@ -9,6 +9,7 @@
 #include "dataplane/objects_priv.h"
 #include "dataplane/routes_get_priv.h"
 #include "dataplane/routes_priv.h"
+#include "dataplane/snoop_priv.h"
 #include "dataplane/stats_priv.h"
 #include "dataplane/trace_priv.h"
 
@@ -301,6 +302,19 @@ static int op_route_get(struct request *rq, union record *r, struct err *err)
 	return routes_get(rq->engine, &r->route_get, route_get_result, rq, err);
 }
 
+static int op_snoop_set(struct request *rq, union record *r, struct err *err)
+{
+	int rc;
+
+	if (rq->fd_next == rq->fd_count)
+		return err_set(err, -EBADF, "snoop %u: its socket did not come", r->id.id);
+	rc = snoop_set(rq->engine, r->id.id, rq->fds[rq->fd_next], err);
+	if (!rc)
+		rq->fds[rq->fd_next] = -1;
+	rq->fd_next++;
+	return rc;
+}
+
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
 static const struct op {
 	int (*fn)(struct request *rq, union record *r, struct err *err);
@@ -336,6 +350,7 @@ static const struct op {
 	[DP_CAPTURE_DEL] = { op_capture_del, sizeof(struct dp_id), 0, false },
 	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
 	[DP_TRACE] = { op_trace, sizeof(struct dp_trace), 0, false },
+	[DP_SNOOP_SET] = { op_snoop_set, sizeof(struct dp_id), 0, false },
 	[DP_WORKER_GET] = { op_worker_get, sizeof(struct dp_record), 0, false },
 	[DP_ROUTE_GET] = { op_route_get, sizeof(struct dp_route_get), 0, false },
 };

@@ -49,6 +49,9 @@ struct hv_conf {
 	 * CPUs are those it was saved with (hv_fingerprint()); of a template NICs are new, and the
 	 * guest finds them by a PCI rescan. Memory is shared with it and copied on write. */
 	const char *from;
+	/* A NIC before the others, by which the guest gets to no place but 169.254.251.2: that is 127.0.0.1 in
+	 * the network namespace of the machine's process, see hv_listen(). QEMU only. */
+	bool manage;
 	bool paused; /* waits for hv_resume() before its first instruction */
 };
 
@@ -116,6 +119,10 @@ int hv_set_carrier(struct hv_machine *m, unsigned nic, bool up);
  * HV_PAUSED or HV_RESUMED follows, each time. */
 int hv_pause(struct hv_machine *m);
 int hv_resume(struct hv_machine *m);
+
+/* A listening TCP socket at 127.0.0.1 of the network namespace of the machine's process, non-blocking and
+ * close-on-exec. -EAGAIN: it has none yet. Of a machine with `manage`, once it runs (HV_RUNNING). */
+int hv_listen(const struct hv_machine *m, uint16_t port, struct err *err);
 
 /* When the guest last stood still or went on, by the backend's own reading; us since 1970. 0: never. */
 int64_t hv_instant(const struct hv_machine *m);

@@ -11,12 +11,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -165,6 +168,16 @@ static void enter_network(void)
 	close(fd);
 }
 
+static void raise_loopback(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+		fail("raise", "lo");
+	close(fd);
+}
+
 static void set_limit(__rlimit_resource_t what, rlim_t max, const char *name)
 {
 	const struct rlimit lim = { .rlim_cur = max, .rlim_max = max };
@@ -226,6 +239,8 @@ static __attribute__((noreturn)) void child(const struct jail_conf *conf, int nu
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
 		fail("make", "namespaces");
 	enter_network();
+	if (conf->loopback)
+		raise_loopback();
 	umask(0);
 	enter_root(conf);
 	umask(0077);

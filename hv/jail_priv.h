@@ -34,6 +34,7 @@ struct jail_conf {
 	const struct jail_bind *binds; /* in this order */
 	int log_fd;		       /* stdout and stderr */
 	uint64_t file_max;	       /* bytes of the largest file it may write */
+	bool loopback;		       /* its network has lo up */
 	bool kvm;		       /* shows /dev/kvm, usable by uid */
 	/* Descriptors of the caller's that it gets as 3, 4, ... */
 	unsigned fd_count;

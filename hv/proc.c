@@ -139,6 +139,11 @@ free_proc:
 	return code;
 }
 
+int proc_fd(const struct proc *p)
+{
+	return p->fd;
+}
+
 void proc_kill(struct proc *p)
 {
 	syscall(SYS_pidfd_send_signal, p->fd, SIGKILL, NULL, 0);

@@ -30,6 +30,7 @@ typedef void (*proc_end_cb)(void *arg, int status);
  * the process that started at start_time. */
 int proc_watch(struct event_base *base, pid_t pid, uint64_t start_time, proc_end_cb cb, void *arg,
 	       struct proc **out);
+int proc_fd(const struct proc *p); /* pidfd; stays its */
 void proc_kill(struct proc *p);
 void proc_unwatch(struct proc *p); /* NULL allowed */
 

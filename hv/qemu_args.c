@@ -139,9 +139,29 @@ static void add_channels(struct args *a, const char *dir)
 	args_add(a, "virtio-rng-pci,addr=2,disable-legacy=on");
 }
 
-static void add_nic(struct args *a, unsigned i, const struct hv_nic *nic, bool kvm)
+/* Where the NIC is: its place among all of the machine's. */
+static void add_place(char out[48], unsigned place)
 {
-	char peer[ESC_MAX], local[ESC_MAX], mtu[32] = "", queues[32] = "", vectors[32] = "";
+	snprintf(out, 48, "addr=%x.%x%s", NIC_SLOT + place / 8, place % 8,
+		 place % 8 ? "" : ",multifunction=on");
+}
+
+/* The user network reaches what QEMU reaches, which is in a network namespace with nothing but lo. */
+static void add_manage(struct args *a)
+{
+	char place[48];
+
+	add_place(place, 0);
+	args_add(a, "-netdev");
+	args_add(a, "user,id=manage,ipv6=off,net=169.254.251.0/24,host=169.254.251.2");
+	args_add(a, "-device");
+	args_add(a, "virtio-net-pci,id=manage,netdev=manage,mac=02:00:00:00:00:02,%s,romfile=,"
+		 "disable-legacy=on", place);
+}
+
+static void add_nic(struct args *a, unsigned i, unsigned at, const struct hv_nic *nic, bool kvm)
+{
+	char peer[ESC_MAX], local[ESC_MAX], mtu[32] = "", queues[32] = "", vectors[32] = "", place[48];
 	unsigned pairs = nic->pairs ? nic->pairs : 1;
 
 	if (nic->vhost_user) {
@@ -163,12 +183,12 @@ static void add_nic(struct args *a, unsigned i, const struct hv_nic *nic, bool k
 	if (nic->vhost_user && (!kvm || pairs > 1))
 		snprintf(vectors, sizeof(vectors), "%s,vectors=%u", pairs > 1 ? ",mq=on" : "",
 			 kvm ? 2 * pairs + 2 : 0);
+	add_place(place, at);
 	args_add(a, "-device");
-	args_add(a, "virtio-net-pci,id=nic%u,netdev=n%u,mac=%02x:%02x:%02x:%02x:%02x:%02x,addr=%x.%x%s,"
+	args_add(a, "virtio-net-pci,id=nic%u,netdev=n%u,mac=%02x:%02x:%02x:%02x:%02x:%02x,%s,"
 	       "romfile=,disable-legacy=on," NIC_OFFLOADS "%s%s",
 	    i, i, nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3], nic->mac[4], nic->mac[5],
-	    NIC_SLOT + i / 8, i % 8, i % 8 ? "" : ",multifunction=on", mtu,
-	    vectors);
+	    place, mtu, vectors);
 }
 
 int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct args *out)
@@ -181,8 +201,10 @@ int qemu_args_build(const struct hv_conf *conf, bool kvm, bool mapped, struct ar
 	add_migration(&a, conf);
 	add_boot(&a, conf);
 	add_channels(&a, conf->dir);
+	if (conf->manage)
+		add_manage(&a);
 	for (unsigned i = 0; i < conf->nic_count; i++)
-		add_nic(&a, i, &conf->nics[i], kvm);
+		add_nic(&a, i, i + conf->manage, &conf->nics[i], kvm);
 	if (!a.argv)
 		return -ENOMEM;
 	*out = a;

@@ -83,7 +83,8 @@ static int spawn(struct qemu *q, const struct hv_conf *conf, struct jail_conf *j
 
 int qemu_launch(struct qemu *q, const struct hv_conf *conf, struct err *err)
 {
-	struct jail_conf jail = { .uid = conf->uid, .dir = conf->dir, .kvm = hv_can_use_kvm() };
+	struct jail_conf jail = { .uid = conf->uid, .dir = conf->dir,
+				  .loopback = conf->manage, .kvm = hv_can_use_kvm() };
 	struct view *v = calloc(1, sizeof(*v));
 	int fds[2] = { -1, -1 }, code = 0;
 

@@ -46,6 +46,9 @@ int weft_vmm_can(const struct hv_conf *conf, struct err *err)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm boots nothing but kernels", conf->name);
 	if (conf->cpus > CPUS_MAX)
 		return err_set(err, -ENOTSUP, "%s: weft-vmm has at most %d CPUs", conf->name, CPUS_MAX);
+	if (conf->manage)
+		return err_set(err, -ENOTSUP, "%s: weft-vmm has no NIC for management, which takes QEMU "
+			       "(WEFT_MACHINE)", conf->name);
 	for (unsigned i = 0; i < conf->nic_count; i++)
 		if (has_comma(&conf->nics[i]))
 			return err_set(err, -ENOTSUP, "%s: a comma in a path of a NIC's: weft-vmm takes none",

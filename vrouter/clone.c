@@ -136,7 +136,9 @@ void clone_destroy(struct clone *c)
 void clone_refusal(const struct vrouter_conf *conf, char *why, size_t size)
 {
 	why[0] = 0;
-	if (conf->cold)
+	if (conf->fpm)
+		snprintf(why, size, "it has no agent (intake: fpm)");
+	else if (conf->cold)
 		snprintf(why, size, "the topology says boot: cold");
 	else if (conf->cpus > 1)
 		snprintf(why, size, "%u CPUs, the template has 1", conf->cpus);

@@ -66,6 +66,7 @@ struct image_guest {
 	const struct image_file *files;
 	unsigned env_count;
 	const char *const *env; /* "K=V", for exec and the daemons */
+	bool no_agent;		/* /etc/weft/no-agent: an image of Weft's starts without it */
 	uint8_t machine_id[16]; /* /etc/machine-id, in hex; a clone's AGENT_RENEW gives the same */
 };
 

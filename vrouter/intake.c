@@ -16,6 +16,7 @@ int intake_create(const struct intake_conf *conf, struct intake **out)
 	in->arg = conf->arg;
 	in->nh_last = conf->nh_base;
 	in->max_routes = conf->max_routes;
+	in->fpm = conf->fpm;
 	in->port_count = conf->port_count;
 	in->dirty_limit = 65536;
 	in->epoch = 1;
@@ -33,7 +34,7 @@ int intake_create(const struct intake_conf *conf, struct intake **out)
 	in->events = hash_map_create(3 * sizeof(uint32_t));
 	in->infos = hash_map_create(sizeof(uint64_t));
 	in->table_ids = hash_map_create(sizeof(uint32_t));
-	if (nh_init(in) < 0 || !in->ports || !in->port_states || !in->rules || !in->links ||
+	if (nh_init(in) < 0 || connected_init(in) < 0 || !in->ports || !in->port_states || !in->rules || !in->links ||
 	    !in->addrs || !in->neighs || !in->objs || !in->obj_uses || !in->confs || !in->infos || !in->events ||
 	    !in->table_ids)
 		goto fail;
@@ -88,6 +89,7 @@ void intake_destroy(struct intake *in)
 	routes_fini(in);
 	nh_fini(in);
 	mirror_fini(in);
+	connected_fini(in);
 	free(in->dirty.v);
 	free(in->dead_nhs.v);
 	free(in->dirty_nhs.v);
@@ -133,6 +135,7 @@ void intake_dump_end(struct intake *in)
 	objs_sweep(in);
 	mirror_sweep(in);
 	rules_sweep(in);
+	connected_sweep(in);
 	if (resync) {
 		in->sink.sync_begin(in->arg);
 		send_fixed(in);
@@ -148,7 +151,7 @@ void intake_dump_end(struct intake *in)
 
 void intake_commit(struct intake *in)
 {
-	if (in->dumping || !in->synced)
+	if ((in->dumping && !in->fpm) || !in->synced)
 		return;
 	resolve_commit(in);
 	if (in->any_sent)

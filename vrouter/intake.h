@@ -78,6 +78,9 @@ struct intake_port {
 	char name[32];
 };
 
+/* By FPM, the number of the first port's link: before it are lo, and the NIC that zebra connects by. */
+enum { INTAKE_FPM_PORTS = 3 };
+
 struct intake_conf {
 	unsigned port_count;
 	const struct intake_port *ports; /* copied */
@@ -85,6 +88,11 @@ struct intake_conf {
 				that ids of before are never given a new meaning while in use */
 	uint32_t max_routes; /* told by the guest, and in FIBs (neighbours are routes there), over all
 				tables; beyond it the family is punted and inspect says so */
+	/* Told by FPM: the guest says nothing but routes and next-hop objects. A prefix of a table has one
+	 * route, deletions name that and no more; a port's FIB is that of the connected routes over it; and
+	 * since nobody says where a dump ends, what it tells counts at once. Links, addresses and neighbours
+	 * are told by whoever watches the guest (fpm_tell.c). */
+	bool fpm;
 	const struct intake_sink *sink;
 	void *arg;
 };
@@ -115,7 +123,7 @@ void intake_forward(struct intake *in, uint32_t flags);
 void intake_dump_end(struct intake *in);
 
 /* Resolves and sends what differs since the last call. The owner calls it after a burst of
- * frames; nothing is sent during a dump. */
+ * frames; nothing is sent during a dump (by FPM: the first one). */
 void intake_commit(struct intake *in);
 
 /* Sends the sink the FIBs, next hops and routes that have been committed once more, between

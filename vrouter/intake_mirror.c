@@ -150,7 +150,8 @@ void mirror_addr(struct intake *in, const struct addr_key *k, bool add)
 	struct link *l = link_find(in, k->ifindex);
 
 	if (!add) {
-		if (hash_map_del(in->addrs, k) && k->family == 4)
+		in->connected_dirty = true;
+		if (hash_map_del(in->addrs, k) && k->family == 4 && !in->fpm)
 			addr_gone(in, k);
 		return;
 	}
@@ -163,6 +164,7 @@ void mirror_addr(struct intake *in, const struct addr_key *k, bool add)
 		in->links_dirty = true;
 		flush_note(in, EVENT_UP, l->ifindex, 0);
 	}
+	in->connected_dirty = true;
 	if (hash_map_set(in->addrs, k, gen_value(in->gen)) < 0)
 		in->stats.refused++;
 }

@@ -382,6 +382,7 @@ static bool message_route(struct intake *in, struct rd r, uint16_t nlflags, bool
 	}
 	if (out.key.family == 6 && out.key.type == RTN_LOCAL)
 		link_local_zone(out.addr, out.paths[0].ifindex);
+	connected_route(in, &out, m.rtm_protocol, add);
 	if (add)
 		route_add(in, &out, nlflags);
 	else

@@ -56,6 +56,7 @@ void mirror_obj(struct intake *in, struct obj *o)
 	free(was);
 	obj_members_use(in, o, 1);
 	obj_changed(in, o->id);
+	connected_obj(in, o->id);
 }
 
 /* Takes id out of the groups; true when that emptied one, which is then `empty`. */

@@ -21,6 +21,8 @@ static struct nh *path_nh(struct intake *in, const struct info_key *k, const str
 	enum why because = WHY_NONE;
 	uint32_t what = p->ifindex;
 
+	if (in->fpm && p->ifindex < INTAKE_FPM_PORTS && !p->family)
+		return nh_ref(in->nh_punt); /* its own addresses, and those by which it is managed */
 	if (p->encap)
 		because = WHY_ENCAP;
 	else if (!l || l->port < 0)

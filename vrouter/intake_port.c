@@ -50,6 +50,11 @@ static uint32_t port_table(struct intake *in, unsigned port, const struct link *
 
 	if (memcmp(l->mac, in->ports[port].mac, 6) != 0)
 		return 0; /* the guest speaks with another MAC than the engine would */
+	if (in->fpm) {
+		uint32_t table = connected_table(in, l->ifindex);
+
+		return table && table_get(in, table) ? table : 0;
+	}
 	if (!l->master)
 		return TABLE_MAIN;
 	if (!m || strcmp(m->kind, "vrf") != 0 || !m->vrf_table ||

@@ -206,7 +206,7 @@ struct intake {
 	struct port_state *port_states;
 	uint32_t nh_last, max_routes, epoch;
 	uint8_t gen;
-	bool dumping, synced, links_dirty, any_sent;
+	bool fpm, dumping, synced, links_dirty, any_sent;
 	struct intake_stats stats;
 	uint32_t aliases, fib_routes; /* both up to max_routes */
 	struct hash_map *links, *addrs, *neighs, *objs, *obj_uses, *confs, *infos, *table_ids;
@@ -224,6 +224,10 @@ struct intake {
 	struct nh **nh_ports; /* nh_local under its id, by port: for link-local addresses */
 	struct vec dirty, dead_nhs, dirty_nhs;
 	size_t dirty_limit;
+	/* intake_fpm.c */
+	struct hash_map *connected, *connected_objs;
+	bool connected_dirty;
+	char wrong[160]; /* how the guest's interfaces are other ones than is believed; "" */
 };
 
 /* intake_trie.c */
@@ -338,6 +342,16 @@ void nh_fini(struct intake *in);
 void info_resolve(struct intake *in, struct info *i);
 struct nh *paths_resolve(struct intake *in, const struct info_key *k, const struct path *paths,
 			 unsigned n, enum why *why, uint32_t *arg);
+
+/* intake_fpm.c: by FPM, a prefix has one route, and which link is what follows from the connected ones. */
+void node_clear(struct intake *in, struct node *n, unsigned rank); /* of one table all routes */
+int connected_init(struct intake *in);
+void connected_fini(struct intake *in);
+void connected_route(struct intake *in, const struct route *r, uint8_t protocol, bool add);
+void connected_obj(struct intake *in, uint32_t id); /* it changed */
+void connected_sweep(struct intake *in);
+uint32_t connected_table(const struct intake *in, uint32_t ifindex); /* 0: none, or several */
+void connected_check(struct intake *in, bool links); /* links: ports are others */
 
 /* intake_resolve.c */
 struct pick { /* what a node gets */

@@ -82,6 +82,7 @@ static void each_port(const struct intake *in, void (*cb)(void *, const char *),
 			continue;
 		if (!l->table)
 			snprintf(text, sizeof(text), "all received on %s: %s", in->ports[i].name,
+				 in->fpm ? "no connected route over it was told" :
 				 l->master ? "its master is no VRF" : "its MAC was changed");
 		else if ((own && own->rp_filter > 0) || (all && all->rp_filter > 0))
 			snprintf(text, sizeof(text), "all IPv4 received on %s: rp_filter is on",
@@ -104,6 +105,7 @@ static void each_node(const struct intake *in, void (*cb)(void *, const char *),
 		uint32_t mine = v6 ? AGENT_FORWARD_NFT_IP6 : AGENT_FORWARD_NFT_IP4;
 		const char *said[] = {
 			rule,
+			in->wrong[0] ? in->wrong : NULL,
 			in->routes_full[v6] ? full : NULL,
 			in->forward & mine ? "nftables rules in the forward path" : NULL,
 			in->forward & AGENT_FORWARD_XFRM ? "IPsec policies" : NULL,

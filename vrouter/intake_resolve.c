@@ -234,7 +234,7 @@ static void nodes_punt(struct intake *in, bool before)
 	for (unsigned v6 = 0; v6 < 2; v6++) {
 		uint32_t mine = v6 ? AGENT_FORWARD_NFT_IP6 : AGENT_FORWARD_NFT_IP4;
 
-		punt[v6] = in->routes_full[v6] || rules_in_the_way(in, v6, text, sizeof(text)) ||
+		punt[v6] = in->wrong[0] || in->routes_full[v6] || rules_in_the_way(in, v6, text, sizeof(text)) ||
 			   in->forward & (mine | AGENT_FORWARD_XFRM | AGENT_FORWARD_TC);
 		if (before) /* turned on before anything else, off after everything else */
 			punt[v6] |= in->punt[v6];
@@ -254,6 +254,7 @@ void resolve_commit(struct intake *in)
 	links = in->links_dirty;
 	if (links)
 		ports_resolve(in);
+	connected_check(in, links);
 	rules_apply(in);
 	nodes_punt(in, true);
 	fibs_begin(in);

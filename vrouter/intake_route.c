@@ -332,6 +332,8 @@ static void trie_add(struct intake *in, struct table *t, unsigned rank, struct r
 	}
 	node_dirty(in, n); /* so that it goes again when nothing comes of it */
 	flush_node(in, n);
+	if (in->fpm)
+		node_clear(in, n, rank);
 	if (v6) {
 		trie_add6(in, n, rank, r, nlflags);
 		return;
@@ -400,6 +402,8 @@ static void trie_del(struct intake *in, struct table *t, unsigned rank, const st
 
 	if (n)
 		flush_node(in, n);
+	if (n && in->fpm)
+		node_clear(in, n, rank);
 	for (unsigned i = 0; n && (i < count || i == 0); i += step ? step : 1) {
 		at = alias_meant(n, rank, &r->key, &r->paths[i], step);
 		if (at)

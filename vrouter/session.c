@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/rd.h"
 #include "base/sock.h"
+#include "vrouter/cost_priv.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,11 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HEADER = sizeof(struct agent_frame), READ_MAX = 4 * (HEADER + AGENT_FRAME_MAX) };
-enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5, HEAVY_MS = 20, REST = 4 };
+enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5 };
 
 static_assert(HEADER == 32, "struct agent_frame");
 
@@ -110,24 +110,14 @@ static void take_welcome(struct session *s, const uint8_t *payload, size_t len)
 	s->ops->welcome(s->arg, ready != 0);
 }
 
-static uint64_t cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* A guest chooses what its messages cost. One that has cost much is not listened to for some times
- * as long, so that the others have their share of this thread. */
 static void charge(struct session *s, uint64_t since)
 {
-	uint64_t ms = (cpu_us() - since) / 1000;
+	unsigned ms = cost_rest_ms(since);
 
-	if (ms < HEAVY_MS || s->dead || !s->bev)
+	if (!ms || s->dead || !s->bev)
 		return;
 	bufferevent_disable(s->bev, EV_READ);
-	after(s->rest, (unsigned)(ms < 10000 ? ms : 10000) * REST);
+	after(s->rest, ms);
 }
 
 static void rested(evutil_socket_t fd, short what, void *arg)
@@ -143,7 +133,7 @@ static void rested(evutil_socket_t fd, short what, void *arg)
 static void commit(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
-	uint64_t since = cpu_us();
+	uint64_t since = cost_now();
 
 	if (!s->dumping)
 		intake_commit(s->intake);
@@ -233,7 +223,7 @@ void session_input(struct session *s, struct evbuffer *in)
 
 	s->busy++;
 	while (!s->dead && !event_pending(s->rest, EV_TIMEOUT, NULL) && next_frame(s, in, &h)) {
-		uint64_t since = cpu_us();
+		uint64_t since = cost_now();
 		uint8_t *frame = malloc(HEADER + h.len);
 
 		if (!frame)

@@ -117,6 +117,13 @@ static void is_welcome(void *arg, bool ready)
 		become(v);
 }
 
+void vrouter_answers(struct vrouter *v)
+{
+	if (v->state == VROUTER_BOOTING)
+		v->state = VROUTER_AGENT;
+	is_ready(v);
+}
+
 static void is_synced(void *arg)
 {
 	struct vrouter *v = arg;
@@ -128,6 +135,8 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 {
 	struct vrouter *v = arg;
 
+	if (ev == HV_RUNNING && v->fpm)
+		vrouter_fpm_begin(v);
 	if (ev != HV_STOPPED) {
 		vrouter_machine_slept(v, ev, reason);
 		return;
@@ -141,6 +150,8 @@ static void machine_event(struct hv_machine *m, enum hv_event ev, const char *re
 	set_state(v, v->stop_asked ? VROUTER_STOPPED : VROUTER_FAILED);
 	clone_destroy(v->clone);
 	v->clone = NULL;
+	if (v->fpm)
+		vrouter_fpm_end(v);
 	session_close(v->session); /* last: commands' owners may destroy v */
 }
 
@@ -150,7 +161,7 @@ static int create_intake(struct vrouter *v)
 	struct intake_port ports[HV_PORTS_MAX];
 	struct intake_conf conf = { .port_count = HV_PORTS_MAX, .ports = ports,
 				    .nh_base = c->nh_base, .max_routes = c->max_routes,
-				    .sink = c->sink, .arg = c->sink_arg };
+				    .fpm = c->fpm, .sink = c->sink, .arg = c->sink_arg };
 
 	for (unsigned i = 0; i < HV_PORTS_MAX; i++)
 		vrouter_intake_port(c, i, &ports[i]);
@@ -175,6 +186,8 @@ int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vro
 		code = create_intake(v);
 	if (!code)
 		code = session_create(base, v->intake, &ops, v, &v->session);
+	if (!code && conf->fpm)
+		code = vrouter_fpm_create(v);
 	if (code) {
 		vrouter_destroy(v);
 		return err_sys(err, code, "%s", conf->name);
@@ -187,10 +200,11 @@ int vrouter_create(struct event_base *base, const struct vrouter_conf *conf, vro
 static int begin(struct vrouter *v, bool restarted, struct err *err)
 {
 	char path[PATH_MAX];
-	int code;
+	int code = 0;
 
 	snprintf(path, sizeof(path), "%s/agent.sock", v->conf->dir);
-	code = session_dial(v->session, path, v->conf->uid);
+	if (!v->fpm)
+		code = session_dial(v->session, path, v->conf->uid);
 	if (code) { /* hv checks it, but an adopted machine's directory may be named otherwise */
 		hv_detach(v->machine);
 		v->machine = NULL;
@@ -215,6 +229,7 @@ static struct hv_conf machine_conf(const struct vrouter_conf *c)
 	if (c->memory_mib)
 		conf.memory_mib = c->memory_mib;
 	conf.huge_pages = c->huge_pages;
+	conf.manage = c->fpm;
 	if (c->cpus)
 		conf.cpus = c->cpus;
 	return conf;
@@ -308,12 +323,15 @@ void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up)
 {
 	if (v->machine)
 		hv_set_carrier(v->machine, nic, up);
+	if (v->fpm)
+		vrouter_fpm_carrier(v, nic, up);
 }
 
 void vrouter_destroy(struct vrouter *v)
 {
 	if (!v)
 		return;
+	vrouter_fpm_destroy(v);
 	session_destroy(v->session);
 	clone_destroy(v->clone);
 	if (v->machine)
@@ -337,6 +355,8 @@ void vrouter_info(const struct vrouter *v, struct vrouter_info *out)
 				      .clone = v->is_clone, .again = v->is_clone && v->refused };
 	snprintf(out->reason, sizeof(out->reason), "%s", v->reason);
 	snprintf(out->cold_why, sizeof(out->cold_why), "%s", v->cold_why);
+	if (v->fpm)
+		out->fpm_up = vrouter_fpm_is_up(v);
 	if (v->machine) {
 		out->pid = hv_pid(v->machine);
 		out->machine = hv_name(v->machine);
@@ -352,7 +372,11 @@ const struct intake *vrouter_intake(const struct vrouter *v)
 int vrouter_exec(struct vrouter *v, const struct vrouter_exec_conf *conf, struct vrouter_exec **out,
 		 struct err *err)
 {
-	int code = session_exec(v->session, conf, out, err);
+	int code;
 
+	if (v->fpm)
+		return err_set(err, -ENOTSUP, "%s has no agent to run commands (intake: fpm): `weft console` "
+			       "gets in", v->conf->name);
+	code = session_exec(v->session, conf, out, err);
 	return code ? err_prefix(err, code, "%s", v->conf->name) : 0;
 }

@@ -36,6 +36,10 @@ struct vrouter_conf {
 	 * passed, so that forwarding goes on with the old routes meanwhile. */
 	unsigned hold_ms;
 	bool by_itself; /* it forwards all itself: its routes are not watched, and are always in step */
+	/* The guest has no agent: its routes come by FPM, from 169.254.251.15 or what address it has by the NIC that
+	 * the machine has before the others (hv_conf.manage). Nothing can be asked of it. */
+	bool fpm;
+	void (*fpm_is)(void *arg, bool up, const char *why); /* sink_arg; why NULL while it is up */
 	bool cold; /* boots even where a clone of the image's template would do */
 };
 
@@ -54,6 +58,7 @@ struct vrouter_info {
 	pid_t pid;
 	const char *machine, *accel; /* see hv_name(), hv_accel() */
 	unsigned restarts;
+	bool fpm_up;	   /* of a guest with `fpm`: zebra is connected */
 	bool synced;	   /* the FIB equals the guest's (first dump done) */
 	bool clone;	   /* started from the image's template */
 	bool again;	   /* it was a clone that cannot be this router; the next start boots */
@@ -95,6 +100,11 @@ void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up);
  */
 int vrouter_set_nics(struct vrouter *v, unsigned count, const struct hv_nic *nics,
 		     const struct image_nic *as, uint64_t changed);
+
+/* For a guest with `fpm`: a frame that it was sent by the NIC, or has sent, of ARP or ND, its first bytes. */
+void vrouter_snooped(struct vrouter *v, unsigned nic, bool sent, const void *frame, size_t len);
+/* Some were missed. */
+void vrouter_snoop_missed(struct vrouter *v);
 
 /* Sleep. cb as with vrouter_create()'s; a machine that ends comes by the state callback. */
 void vrouter_on_sleep(struct vrouter *v, vrouter_sleep_cb cb, void *arg);

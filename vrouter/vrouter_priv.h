@@ -32,6 +32,7 @@ struct vrouter {
 	struct clone *clone; /* while it becomes this router */
 	bool refused;	     /* the image cannot make a clone this router; cold_why says why */
 	char cold_why[200];
+	struct vrouter_fpm *fpm; /* NULL: it has an agent */
 	uint64_t untold, telling; /* NICs that the running guest has yet to give their names, and does */
 };
 
@@ -39,6 +40,17 @@ struct vrouter {
 void vrouter_intake_port(const struct vrouter_conf *conf, unsigned nic, struct intake_port *out);
 /* Tells a guest that has become ready what it has not been told. */
 void vrouter_tell_nics(struct vrouter *v);
+
+/* vrouter_fpm.c, of a guest without an agent. Its machine runs, and has ended. */
+int vrouter_fpm_create(struct vrouter *v);
+void vrouter_fpm_destroy(struct vrouter *v); /* without one: nothing */
+void vrouter_fpm_begin(struct vrouter *v);
+void vrouter_fpm_end(struct vrouter *v);
+bool vrouter_fpm_is_up(const struct vrouter *v);
+void vrouter_fpm_carrier(struct vrouter *v, unsigned nic, bool up);
+
+/* vrouter.c: such a guest is heard of, which makes it ready. */
+void vrouter_answers(struct vrouter *v);
 
 /* vrouter_sleep.c: what the machine says besides its end. */
 void vrouter_machine_slept(struct vrouter *v, enum hv_event ev, const char *why);

@@ -55,6 +55,8 @@ void vrouter_clock_again(evutil_socket_t fd, short what, void *arg)
 
 void vrouter_set_clock(struct vrouter *v)
 {
+	if (v->fpm) /* nobody in it can */
+		return;
 	v->clock_wanted = session_clock(v->session, on_clock_set, v) == -EAGAIN;
 }
 

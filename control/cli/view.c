@@ -147,10 +147,11 @@ void view_nodes(const json_t *vnet)
 		table_cell(t, "%s", json_text(node, "name"));
 		table_cell(t, "%s", json_text(node, "kind"));
 		table_cell(t, "%s", json_text(node, "image"));
-		table_cell(t, "%s%s", state,
+		table_cell(t, "%s%s%s", state,
 			   router && !strcmp(state, "ready") && !json_true_at(node, "synced")
 				   ? ", not synced"
-				   : "");
+				   : "",
+			   json_is_false(json_object_get(node, "fpm")) ? ", no FPM" : "");
 		table_cell(t, "%s", json_text(node, "boot"));
 		cell_seconds(t, node, "boot_s");
 		cell_protocols(t, node);

@@ -7,7 +7,7 @@ weft_unit(dataplane impair DEPS dataplane LINK m)
 weft_unit(dataplane share SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/dataplane/share_lab.c
   DEPS dataplane)
 foreach(name asleep bridge burst capture egress fast fast_bursts forward gone link_impair offload punt request
-    request_routes routes_get trace)
+    request_routes routes_get trace snoop)
   weft_unit(dataplane ${name} DEPS dataplane LINK dp_lab)
 endforeach()
 # A confined process cannot be searched for leaks.

@@ -35,6 +35,25 @@ set_sysctls() {
 	done
 }
 
+# The same without the agent, and the NIC before them, which is for management: 169.254.251.2 is the other end.
+# Names change twice, as one that is to be given may be another's.
+name_nics_alone() {
+	n=0
+	while read -r hw _; do
+		n=$((n + 1))
+		for dev in /sys/class/net/*; do
+			[ "$(cat "$dev/address")" != "$hw" ] || ip link set "${dev##*/}" name "nic+$n"
+		done
+	done </etc/weft/nics
+	n=0
+	while read -r _ name mtu _; do
+		n=$((n + 1))
+		ip link set "nic+$n" name "$name" mtu "$mtu" up
+	done </etc/weft/nics
+	ip addr add 169.254.251.15/24 dev eth0
+	ip link set eth0 up
+}
+
 # NICs are known by MAC: /etc/weft/nics has "HW NAME MTU [MAC]" lines. $missing are not there.
 name_nics() {
 	missing=$(/usr/sbin/weft-agent nics)

@@ -156,6 +156,8 @@ static void add_identity(struct cpio *c, const struct image_guest *guest)
 		buf_printf(&text, "%02x", guest->machine_id[i]);
 	buf_printf(&text, "\n");
 	add_file(c, "/etc/machine-id", 0644, text.data, text.len);
+	if (guest->no_agent)
+		add_file(c, "/etc/weft/no-agent", 0644, "", 0);
 	c->out->bad |= text.bad;
 	buf_free(&text);
 }

@@ -52,6 +52,10 @@ static void a_machine_starts(void **state)
 	n.vhost_user = true;
 	nics_start(&nics, &n);
 	is(&nics, "e1 e2");
+	n.vhost_user = false;
+	n.intake = TOPOLOGY_INTAKE_FPM; /* nobody in it makes a spare one a port */
+	nics_start(&nics, &n);
+	is(&nics, "e1 e2");
 }
 
 static void ports_come_and_go(void **state)
@@ -129,6 +133,12 @@ static void what_takes_a_restart(void **state)
 	was.vhost_user = next.vhost_user = true;
 	nics = first;
 	assert_false(nics_change(&nics, &was, &next, why, sizeof(why)));
+	assert_true(nics_change(&nics, &was, &was, why, sizeof(why)));
+	was.vhost_user = next.vhost_user = false;
+	was.intake = next.intake = TOPOLOGY_INTAKE_FPM;
+	nics = first;
+	assert_false(nics_change(&nics, &was, &next, why, sizeof(why)));
+	assert_string_equal(why, "it has no agent that could be told (intake: fpm)");
 	assert_true(nics_change(&nics, &was, &was, why, sizeof(why)));
 }
 

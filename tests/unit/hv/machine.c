@@ -5,8 +5,12 @@
 #include "hv/record_priv.h"
 #include "tests/unit/hv/one.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +19,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { PORT = 2620 };
 
 static void it_starts_in_a_jail(void **state)
 {
@@ -48,6 +54,41 @@ static void frames_cross_its_network_namespace(void **state)
 	kill(hv_pid(b->m), SIGCONT);
 	close(fd);
 	assert_in_range(n, 100, 520);
+}
+
+static int dial_fpm(void)
+{
+	const struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT),
+					.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int code = connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
+
+	close(fd);
+	return code;
+}
+
+/* In its network there is lo, and who is there may connect; nobody else can. */
+static void a_socket_in_its_network(void **state)
+{
+	struct one *b = *state;
+	int own = open("/proc/self/ns/net", O_RDONLY), its, fd;
+	char path[64];
+	struct err err;
+
+	b->conf.manage = true;
+	one_start(b);
+	fd = hv_listen(b->m, PORT, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(dial_fpm(), -ECONNREFUSED);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)hv_pid(b->m));
+	its = open(path, O_RDONLY);
+	assert_int_equal(setns(its, CLONE_NEWNET), 0);
+	assert_int_equal(dial_fpm(), 0);
+	assert_int_equal(setns(own, CLONE_NEWNET), 0);
+	assert_int_equal(hv_listen(b->m, PORT, &err), -EADDRINUSE);
+	close(fd);
+	close(its);
+	close(own);
 }
 
 static void gdb_is_answered(void **state)
@@ -158,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_ONE(it_starts_in_a_jail),
 		WITH_ONE(frames_cross_its_network_namespace),
+		WITH_ONE(a_socket_in_its_network),
 		WITH_ONE(gdb_is_answered),
 		WITH_ONE(a_kill_is_a_reason),
 		WITH_ONE(stop_cleans_up),

@@ -126,6 +126,23 @@ static void what_cannot_be_a_machine_is_refused(void **state)
 	assert_int_equal(machine_check(&conf, &err), -EINVAL);
 }
 
+static void a_nic_for_management_comes_first(void **state)
+{
+	struct hv_conf conf = conf_of(1);
+	struct args a;
+
+	conf.manage = true;
+	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
+	assert_true(has(&a, "user,id=manage,ipv6=off,net=169.254.251.0/24,host=169.254.251.2"));
+	assert_true(has(&a, "mac=02:00:00:00:00:02,addr=3.0,multifunction=on,"));
+	assert_true(has(&a, "mac=02:00:00:00:00:01,addr=3.1,romfile=,"));
+	args_free(&a);
+	conf.manage = false;
+	assert_int_equal(qemu_args_build(&conf, false, false, &a), 0);
+	assert_false(has(&a, "user,"));
+	args_free(&a);
+}
+
 static void only_vmx_and_svm_count(void **state)
 {
 	assert_true(qemu_cpu_has_vm("x\nflags\t\t: fpu vmx sse\nvmx flags: y\n"));
@@ -141,6 +158,7 @@ int main(void)
 		cmocka_unit_test(vhost_user_has_pairs_and_huge_pages),
 		cmocka_unit_test(a_saved_machine_is_loaded),
 		cmocka_unit_test(what_cannot_be_a_machine_is_refused),
+		cmocka_unit_test(a_nic_for_management_comes_first),
 		cmocka_unit_test(only_vmx_and_svm_count),
 	};
 

@@ -293,6 +293,10 @@ static void what_it_lacks_is_refused(void **state)
 	b->conf.cpus = 9;
 	assert_int_equal(hv_start(b->base, &b->conf, one_seen, b, &b->m, &err), -ENOTSUP);
 	b->conf.cpus = 1;
+	b->conf.manage = true;
+	assert_int_equal(hv_start(b->base, &b->conf, one_seen, b, &b->m, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "no NIC for management"));
+	b->conf.manage = false;
 	b->nic.vhost_user = true;
 	one_start(b);
 	assert_int_equal(hv_save(b->m, "/tmp/weft-none", false, &err), -ENOTSUP);

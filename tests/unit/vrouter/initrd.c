@@ -53,6 +53,7 @@ static void reads_back(void **state)
 	const char *const env[] = { "A=b c", "B=" };
 	const struct image_guest guest = { .hostname = "r1", .nic_count = 3, .nics = nics,
 					   .file_count = 3, .files = files, .env_count = 2, .env = env,
+					   .no_agent = true,
 					   .machine_id = { 0x0a, [15] = 0xff } };
 	struct buf out = { 0 }, archive = { 0 };
 	char path[128], command[512];
@@ -80,6 +81,7 @@ static void reads_back(void **state)
 	text_is("/etc/frr/frr.conf", "hostname r1\n");
 	text_is("/etc/frr/daemons", "a");
 	text_is("/empty", "");
+	text_is("/etc/weft/no-agent", "");
 	snprintf(command, sizeof(command), "test $(stat -c %%a %s/out/guest/etc/frr/frr.conf) = 640", dir);
 	assert_int_equal(system(command), 0);
 }
