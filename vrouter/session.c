@@ -75,6 +75,11 @@ static void skip(struct evbuffer *in)
 		evbuffer_drain(in, len - sizeof(magic)); /* the last 3 may be its beginning */
 }
 
+static bool is_born(const struct agent_frame *h)
+{
+	return h->type == AGENT_BORN && !h->nonce && !h->len;
+}
+
 /*
  * The next whole frame of this session, left at the front of in. Of a frame with another nonce
  * only the first byte is skipped: it may have been cut short, and then frames of ours stand where
@@ -87,7 +92,7 @@ static bool next_frame(const struct session *s, struct evbuffer *in, struct agen
 	while (evbuffer_copyout(in, bytes, HEADER) == HEADER) {
 		*h = parse_header(bytes);
 		if (h->magic == AGENT_MAGIC && h->len <= AGENT_FRAME_MAX && h->check == check_of(h) &&
-		    h->nonce == s->nonce)
+		    (h->nonce == s->nonce || is_born(h)))
 			return evbuffer_get_length(in) >= HEADER + h->len;
 		skip(in);
 	}
@@ -186,8 +191,27 @@ static void take_routes(struct session *s, const struct agent_frame *h, const ui
 		after(s->commit, COMMIT_MS);
 }
 
+static void say_hello(evutil_socket_t fd, short what, void *arg);
+
+/* Another agent than the one that was welcomed: all that was under way there is over. */
+static void begin_anew(struct session *s)
+{
+	uint64_t nonce;
+
+	if (!s->bev || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
+		return;
+	event_del(s->commit);
+	s->welcomed = s->watching = s->dumping = false;
+	s->nonce = nonce;
+	session_exec_end_all(s); /* may end the session */
+	if (!s->dead && s->bev)
+		say_hello(-1, 0, s);
+}
+
 static void take(struct session *s, const struct agent_frame *h, const uint8_t *payload)
 {
+	if (h->type == AGENT_BORN && s->welcomed)
+		begin_anew(s);
 	if (h->type == AGENT_WELCOME)
 		take_welcome(s, payload, h->len);
 	if (!s->welcomed)

@@ -65,10 +65,13 @@ class Churn:
         verb = self.pick("add", "add", "add", "replace", "replace", "replace", "append", "del", "del")
         kind = self.pick("blackhole", "unreachable", "prohibit") if self.chance(6) else ""
         words = ["route", verb, kind, self.prefix(v6)]
-        if not kind and not (verb == "del" and self.chance(70)):
-            words.append(self.next_hops(v6))
         if self.chance(30):
             words.append(f"metric {self.pick(10, 20)}")
+        if v6 and verb == "append":
+            # A sibling: a dump tells nothing else that came between siblings (docs/intake.md).
+            words = [word for word in words if word != kind] + [self.via(v6)]
+        elif not kind and not (verb == "del" and self.chance(70)):
+            words.append(self.next_hops(v6))  # last: behind "nexthop" nothing else may stand
         return " ".join(words)
 
     def object(self):
@@ -84,8 +87,9 @@ class Churn:
         """What takes routes along in silence, and neighbours."""
         port = self.random.randint(1, PORTS)
         if self.chance(70):
-            return [f"neigh {self.pick('del', 'replace')} 10.{port}.0.5 dev eth{port} lladdr 02:00:00:00:0{port}:0"
-                    f"{self.random.randint(5, 9)}"]
+            if self.chance(50):  # ip(8) ends where there is nothing to delete
+                return [f"neigh flush to 10.{port}.0.5 dev eth{port} nud all"]
+            return [f"neigh replace 10.{port}.0.5 dev eth{port} lladdr 02:00:00:00:0{port}:0{self.random.randint(5, 9)}"]
         return [self.pick(f"link set eth{port} down", f"addr del 10.{port}.0.1/24 dev eth{port}",
                           f"addr del fd00:{port}::1/64 dev eth{port}"), *self.heal(port)]
 

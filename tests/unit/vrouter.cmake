@@ -6,6 +6,6 @@ weft_unit(vrouter intake_kernel SOURCES
   ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/kernel_nl.c
   DEPS vrouter LINK PkgConfig::libmnl)
 set_tests_properties(unit/vrouter/intake_kernel PROPERTIES LABELS functional SKIP_RETURN_CODE 77
-  TIMEOUT 120)
+  TIMEOUT 240)
 weft_unit(vrouter verify SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c DEPS vrouter)
 weft_unit(vrouter intake_cases SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c DEPS vrouter)

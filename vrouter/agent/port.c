@@ -188,5 +188,7 @@ int port_open(void)
 	if (fd < 0)
 		return -errno;
 	source_open(&port, fd, EPOLLIN | EPOLLOUT | EPOLLET, false, port_ready);
+	host_frame(&tx, AGENT_BORN, 0, 0, NULL, 0);
+	flush(); /* or later, when there is a host */
 	return 0;
 }

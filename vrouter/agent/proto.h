@@ -15,7 +15,8 @@
  *
  * The receiver resynchronises by scanning for AGENT_MAGIC followed by a header whose check
  * matches. A guest that gets a HELLO with another nonce forgets the session, its commands go on
- * unseen, and a new one begins.
+ * unseen, and a new one begins. An agent that has just begun says AGENT_BORN, with no nonce: the end
+ * of a former one the host does not see. Its session is over then, and it says HELLO.
  *
  * Routes: the host sends AGENT_WATCH; the guest answers with a dump (AGENT_NETLINK frames) between
  * AGENT_DUMP_BEGIN and AGENT_DUMP_END and then streams changes as AGENT_NETLINK. Changes may come
@@ -57,6 +58,7 @@ enum agent_type {
 	AGENT_STDERR,	  /* id; bytes */
 	AGENT_EXIT,	  /* id; payload i32: exit status, 128+signal, or -errno when not started */
 	AGENT_DUMP_AGAIN, /* payload struct agent_again: that part of the dump is void, and comes anew */
+	AGENT_BORN,	  /* nonce 0, no payload: it has just begun, and knows of no session */
 };
 
 struct agent_again {

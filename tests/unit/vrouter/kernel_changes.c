@@ -159,19 +159,19 @@ static void line_route(struct changes *c, struct line *l)
 	const char *verb = PICK(c, "add", "add", "add", "replace", "replace", "append", "prepend",
 				"change", "del", "del"), *type = "";
 
-	if (chance(c, 10))
+	/* Beside IPv6 routes only siblings: a dump leaves out what else is between these (docs/intake.md). */
+	bool beside = v6 && (!strcmp(verb, "append") || !strcmp(verb, "prepend"));
+
+	if (chance(c, 10) && !beside)
 		type = PICK(c, "blackhole ", "unreachable ", "prohibit ");
-	if (odd(c, 3))
+	if (odd(c, 3) && !beside)
 		type = PICK(c, "throw ", "local ", "broadcast ", "anycast ", "multicast ");
 	/* Wide routes of type local would make all sources martians, and gateways on-link. */
 	put(l, "route %s %s", verb, type);
 	put_prefix(c, l, v6, type[0] != 'l' && type[0] != 'a' && type[0] != 'm');
 	if (!strcmp(verb, "del") && chance(c, 50))
 		return;
-	if (!type[0])
-		put_next_hop(c, l, v6);
-	else if (chance(c, 30))
-		put_port(c, l, changes_random(c, KERNEL_PORTS));
+	/* Behind "nexthop" nothing else may stand: ip(8) would end there, and leave out the rest. */
 	if (chance(c, 60))
 		put(l, " metric %u", 10 * (1 + changes_random(c, 3)));
 	if (odd(c, 4))
@@ -185,6 +185,12 @@ static void line_route(struct changes *c, struct line *l)
 		put(l, " encap seg6 mode encap segs 2001:db8::1");
 	if (chance(c, 5))
 		put(l, " proto %u", 180 + changes_random(c, 10));
+	if (beside)
+		put_path(c, l, true);
+	else if (!type[0])
+		put_next_hop(c, l, v6);
+	else if (chance(c, 30))
+		put_port(c, l, changes_random(c, KERNEL_PORTS));
 }
 
 static void line_object(struct changes *c, struct line *l)
@@ -219,10 +225,13 @@ static void line_neigh(struct changes *c, struct line *l)
 	unsigned port = changes_random(c, KERNEL_PORTS);
 	bool del = chance(c, 25);
 
-	put(l, "neigh %s ", del ? "del" : "replace");
+	/* Of a neighbour that is not there "del" would end ip(8). */
+	put(l, "neigh %s ", del ? "flush to" : "replace");
 	put_neighbour(c, l, chance(c, 50), port);
 	put(l, " dev p%u", port);
-	if (!del)
+	if (del)
+		put(l, " nud all");
+	else
 		put(l, " lladdr 02:00:00:00:%02x:%02x nud %s", port, changes_random(c, 4),
 		    PICK(c, "permanent", "stale", "noarp", "reachable", "stale", "failed"));
 }

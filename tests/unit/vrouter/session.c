@@ -359,6 +359,42 @@ static void changes_are_caught_up_with(void **state)
 	assert_int_equal(fake_intake.commits, 1);
 }
 
+/* The agent was killed, which nobody sees, and another one has begun. */
+static void another_agent_is_another_session(void **state)
+{
+	static const char *const argv[] = { "true", NULL };
+	struct vrouter_exec_conf conf = { .argv = argv, .done = done };
+	struct vrouter_exec *x;
+	uint8_t payload[64];
+	struct agent_frame h;
+
+	frame(0, AGENT_BORN, 0, NULL, 0); /* what a first one has said waits: nothing is over */
+	turn();
+	shake_hands();
+	session_watch(t.s);
+	assert_int_equal(heard(NULL, 0).type, AGENT_WATCH);
+	assert_int_equal(session_exec(t.s, &conf, &x, NULL), 0);
+	heard(payload, sizeof(payload));
+	frame(t.nonce, AGENT_DUMP_BEGIN, 0, NULL, 0);
+	frame(0, AGENT_BORN, 0, NULL, 0);
+	h = heard(NULL, 0);
+	assert_int_equal(h.type, AGENT_HELLO);
+	assert_int_not_equal(h.nonce, t.nonce);
+	assert_int_equal(t.status, -ECONNRESET);
+	frame(t.nonce, AGENT_DUMP_END, 0, NULL, 0); /* of before */
+	turn();
+	assert_int_equal(t.syncs, 0);
+	t.nonce = h.nonce;
+	t.welcomes = 0;
+	shake_hands();
+	session_watch(t.s);
+	assert_int_equal(heard(NULL, 0).type, AGENT_WATCH);
+	frame(t.nonce, AGENT_DUMP_BEGIN, 0, NULL, 0);
+	frame(t.nonce, AGENT_DUMP_END, 0, NULL, 0);
+	turn();
+	assert_int_equal(t.syncs, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +409,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_clone_gets_an_identity, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_are_caught_up_with, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_agent_is_another_session, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
