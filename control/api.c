@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "control/engine.h"
 #include "control/engine_json.h"
-#include "control/physical.h"
 #include "control/stats.h"
 #include "control/store.h"
 #include "control/sweep.h"
@@ -173,28 +172,6 @@ static void get_engine(struct api *a, struct evhttp_request *req)
 		stats_ask(a->daemon->engine, STATS_ALL, on_engine_stats, p);
 }
 
-static void on_port_stats(void *arg, const struct buf *stats)
-{
-	struct pending *p = arg;
-
-	reply_pending(p, physical_json(p->daemon->physical, stats));
-}
-
-/* GET /v1/ports, POST /v1/ports/reload */
-static void ports_call(struct api *a, struct evhttp_request *req, bool reload)
-{
-	struct pending *p;
-	struct err err;
-
-	if (reload && physical_reload(a->daemon->physical, &err) < 0) {
-		api_error(req, HTTP_BADREQUEST, "%s", err.text);
-		return;
-	}
-	p = pending_create(a, req, "", HTTP_OK);
-	if (p)
-		stats_ask(a->daemon->engine, STATS_OBJECTS, on_port_stats, p);
-}
-
 static void put_vnet(struct api *a, struct evhttp_request *req, const char *name, bool dry)
 {
 	struct store_vnet wish = { .name = name };
@@ -319,9 +296,9 @@ static void on_request(struct evhttp_request *req, void *arg)
 	} else if (!strcmp(path, "/v1/engine") && method == EVHTTP_REQ_GET) {
 		get_engine(a, req);
 	} else if (!strcmp(path, "/v1/ports") && method == EVHTTP_REQ_GET) {
-		ports_call(a, req, false);
+		api_ports(a->daemon, req, false);
 	} else if (!strcmp(path, "/v1/ports/reload") && method == EVHTTP_REQ_POST) {
-		ports_call(a, req, true);
+		api_ports(a->daemon, req, true);
 	} else if (!strcmp(path, "/v1/events") && method == EVHTTP_REQ_GET) {
 		api_events(a->daemon, req, evhttp_uri_get_query(uri));
 	} else if (!strcmp(path, "/metrics") && method == EVHTTP_REQ_GET) {

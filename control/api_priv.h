@@ -27,6 +27,9 @@ void api_metrics(struct weftd *d, struct evhttp_request *req);
 /* api_events.c: GET /v1/events; query may be NULL. */
 void api_events(struct weftd *d, struct evhttp_request *req, const char *query);
 
+/* api_ports.c: GET /v1/ports; reload: POST /v1/ports/reload. */
+void api_ports(struct weftd *d, struct evhttp_request *req, bool reload);
+
 /* api_exec.c: POST .../exec, answers for as long as the command runs. */
 void api_exec(struct node *n, struct evhttp_request *req);
 

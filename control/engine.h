@@ -22,8 +22,6 @@ struct engine;
 struct event_base;
 struct store;
 
-#define ENGINE_PCI_MAX 32 /* as many as have room; the engine itself refuses more than 8 */
-
 struct engine_conf {
 	struct event_base *base;
 	struct store *store;	   /* remembers the huge pages added */
@@ -36,7 +34,7 @@ struct engine_conf {
 	/* The engine refuses a record, of which the header and the first word are told; everything
 	 * is programmed again later. bad NULL: it has taken all that it was told since. */
 	void (*refused)(void *arg, const struct dp_id *bad, const char *why);
-	/* PCI devices that one that is started is given, of ENGINE_PCI_MAX at most; NULL: none. */
+	/* PCI devices that one that is started is given, of DP_PCI_MAX at most; NULL: none. */
 	unsigned (*pci)(void *arg, const char *out[]);
 	void (*died)(void *arg, const char *why); /* unasked for; NULL: nobody wants to know */
 	void *arg;

@@ -107,8 +107,8 @@ void engine_hugepages_release(struct store *store)
 pid_t engine_spawn(const struct engine_conf *conf, struct err *err)
 {
 	char uid[16];
-	const char *argv[8 + 2 * ENGINE_PCI_MAX] = { conf->program, "--socket", conf->socket, "--user", uid };
-	const char *pci[ENGINE_PCI_MAX];
+	const char *argv[8 + 2 * DP_PCI_MAX] = { conf->program, "--socket", conf->socket, "--user", uid };
+	const char *pci[DP_PCI_MAX];
 	unsigned argc = 5, count = conf->pci ? conf->pci(conf->arg, pci) : 0;
 	int log;
 	pid_t pid;

@@ -200,13 +200,6 @@ static void on_engine_refused(void *arg, const struct dp_id *bad, const char *wh
 				router_refused(v->nodes[i]->router, bad, why);
 }
 
-static unsigned engine_pci(void *arg, const char *out[])
-{
-	struct weftd *d = arg;
-
-	return physical_pci(d->physical, out);
-}
-
 static void restore_vnet(void *arg, const struct store_vnet *s)
 {
 	struct err err;
@@ -272,7 +265,7 @@ static int setup(struct program *p, struct err *err)
 	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
 				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
 				      .up = on_engine_up, .refused = on_engine_refused,
-				      .died = on_engine_died, .pci = engine_pci, .arg = d };
+				      .died = on_engine_died, .pci = physical_pci, .arg = d };
 	char path[PATH_MAX];
 	int code;
 

@@ -200,6 +200,8 @@ void physical_refused(struct physical *ph, const struct dp_id *bad, const char *
 	if (!of)
 		return;
 	p = &ph->ports[of - ph->ports];
+	if (p->driver != PORTS_AF_XDP && strstr(why, "net_af_xdp_"))
+		return; /* it was told so twice, and has refused it before */
 	if (p->driver == PORTS_AF_XDP) {
 		p->no_xdp = true;
 		snprintf(p->note, sizeof(p->note), "AF_PACKET in place of AF_XDP: %.220s", why);
@@ -213,8 +215,9 @@ void physical_refused(struct physical *ph, const struct dp_id *bad, const char *
 	physical_tell(ph, p);
 }
 
-unsigned physical_pci(const struct physical *ph, const char *out[])
+unsigned physical_pci(void *daemon, const char *out[])
 {
+	const struct physical *ph = ((const struct weftd *)daemon)->physical;
 	unsigned n = 0;
 
 	for (unsigned i = 0; ph && i < ph->yml.count; i++)

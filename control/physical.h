@@ -38,8 +38,8 @@ int physical_check(struct weftd *d, const struct topology *t, const char *file, 
 void physical_engine_up(struct physical *ph, bool fresh);
 /* It refuses a record; bad NULL: it has taken everything. */
 void physical_refused(struct physical *ph, const struct dp_id *bad, const char *why);
-/* PCI devices that an engine is to be given when it starts; how many, of PORTS_MAX at most. */
-unsigned physical_pci(const struct physical *ph, const char *out[]);
+/* For struct engine_conf; daemon: the struct weftd. */
+unsigned physical_pci(void *daemon, const char *out[]);
 
 /* Says the node of slices and its ports to the engine. */
 void physical_program(const struct node *n);

@@ -189,6 +189,16 @@ static int check_double(struct ty_doc *d, const struct ty_pair *pair, const stru
 	return 0;
 }
 
+/* As many as the engine is started with. */
+static int check_pci(struct ty_doc *d, const struct ty_pair *pair, const struct ports_yml *yml)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < yml->count; i++)
+		n += yml->ports[i].pci[0] != 0;
+	return n > DP_PCI_MAX ? ty_err(d, pair->key_node, "more than %d PCI devices", DP_PCI_MAX) : 0;
+}
+
 static int read_top(struct ty_doc *d, yaml_node_t *root, struct ports_yml *yml)
 {
 	struct ty_map top, ports = { 0 };
@@ -210,6 +220,8 @@ static int read_top(struct ty_doc *d, yaml_node_t *root, struct ports_yml *yml)
 		rc = read_port(d, &ports.pairs[i], &yml->ports[yml->count++]);
 		if (!rc)
 			rc = check_double(d, &ports.pairs[i], yml);
+		if (!rc)
+			rc = check_pci(d, &ports.pairs[i], yml);
 	}
 	return rc;
 }

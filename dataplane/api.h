@@ -33,6 +33,7 @@
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
 #define DP_NAME_MAX	    64u	   /* with the terminating 0 */
+#define DP_PCI_MAX	    8	   /* devices that an engine is given when it starts (--pci) */
 #define DP_NH_GROUP_MAX	    64u	   /* members of an ECMP group, weights expanded */
 
 enum dp_op {

@@ -11,6 +11,10 @@
 #include <rte_ethdev.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* For a device to be opened while the kernel still lets go of one. */
+enum { DEVICE_TRIES = 10, DEVICE_TRY_US = 10000 };
 
 bool device_any(const struct engine *e)
 {
@@ -71,8 +75,8 @@ static int device_start(struct engine *e, struct device *dev)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(dev->ethdev, &rx, &tx);
 	/* Jumbo frames come in chains where the driver can, and are joined in device_normal(). */
 	for (unsigned i = 0; !rc && i < dev->rx_queues; i++)
-		rc = device_is_xdp(dev) ? device_xdp_queue(dev, (uint16_t)i, rx, e->small) :
-		     rte_eth_rx_queue_setup(dev->ethdev, (uint16_t)i, rx, SOCKET_ID_ANY, NULL, e->small);
+		rc = rte_eth_rx_queue_setup(dev->ethdev, (uint16_t)i, rx, SOCKET_ID_ANY, NULL,
+					    dev->pool ? dev->pool : e->small);
 	for (unsigned i = 0; !rc && i < dev->tx_queues; i++)
 		rc = rte_eth_tx_queue_setup(dev->ethdev, (uint16_t)i, tx, SOCKET_ID_ANY, NULL);
 	if (!rc)
@@ -95,13 +99,14 @@ static void device_free(struct engine *e, void *arg)
 	rte_eth_dev_stop(dev->ethdev);
 	device_pairs_fini(dev);
 	rte_eth_dev_close(dev->ethdev);
-	device_xdp_closed(e, dev);
+	if (device_is_xdp(dev->devargs))
+		device_xdp_closed(e, dev);
 	if (bus)
 		rte_dev_remove(bus);
 	free(dev);
 }
 
-static int device_open(struct engine *e, const char *devargs, struct device **out, struct err *err)
+static int device_try(struct engine *e, const char *devargs, struct device **out, struct err *err)
 {
 	struct rte_dev_iterator iter;
 	struct device *dev;
@@ -131,9 +136,11 @@ static int device_open(struct engine *e, const char *devargs, struct device **ou
 		free(dev);
 		return err_set(err, -ENODEV, "%s: not an Ethernet device", devargs);
 	}
-	rc = device_start(e, dev);
-	if (device_is_xdp(dev))
-		device_xdp_opened(e, dev);
+	rc = device_is_xdp(devargs) ? device_xdp_pool(dev) : 0;
+	if (!rc)
+		rc = device_start(e, dev);
+	if (device_is_xdp(devargs))
+		device_xdp_opened(e, dev, !rc);
 	if (rc) {
 		device_free(e, dev);
 		return err_sys(err, rc, "%s: the device does not start", devargs);
@@ -144,6 +151,18 @@ static int device_open(struct engine *e, const char *devargs, struct device **ou
 		worker_wake(e->workers[i]); /* from now on it must look by itself */
 	*out = dev;
 	return 0;
+}
+
+static int device_open(struct engine *e, const char *devargs, struct device **out, struct err *err)
+{
+	bool closing = device_xdp_closing(e, devargs);
+	int rc = device_try(e, devargs, out, err);
+
+	for (unsigned i = 0; rc && closing && i < DEVICE_TRIES; i++) {
+		usleep(DEVICE_TRY_US);
+		rc = device_try(e, devargs, out, err);
+	}
+	return rc;
 }
 
 bool device_serves(const struct port *port, const char *devargs, uint16_t vlan)

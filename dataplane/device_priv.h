@@ -21,13 +21,14 @@ void device_watch(struct engine *e);	   /* control thread, now and then: link st
 bool device_any(const struct engine *e);
 
 /* device_xdp.c: an interface of the kernel's by AF_XDP; control thread. */
-bool device_is_xdp(const struct device *dev);
-/* As rte_eth_rx_queue_setup(), but for an interface that has just been closed. */
-int device_xdp_queue(struct device *dev, uint16_t queue, uint16_t descriptors, struct rte_mempool *pool);
+bool device_is_xdp(const char *devargs);
+int device_xdp_pool(struct device *dev); /* makes its buffers */
 /* It has started, or has tried to. */
-void device_xdp_opened(const struct engine *e, struct device *dev);
+void device_xdp_opened(const struct engine *e, struct device *dev, bool started);
 /* The driver has closed it. */
-void device_xdp_closed(const struct engine *e, struct device *dev);
+void device_xdp_closed(struct engine *e, struct device *dev);
+/* It is one, and one has been closed just now: the kernel lets go of its queue some milliseconds later. */
+bool device_xdp_closing(const struct engine *e, const char *devargs);
 
 /* Worker's side. */
 unsigned device_poll_all(struct worker *w); /* receives a burst of each device and forwards it */
@@ -58,6 +59,7 @@ struct device {
 	uint16_t rx_queues; /* one, but for a guest's NIC with several pairs */
 	uint16_t tx_queues;
 	bool tx_shared; /* workers use the same queue */
+	struct rte_mempool *pool; /* of a kernel's interface; else NULL: the engine's */
 	unsigned xdp_count; /* what is open for a kernel's interface */
 	int xdp_fds[DEVICE_XDP_FDS];
 	uint32_t pairs; /* a bit for each that a guest receives on, of those with several pairs */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ARGS_MAX = 12 + 2 * EAL_PCI_MAX };
+enum { ARGS_MAX = 12 + 2 * DP_PCI_MAX };
 
 static ssize_t eal_log_write(void *cookie, const char *text, size_t len)
 {
@@ -58,7 +58,7 @@ int eal_start(const struct eal_conf *conf, bool *huge, struct err *err)
 {
 	static const cookie_io_functions_t functions = { .write = eal_log_write };
 	FILE *stream = fopencookie(NULL, "w", functions);
-	char lcores[1024], memory[16], pci[EAL_PCI_MAX][32];
+	char lcores[1024], memory[16], pci[DP_PCI_MAX][32];
 	char *argv[ARGS_MAX] = { "weft-dp", lcores, "--no-telemetry", "--log-level=warning" };
 	int argc = 4;
 

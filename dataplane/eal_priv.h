@@ -3,16 +3,15 @@
 #define DATAPLANE_EAL_PRIV_H
 
 #include "base/err.h"
+#include "dataplane/api.h"
 
 #include <stdbool.h>
-
-enum { EAL_PCI_MAX = 8 };
 
 struct eal_conf {
 	unsigned memory_mib;
 	bool no_huge;	    /* do not even look for huge pages */
 	unsigned pci_count; /* 0: PCI is left alone */
-	const char *pci[EAL_PCI_MAX]; /* devices to probe, as 0000:03:00.0 */
+	const char *pci[DP_PCI_MAX]; /* devices to probe, as 0000:03:00.0 */
 };
 
 /* Starts DPDK once per process. *huge: whether its memory is huge pages; when not enough of them

@@ -80,7 +80,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			opt->eal.no_huge = true;
 			break;
 		case 'p':
-			if (opt->eal.pci_count == EAL_PCI_MAX)
+			if (opt->eal.pci_count == DP_PCI_MAX)
 				return -EINVAL;
 			opt->eal.pci[opt->eal.pci_count++] = optarg;
 			break;

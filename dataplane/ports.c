@@ -74,6 +74,10 @@ static int port_check_backing(const struct dp_port *rec, const struct vnode *nod
 		return err_set(err, -EINVAL, "port %s: its backing takes no descriptor", rec->name);
 	if (rec->backing == DP_BACK_DEV && !rec->dev[0])
 		return err_set(err, -EINVAL, "port %s: no device is named", rec->name);
+	/* Of an interface of the kernel's, by AF_XDP or AF_PACKET: the drivers' buffers hold no more. */
+	if (rec->backing == DP_BACK_DEV && !strncmp(rec->dev, "net_af_", 7) && rec->mtu > 1500)
+		return err_set(err, -EINVAL, "port %s: mtu %u is over 1500, which %s holds", rec->name, rec->mtu,
+			       rec->dev);
 	if (rec->vlan > 4094)
 		return err_set(err, -EINVAL, "port %s: no VLAN %u", rec->name, rec->vlan);
 	return 0;

@@ -336,6 +336,35 @@ topology:
 """
 
 
+def test_af_packet_where_the_engine_is_refused(lab):
+    """What was served goes on; a later port is AF_PACKET until there is news."""
+    program = tools.pathlib.Path(tools.RUN) / "slices.bpf.o"
+    whole = program.read_bytes()
+    outside = Outside(OTHER, (100,))
+    try:
+        program.write_bytes(b"no program")
+        outside.plug()
+        outside.address(100, "10.0.0.2/24")
+        lab.ports(PORTS + "  p1: {interface: OTHER}\n")
+        lab.weft.run("port", "reload")
+        lab.deploy("green", "p1.100", status=None)
+        lab.await_pings("green")
+        port = lab.port("p1")
+        assert (port["driver"], port["state"]) == ("af_packet", "up")
+        assert "the device does not start" in port["why"]
+        assert lab.weft.pings("red", "h1", own(100))
+        program.write_bytes(whole)
+        lab.weft.run("port", "reload")
+        lab.await_pings("green")
+        assert lab.port("p1")["driver"] == "af_xdp" and lab.port("p1")["why"] is None
+        lab.weft.run("destroy", "green")
+    finally:
+        program.write_bytes(whole)
+        lab.ports(PORTS)
+        lab.weft.run("port", "reload")
+        outside.close()
+
+
 def test_a_router_at_a_port(lab):
     """Transit from outside and back is the engine's; the guest answers for itself."""
     path = lab.path / "green.clab.yml"

@@ -89,6 +89,11 @@ static void wrong_files_are_refused(void **state)
 		  "ports.yml:2: \"p0.1\" is no name of a port: a-z or 0-9, then a-z 0-9 - _, 10 characters at most" },
 		{ "ports:\n  p0: {interface: a}\n  p1: {interface: a}", "ports.yml:3: port p1 is port p0 of line 2" },
 		{ "ports:\n  p0: {interface: a}\n  p0: {interface: b}", "ports.yml:3: key \"p0\" is here twice, first in line 2" },
+		{ "ports:\n  a: {device: \"0000:00:00.0\"}\n  b: {device: \"0000:00:00.1\"}\n"
+		  "  c: {device: \"0000:00:00.2\"}\n  d: {device: \"0000:00:00.3\"}\n"
+		  "  e: {device: \"0000:00:00.4\"}\n  f: {device: \"0000:00:00.5\"}\n"
+		  "  g: {device: \"0000:00:00.6\"}\n  h: {device: \"0000:00:00.7\"}\n"
+		  "  i: {device: \"0000:01:00.0\"}\n", "ports.yml:10: more than 8 PCI devices" },
 		{ "ports:\n  p0: {interface: a, users: alice}", "ports.yml:2: users must be a list" },
 		{ "ports:\n  p0: {interface: a, users: [\"\"]}", "ports.yml:2: \"\" is no name of a user" },
 	};
