@@ -10,8 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The log's bound, and that of what is collected between two turns of the loop. */
+/* The log's bound, and that of what is collected. */
 enum { LOG_MAX = 16 << 20, SAID_MAX = 65536 };
+
+/* What follows within so long is passed on together: a guest that writes without pause, a byte an exit,
+ * would else wake the loop for each. What comes after silence is passed on at once. */
+static const struct timeval together = { 0, CONSOLE_TOGETHER_MS * 1000 };
 
 static void pass_on(struct console *c)
 {
@@ -25,13 +29,21 @@ static void pass_on(struct console *c)
 	buf_reset(&c->said);
 }
 
+void console_flush(struct console *c)
+{
+	if (c->said.len)
+		pass_on(c);
+}
+
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct console *c = arg;
 
 	pthread_mutex_lock(c->lock);
-	if (c->said.len)
+	if (c->said.len) {
 		pass_on(c);
+		event_add(c->flush, &together);
+	}
 	pthread_mutex_unlock(c->lock);
 }
 
@@ -39,7 +51,7 @@ static void output(void *arg, uint8_t byte)
 {
 	struct console *c = arg;
 
-	if (!c->said.len)
+	if (!c->said.len && !event_pending(c->flush, EV_TIMEOUT, NULL))
 		event_active(c->flush, EV_TIMEOUT, 0);
 	buf_u8(&c->said, byte);
 	if (c->said.len >= SAID_MAX)
@@ -105,8 +117,8 @@ int console_create(struct console *c, struct event_base *base, pthread_mutex_t *
 
 void console_destroy(struct console *c)
 {
-	if (c->said.len && c->stream)
-		pass_on(c);
+	if (c->stream)
+		console_flush(c);
 	stream_destroy(c->stream);
 	if (c->flush)
 		event_free(c->flush);

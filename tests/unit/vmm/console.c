@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { SAYS = 20 << 20, LOG_MAX = 16 << 20, CLIENT_MAX = 1 << 20, TURN = 3000 };
+enum { SAYS = 20 << 20, LOG_MAX = 16 << 20, CLIENT_MAX = 1 << 20, TURN = 3000, BYTES = 10000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct kvm kvm; /* is not asked for interrupts */
@@ -63,9 +64,52 @@ static void flood(void **state)
 	event_base_free(base);
 }
 
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* The first byte is passed on at once, those after it every few milliseconds at most, and all of them. */
+static void byte_by_byte(void **state)
+{
+	struct event_base *base = event_base_new();
+	char dir[] = "/tmp/weft-console-XXXXXX", path[64];
+	struct console c;
+	double began = now_ms();
+	off_t before = 0;
+	unsigned writes = 0;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/log", dir);
+	assert_int_equal(console_create(&c, base, &lock, &kvm, NULL, path, NULL), 0);
+	for (unsigned i = 0; i < BYTES; i++) {
+		serial_write(&c.serial, UART_TX, 'x');
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		if (i == 0)
+			assert_int_equal(size_of(path), 1);
+		writes += size_of(path) != before;
+		before = size_of(path);
+	}
+	assert_true(writes <= 1 + (now_ms() - began) / CONSOLE_TOGETHER_MS);
+	assert_true(writes < BYTES);
+	while (size_of(path) < BYTES)
+		event_base_loop(base, EVLOOP_ONCE);
+	serial_write(&c.serial, UART_TX, 'x');
+	assert_int_equal(size_of(path), BYTES);
+	console_flush(&c);
+	assert_int_equal(size_of(path), BYTES + 1);
+	console_destroy(&c);
+	unlink(path);
+	rmdir(dir);
+	event_base_free(base);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(flood) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(flood), cmocka_unit_test(byte_by_byte) };
 
 	evthread_use_pthreads();
 	return cmocka_run_group_tests(tests, NULL, NULL);
