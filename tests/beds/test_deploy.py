@@ -17,7 +17,7 @@ topology:
   defaults: {kind: linux}
   nodes:
     r1: {image: frr, binds: [frr1.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons]}
-    r2: {image: frr, binds: [frr2.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons],
+    r2: {image: frr, binds: [frr2.conf:/etc/frr/frr.conf, daemons:/etc/frr/daemons], cpu: 2,
          weft: {attachment: vhost-user}}
     h1: {image: host, exec: [ip addr add 10.0.1.10/24 dev eth1, ip route add default via 10.0.1.1]}
     h2: {image: host, exec: [ip addr add 10.0.2.10/24 dev eth1, ip route add default via 10.0.2.1]}
@@ -26,11 +26,18 @@ topology:
     - endpoints: ["r1:eth2", "r2:eth2"]
     - endpoints: ["r2:eth1", "h2:eth1"]
 """
+# The same, edited: a host and a link more, at the router that runs.
+MORE = LAB.replace("  links:\n", """    h3: {image: host, exec: [ip addr add 10.0.3.10/24 dev eth1]}
+  links:
+    - endpoints: ["r1:eth3", "h3:eth1"]
+""")
 FRR = """frr defaults traditional
 interface eth1
  ip address 10.0.{n}.1/24
 interface eth2
  ip address 10.0.0.{n}/24
+interface eth3
+ ip address 10.0.3.{n}/24
 router bgp 6500{n}
  no bgp ebgp-requires-policy
  neighbor 10.0.0.{peer} remote-as external
@@ -55,17 +62,36 @@ exec chroot /root/top /bed/lab/run"""
 RUN = """#!/bin/sh
 export PATH=/bed:$PATH WEFT_SHARE=/bed/lab
 step() { name=$1; shift; echo "bed: $name"; "$@" </dev/null 2>&1 | cat; echo "bed: $name is over"; }
-await_ping() {
+await_ping() { # from, to
 	for i in $(seq 120); do
-		weft exec lab h1 -- ping -c 1 -W 2 10.0.2.10 </dev/null >/dev/null 2>&1 && return
+		weft exec lab $1 -- ping -c 1 -W 2 $2 </dev/null >/dev/null 2>&1 && return
 	done
 	echo "no echo"
 }
+await_carrier() { # router, interface, what it is to be
+	for i in $(seq 120); do
+		[ "$(weft exec lab $1 -- cat /sys/class/net/$2/carrier </dev/null 2>&1)" = $3 ] && return
+	done
+	echo "carrier is not $3"
+}
 step deploy weft deploy /bed/lab/lab.clab.yml --timeout 600
-step await await_ping
+step await await_ping h1 10.0.2.10
 step ping weft exec lab h1 -- ping -c 20 -i 0.2 10.0.2.10
 step first weft inspect lab --format json
 step vhost sh -c 'ls /run/weft/v/*/sock | wc -l'
+step pairs weft exec lab r2 -- ls /sys/class/net/eth1/queues
+step more weft deploy /bed/lab/more.clab.yml --timeout 600
+step new await_ping h3 10.0.3.1
+step up await_carrier r1 eth3 1
+for end in r1:eth3 r2:eth1; do
+	weft link down lab $end
+	step "$end down" await_carrier ${end%:*} ${end#*:} 0
+	weft link up lab $end
+	step "$end up" await_carrier ${end%:*} ${end#*:} 1
+done
+step edited weft inspect lab --format json
+step fewer weft deploy /bed/lab/lab.clab.yml --timeout 600
+step nics weft exec lab r1 -- ls /sys/class/net
 step pause weft pause lab
 step resume weft resume lab
 kill -9 $(pidof weftd)
@@ -103,7 +129,7 @@ def pack(tmp):
     lab = top / "bed/lab"
     lab.mkdir(parents=True)
     shutil.copy(bed.SRC / "configs/images.yml", lab)
-    files = {"lab.clab.yml": LAB, "daemons": DAEMONS, "run": RUN,
+    files = {"lab.clab.yml": LAB, "more.clab.yml": MORE, "daemons": DAEMONS, "run": RUN,
              **{f"frr{n}.conf": FRR.format(n=n, peer=3 - n) for n in (1, 2)}}
     for name, text in files.items():
         (lab / name).write_text(text)
@@ -158,7 +184,7 @@ def test_deploy(outer, proved):
         assert (node["state"], node["machine"], node["accel"]) == ("ready", "weft-vmm", "kvm"), node
         assert node["synced"] and node["fib"][0]["ipv4"] > 0, node
     first, second = routers(vnet)["r1"], routers(vnet)["r2"]
-    assert second["boot"] == "cold" and "vhost-user" in second["boot_why"], second
+    assert second["boot"] == "cold", second  # no clone has two CPUs, or a NIC by vhost-user
     # weftd gives a template up after 180 s, which it may take on a busy machine.
     assert first["boot"] == "clone" or "has no template" in first["boot_why"], first
     assert vnet["state"] == "running" and vnet["counters"]["forwarded"] >= 80, vnet["counters"]
@@ -167,6 +193,30 @@ def test_deploy(outer, proved):
            "them; 20 of 20 pings between hosts through "
            f"both, {vnet['counters']['forwarded']} packets forwarded by the engine; "
            f"{outer.seconds():.0f} s, {outer.cpu_s():.0f} CPU s")
+
+
+def test_pairs(outer, proved):
+    """A router by vhost-user has a pair of queues for each CPU."""
+    queues = step(outer, "pairs", 60).split()
+    assert queues == ["rx-0", "rx-1", "tx-0", "tx-1"], queues
+    proved("a router with 2 CPUs by vhost-user has 2 pairs of queues from the engine")
+
+
+def test_edit(outer, proved):
+    """A link comes to a router that runs, and goes again; carrier is what the file and `weft link` say."""
+    before = routers(inspected(step(outer, "first", 60)))
+    assert "lab is ready" in step(outer, "more", 200), outer.said()
+    for name in "new", "up", "r1:eth3 down", "r1:eth3 up", "r2:eth1 down", "r2:eth1 up":
+        assert step(outer, name, 200) == "", outer.said()
+    after = routers(inspected(step(outer, "edited", 60)))
+    assert after["r1"]["spare_nics"] == before["r1"]["spare_nics"] - 1, after
+    assert "lab is ready" in step(outer, "fewer", 200), outer.said()
+    names = step(outer, "nics", 60).split()
+    assert "eth3" not in names and sum(n.startswith("spare+") for n in names) == before["r1"]["spare_nics"], names
+    for name, node in before.items():
+        assert (after[name]["pid"], after[name]["restarts"]) == (node["pid"], node["restarts"]), after
+    proved("an edited file gives a router that runs a link, whose interface has FRR's address and carrier, and "
+           "takes it away; `weft link down` and `up` reach guests by a relay and by vhost-user")
 
 
 def test_pause(outer, proved):
