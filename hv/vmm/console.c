@@ -29,6 +29,12 @@ static void pass_on(struct console *c)
 	buf_reset(&c->said);
 }
 
+void console_flush(struct console *c)
+{
+	if (c->said.len)
+		pass_on(c);
+}
+
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct console *c = arg;
@@ -111,8 +117,8 @@ int console_create(struct console *c, struct event_base *base, pthread_mutex_t *
 
 void console_destroy(struct console *c)
 {
-	if (c->said.len && c->stream)
-		pass_on(c);
+	if (c->stream)
+		console_flush(c);
 	stream_destroy(c->stream);
 	if (c->flush)
 		event_free(c->flush);

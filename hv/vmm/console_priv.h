@@ -30,6 +30,8 @@ struct console {
 int console_create(struct console *c, struct event_base *base, pthread_mutex_t *lock, struct kvm *kvm,
 		   const char *path, const char *log, struct err *err);
 void console_destroy(struct console *c);
+/* Passes on what is collected, now. With the lock held. */
+void console_flush(struct console *c);
 int console_adopt(struct console *c, int fd);
 
 #endif

@@ -178,6 +178,9 @@ void vmm_pause(struct vmm *m)
 	if (!m->running)
 		return;
 	vcpus_park(m->vcpus);
+	pthread_mutex_lock(&m->lock);
+	console_flush(&m->console); /* who pauses it finds all that it has said */
+	pthread_mutex_unlock(&m->lock);
 	kvm_clock_get(&m->kvm, &m->clock);
 	m->running = false;
 	m->instant_us = now_us();

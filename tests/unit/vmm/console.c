@@ -97,6 +97,10 @@ static void byte_by_byte(void **state)
 	assert_true(writes < BYTES);
 	while (size_of(path) < BYTES)
 		event_base_loop(base, EVLOOP_ONCE);
+	serial_write(&c.serial, UART_TX, 'x');
+	assert_int_equal(size_of(path), BYTES);
+	console_flush(&c);
+	assert_int_equal(size_of(path), BYTES + 1);
 	console_destroy(&c);
 	unlink(path);
 	rmdir(dir);
