@@ -216,14 +216,16 @@ static void say(const char *who, const char *text)
 	puts(line);
 }
 
-/* Why a node failed or is no clone, and what its guest forwards because the engine cannot. */
+/* Why a node failed or is no clone, how its routes come if not by an agent, and what its guest forwards
+ * because the engine cannot. */
 static void view_node_notes(const json_t *node, bool *any)
 {
 	const char *name = json_text(node, "name"), *cold = json_text(node, "boot_why");
+	bool fpm = json_is_boolean(json_object_get(node, "fpm"));
 	json_t *why;
 	size_t i;
 
-	if (!*any && (*json_text(node, "error") || *cold ||
+	if (!*any && (*json_text(node, "error") || *cold || fpm ||
 		      json_array_size(json_list(node, "punted")))) {
 		putchar('\n');
 		*any = true;
@@ -234,6 +236,9 @@ static void view_node_notes(const json_t *node, bool *any)
 		snprintf(text, sizeof(text), "booted cold: %s", cold);
 		say(name, text);
 	}
+	if (fpm)
+		say(name, json_true_at(node, "fpm") ? "intake fpm: zebra is connected" :
+						      "intake fpm: zebra is not connected");
 	if (*json_text(node, "error"))
 		say(name, json_text(node, "error"));
 	json_array_foreach (json_list(node, "punted"), i, why) {

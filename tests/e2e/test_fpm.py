@@ -64,6 +64,7 @@ def test_inspect_says_so(weft):
     assert (r1["intake"], r1["fpm"], r1["synced"], r1["punted"]) == ("fpm", True, True, [])
     assert (r2["intake"], r2["fpm"]) == ("agent", None)
     assert r1["boot"] == "cold" and "no agent" in r1["boot_why"]
+    assert "intake fpm: zebra is connected" in weft.run("inspect", "fpm").stdout
 
 
 def test_what_takes_an_agent_says_so(weft):
