@@ -161,7 +161,7 @@ static int make(struct host *h, struct err *err)
 	if (!code)
 		code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
 	if (!code)
-		code = netns_create(h->netns, err);
+		code = netns_create(h->netns, 0, err);
 	for (unsigned i = 0; !code && i < spec(h)->port_count; i++)
 		code = open_tap(h, i, err);
 	return code;
