@@ -49,7 +49,7 @@ static int write_mark(const struct host *h, bool done, struct err *err)
 	buf_printf(&b, "%s\n%s\n", h->netns, done ? "done" : "begun");
 	for (unsigned i = 0; i < spec(h)->port_count; i++)
 		buf_printf(&b, "%s\n", spec(h)->ports[i].name);
-	code = b.bad ? err_sys(err, -ENOMEM, "%s", h->mark) : file_write(h->mark, b.data, b.len, 0644, err);
+	code = b.bad ? err_sys(err, -ENOMEM, "%s", h->mark) : file_write(h->mark, b.data, b.len, 0600, err);
 	buf_free(&b);
 	return code;
 }

@@ -70,6 +70,14 @@ static const char *setting(const char *name, const char *otherwise)
 	return value && value[0] ? value : otherwise;
 }
 
+/* Also one of an earlier version, which had it for everybody to see. */
+static int make_dir(const char *path, mode_t mode, struct err *err)
+{
+	int code = file_mkdirs(path, 0755, err); /* what is above it, too */
+
+	return !code && chmod(path, mode) < 0 ? err_sys(err, -errno, "%s", path) : code;
+}
+
 /* Directories, and the lock that keeps a second weftd away. */
 static int prepare_dirs(struct program *p, struct err *err)
 {
@@ -79,11 +87,11 @@ static int prepare_dirs(struct program *p, struct err *err)
 
 	for (unsigned i = 0; !code && i < sizeof(run_dirs) / sizeof(run_dirs[0]); i++) {
 		snprintf(path, sizeof(path), "%s%s", p->daemon.run, run_dirs[i]);
-		code = file_mkdirs(path, 0755, err);
+		code = make_dir(path, i ? 0711 : 0755, err);
 	}
 	snprintf(path, sizeof(path), "%s/log", p->daemon.state);
 	if (!code)
-		code = file_mkdirs(path, 0755, err);
+		code = make_dir(path, 0750, err);
 	if (code)
 		return code;
 	snprintf(path, sizeof(path), "%s/weftd.lock", p->daemon.run);

@@ -4,10 +4,13 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char schema[] =
 	"PRAGMA journal_mode = WAL;"
@@ -41,12 +44,29 @@ static const char *const additions[] = {
 	"ALTER TABLE guest ADD COLUMN cold_why TEXT NOT NULL DEFAULT ''",
 };
 
+/* Files and configurations of people are in it. SQLite gives its other files the same mode. */
+static int make_private(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int code = fd < 0 || fchmod(fd, 0600) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return code ? err_sys(err, code, "%s", path) : 0;
+}
+
 int store_open(const char *path, struct store **out, struct err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	int code;
 
 	if (!s)
 		return err_sys(err, -ENOMEM, "%s", path);
+	code = make_private(path, err);
+	if (code) {
+		free(s);
+		return code;
+	}
 	if (sqlite3_open(path, &s->db) != SQLITE_OK ||
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
 		err_set(err, -EIO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
