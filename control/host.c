@@ -28,6 +28,12 @@ struct host {
 	char error[512];
 };
 
+/* Whom a tenant's host runs as: by its node's id, as guests. */
+static uid_t host_uid(uint32_t node)
+{
+	return WEFTD_UID_GUESTS + node;
+}
+
 static const struct topology_node *spec(const struct host *h)
 {
 	return h->node->spec;
@@ -161,7 +167,7 @@ static int make(struct host *h, struct err *err)
 	if (!code)
 		code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
 	if (!code)
-		code = netns_create(h->netns, 0, err);
+		code = netns_create(h->netns, h->node->vnet->owner ? host_uid(h->node->id) : 0, err);
 	for (unsigned i = 0; !code && i < spec(h)->port_count; i++)
 		code = open_tap(h, i, err);
 	return code;
@@ -261,6 +267,9 @@ void host_end_marked(const char *path)
 
 	/* Without the mark the namespace is somebody else's. */
 	read_mark(path, &m);
+	/* What has made itself another namespace is in none that could be looked for. */
+	if (m.name[0] && netns_is_confined(m.name))
+		netns_kill_user(host_uid((uint32_t)strtoul(strrchr(path, '/') + 1, NULL, 10)));
 	if (m.name[0] && netns_destroy(m.name, &err) < 0) {
 		log_warn("%s", err.text); /* the mark stays, for the next try */
 		return;
@@ -343,6 +352,7 @@ int host_exec(struct host *h, struct command_conf *conf, struct command **out, s
 	conf->base = h->node->vnet->daemon->base;
 	conf->netns = h->netns;
 	conf->hostname = spec(h)->name;
+	conf->confined = h->node->vnet->owner != 0;
 	conf->env = env;
 	code = command_start(conf, out, err);
 	free(env);

@@ -34,6 +34,11 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS nics (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  nics TEXT NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS mode (vnet INTEGER PRIMARY KEY, mode INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT UNIQUE NOT NULL, token TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS quota (user INTEGER NOT NULL, name TEXT NOT NULL,"
+	"  value INTEGER NOT NULL, PRIMARY KEY (user, name));"
+	"CREATE TABLE IF NOT EXISTS owner (vnet INTEGER PRIMARY KEY, user INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
 	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
@@ -178,6 +183,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM machine_id WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM nics WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM mode WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM owner WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
 		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
 		 "(kind = 1 AND id IN (SELECT vnet FROM ending))"),

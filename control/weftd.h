@@ -14,6 +14,7 @@
  *   capture.c  packets of a vnet, for who asks
  *   engine.c  the connection to weft-dp
  *   events.c  what has happened, for those who follow it
+ *   user.c    who asks; gate.c lets users in, api_calls.c says who may what, quota.c how much
  *   store.c   what must survive
  */
 
@@ -27,6 +28,7 @@ struct captures;
 struct engine;
 struct event_base;
 struct events;
+struct gate;
 struct start_queue;
 struct store;
 struct templates;
@@ -47,6 +49,7 @@ struct weftd {
 	struct store *store;
 	struct engine *engine;
 	struct captures *captures;
+	struct gate *gate; /* for users */
 	struct start_queue *starts;
 	struct templates *templates;
 	struct events *events;
