@@ -2,7 +2,7 @@
 # Compiler settings, and the words in which the folders describe themselves.
 
 find_package(PkgConfig REQUIRED)
-foreach(lib libdpdk libevent libevent_pthreads jansson yaml-0.1 libmnl sqlite3 libcurl libpcap libseccomp libcap libbpf libsystemd cmocka)
+foreach(lib libdpdk libevent libevent_pthreads jansson yaml-0.1 libmnl sqlite3 libcrypto libcurl libpcap libseccomp libcap libbpf libsystemd cmocka)
   string(MAKE_C_IDENTIFIER ${lib} id)
   pkg_check_modules(${id} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()

@@ -2,18 +2,14 @@
 #include "control/api_priv.h"
 
 #include "base/log.h"
+#include "control/api_calls.h"
 #include "control/engine.h"
-#include "control/engine_json.h"
-#include "control/stats.h"
+#include "control/gate.h"
 #include "control/store.h"
-#include "control/sweep.h"
-#include "control/vnet_json.h"
-#include "control/vnet_sleep.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,21 +20,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define API_BODY_MAX (256u << 20)
+#define API_BODY_MAX	  (256u << 20)
+#define API_USER_BODY_MAX (16u << 20)
 
-struct api {
-	struct weftd *daemon;
+/* A server on a socket. */
+struct door {
+	struct api *api;
 	struct evhttp *http;
 	char path[108];
+	bool users; /* each request needs a token */
 };
 
-/* A request that waits for the engine, or for a vnet to end. */
-struct pending {
+/* The operator's socket is opened by whom the file system lets. That of users is behind the gate. */
+struct api {
 	struct weftd *daemon;
-	struct evhttp_request *req;
-	char vnet[TOPOLOGY_NAME_MAX]; /* empty: all */
-	int status;
-	bool protocols;
+	struct door operator, users;
 };
 
 void api_reply(struct evhttp_request *req, int status, json_t *body)
@@ -84,184 +80,6 @@ json_t *api_body(struct evhttp_request *req)
 	return NULL;
 }
 
-static struct pending *pending_create(struct api *a, struct evhttp_request *req, const char *vnet,
-				      int status)
-{
-	struct pending *p = calloc(1, sizeof(*p));
-
-	if (!p) {
-		api_error(req, HTTP_INTERNAL, "out of memory");
-		return NULL;
-	}
-	p->daemon = a->daemon;
-	p->req = req;
-	p->status = status;
-	snprintf(p->vnet, sizeof(p->vnet), "%s", vnet);
-	return p;
-}
-
-static void reply_pending(void *arg, json_t *o)
-{
-	struct pending *p = arg;
-
-	api_reply(p->req, p->status, o);
-	free(p);
-}
-
-static void on_stats(void *arg, const struct buf *stats)
-{
-	struct pending *p = arg;
-	struct vnet *v = p->vnet[0] ? vnet_find(p->daemon, p->vnet) : NULL;
-	json_t *list;
-
-	if (p->vnet[0] && !v) {
-		api_error(p->req, HTTP_NOTFOUND, "no vnet %s", p->vnet);
-		free(p);
-	} else if (v && p->protocols && vnet_awake(v)) {
-		api_protocols(v, vnet_json(v, stats), reply_pending, p);
-	} else if (v) {
-		reply_pending(p, vnet_json(v, stats));
-	} else {
-		list = json_array();
-		TAILQ_FOREACH (v, &p->daemon->vnets, entry)
-			json_array_append_new(list, vnet_json(v, stats));
-		reply_pending(p, json_pack("{s:o}", "vnets", list));
-	}
-}
-
-static void get_vnets(struct api *a, struct evhttp_request *req, const char *vnet, bool protocols,
-		      int status)
-{
-	struct pending *p = pending_create(a, req, vnet, status);
-
-	if (!p)
-		return;
-	p->protocols = protocols;
-	stats_ask(a->daemon->engine, STATS_OBJECTS, on_stats, p);
-}
-
-static int deploy_status(int code)
-{
-	switch (code) {
-	case -EBUSY:
-		return 409;
-	case -EACCES:
-		return 403;
-	case -ENOSPC: /* of memory or CPU: admission.h */
-		return 507;
-	case -EIO:
-	case -ENOMEM:
-		return HTTP_INTERNAL;
-	default:
-		return HTTP_BADREQUEST;
-	}
-}
-
-static void on_engine_stats(void *arg, const struct buf *stats)
-{
-	struct pending *p = arg;
-
-	reply_pending(p, engine_json(p->daemon, stats));
-}
-
-static void get_engine(struct api *a, struct evhttp_request *req)
-{
-	struct pending *p = pending_create(a, req, "", HTTP_OK);
-
-	if (p)
-		stats_ask(a->daemon->engine, STATS_ALL, on_engine_stats, p);
-}
-
-static void put_vnet(struct api *a, struct evhttp_request *req, const char *name, bool dry)
-{
-	struct store_vnet wish = { .name = name };
-	json_t *body = api_body(req), *plan;
-	struct vnet *v;
-	char *files;
-	struct err err;
-	int code;
-
-	if (!body)
-		return;
-	files = json_dumps(json_object_get(body, "files"), JSON_COMPACT | JSON_ENCODE_ANY);
-	wish.file = json_string_value(json_object_get(body, "file"));
-	wish.topology = json_string_value(json_object_get(body, "topology"));
-	wish.files = files;
-	if (a->daemon->ending)
-		api_error(req, HTTP_SERVUNAVAIL, "weftd is ending; deploy again");
-	else if (!wish.file || !wish.topology || !files)
-		api_error(req, HTTP_BADREQUEST, "deploying needs file, topology and files");
-	else if ((code = dry ? vnet_dry_run(a->daemon, &wish, &plan, &err) :
-			       vnet_deploy(a->daemon, &wish, &v, &err)))
-		api_error(req, deploy_status(code), "%s", err.text);
-	else if (dry)
-		api_reply(req, HTTP_OK, plan);
-	else
-		get_vnets(a, req, name, false, 202);
-	free(files);
-	json_decref(body);
-}
-
-static void on_destroyed(void *arg)
-{
-	reply_pending(arg, json_object());
-}
-
-static void delete_vnet(struct api *a, struct evhttp_request *req, const char *name)
-{
-	struct vnet *v = vnet_find(a->daemon, name);
-	struct pending *p;
-	struct err err;
-	int code;
-
-	if (!v && store_vnet_has(a->daemon->store, name)) { /* it could not be restored */
-		code = store_vnet_end(a->daemon->store, name, &err);
-		if (!code)
-			sweep(a->daemon);
-		if (code)
-			api_error(req, HTTP_INTERNAL, "%s", err.text);
-		else
-			api_reply(req, HTTP_OK, json_object());
-		return;
-	}
-	if (!v) {
-		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
-		return;
-	}
-	p = pending_create(a, req, name, HTTP_OK);
-	if (!p)
-		return;
-	code = vnet_destroy(v, on_destroyed, p, &err);
-	if (code) {
-		free(p);
-		api_error(req, HTTP_INTERNAL, "%s", err.text);
-	}
-}
-
-static void vnets_call(struct api *a, struct evhttp_request *req, char *rest, const char *query)
-{
-	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-	char *name = strsep(&rest, "/");
-	struct vnet *v = name ? vnet_find(a->daemon, name) : NULL;
-
-	if (rest && v && !v->destroying)
-		api_inside_vnet(v, req, rest);
-	else if (rest)
-		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
-	else if (!name && method == EVHTTP_REQ_GET)
-		get_vnets(a, req, "", false, HTTP_OK);
-	else if (name && method == EVHTTP_REQ_GET && !v)
-		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
-	else if (name && method == EVHTTP_REQ_GET)
-		get_vnets(a, req, name, query && strstr(query, "protocols=1"), HTTP_OK);
-	else if (name && method == EVHTTP_REQ_PUT)
-		put_vnet(a, req, name, query && strstr(query, "dry-run=1"));
-	else if (name && method == EVHTTP_REQ_DELETE)
-		delete_vnet(a, req, name);
-	else
-		api_error(req, HTTP_BADMETHOD, "not with this method; docs/api.md lists the calls");
-}
-
 static json_t *version_json(const struct weftd *d)
 {
 	json_t *engine = json_null();
@@ -280,93 +98,165 @@ static void on_shutdown_answered(struct evhttp_request *req, void *arg)
 	a->daemon->on_shutdown(a->daemon);
 }
 
+static void shut_down(struct api *a, struct evhttp_request *req)
+{
+	if (!TAILQ_EMPTY(&a->daemon->vnets)) {
+		api_error(req, 409, "there are vnets: destroy them first");
+		return;
+	}
+	evhttp_request_set_on_complete_cb(req, on_shutdown_answered, a);
+	api_reply(req, HTTP_OK, json_object());
+}
+
+/* A call of the table, by somebody who may. */
+static void dispatch(struct api *a, struct evhttp_request *req, const struct principal *who, char *path)
+{
+	const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(req));
+
+	if (!strcmp(path, "/v1/version"))
+		api_reply(req, HTTP_OK, version_json(a->daemon));
+	else if (!strcmp(path, "/v1/engine"))
+		api_engine(a->daemon, req);
+	else if (!strcmp(path, "/v1/ports"))
+		api_ports(a->daemon, req, false);
+	else if (!strcmp(path, "/v1/ports/reload"))
+		api_ports(a->daemon, req, true);
+	else if (!strcmp(path, "/v1/events"))
+		api_events(a->daemon, req, who, query);
+	else if (!strcmp(path, "/metrics"))
+		api_metrics(a->daemon, req, who);
+	else if (!strcmp(path, "/v1/shutdown"))
+		shut_down(a, req);
+	else if (!strcmp(path, "/v1/users"))
+		api_users(a->daemon, req, who, NULL);
+	else if (!strncmp(path, "/v1/users/", 10))
+		api_users(a->daemon, req, who, path + 10);
+	else if (!strcmp(path, "/v1/vnets"))
+		api_vnets(a->daemon, req, who, NULL, NULL);
+	else
+		api_vnets(a->daemon, req, who, path + strlen("/v1/vnets/"), query);
+}
+
+/* The one place where it is decided who may do what. */
+static void authorize(struct api *a, struct evhttp_request *req, const struct principal *who, char *path)
+{
+	static const char vnets[] = "/v1/vnets/";
+	bool known, of_vnet = !strncmp(path, vnets, strlen(vnets)), there = false;
+	const struct api_call *call = api_call_find(evhttp_request_get_command(req), path, &known);
+	char name[TOPOLOGY_NAME_MAX + 8] = "";
+	uint32_t owner = 0;
+
+	if (!call) {
+		api_error(req, known ? HTTP_BADMETHOD : HTTP_NOTFOUND,
+			  known ? "not with this method; docs/api.md lists the calls" :
+				  "no such call; docs/api.md lists them");
+		return;
+	}
+	if (of_vnet) {
+		const char *at = path + strlen(vnets);
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, "/"), at);
+		there = store_vnet_owner(a->daemon->store, name, &owner);
+	}
+	switch (api_judge(call, who, there, owner)) {
+	case API_ALLOWED:
+		dispatch(a, req, who, path);
+		return;
+	case API_NO_VNET:
+		api_error(req, HTTP_NOTFOUND, "no vnet %s", name);
+		return;
+	case API_TAKEN:
+		api_error(req, 409, "the name %s is taken: call the vnet something else", name);
+		return;
+	default:
+		api_error(req, 403, "this is for the operator alone");
+	}
+}
+
 static void on_request(struct evhttp_request *req, void *arg)
 {
-	struct api *a = arg;
+	struct door *door = arg;
+	struct api *a = door->api;
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *coded = uri ? evhttp_uri_get_path(uri) : NULL;
 	size_t len;
 	char *path = coded ? evhttp_uridecode(coded, 0, &len) : NULL;
-	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	struct principal who = { .user = 0 };
 
-	if (!path || strlen(path) != len) {
+	if (!path || strlen(path) != len)
 		api_error(req, HTTP_BADREQUEST, "no path");
-	} else if (!strcmp(path, "/v1/version") && method == EVHTTP_REQ_GET) {
-		api_reply(req, HTTP_OK, version_json(a->daemon));
-	} else if (!strcmp(path, "/v1/engine") && method == EVHTTP_REQ_GET) {
-		get_engine(a, req);
-	} else if (!strcmp(path, "/v1/ports") && method == EVHTTP_REQ_GET) {
-		api_ports(a->daemon, req, false);
-	} else if (!strcmp(path, "/v1/ports/reload") && method == EVHTTP_REQ_POST) {
-		api_ports(a->daemon, req, true);
-	} else if (!strcmp(path, "/v1/events") && method == EVHTTP_REQ_GET) {
-		api_events(a->daemon, req, evhttp_uri_get_query(uri));
-	} else if (!strcmp(path, "/metrics") && method == EVHTTP_REQ_GET) {
-		api_metrics(a->daemon, req);
-	} else if (!strcmp(path, "/v1/shutdown") && method == EVHTTP_REQ_POST) {
-		if (!TAILQ_EMPTY(&a->daemon->vnets)) {
-			api_error(req, 409, "there are vnets: destroy them first");
-		} else {
-			evhttp_request_set_on_complete_cb(req, on_shutdown_answered, a);
-			api_reply(req, HTTP_OK, json_object());
-		}
-	} else if (!strcmp(path, "/v1/vnets")) {
-		vnets_call(a, req, NULL, NULL);
-	} else if (!strncmp(path, "/v1/vnets/", 10)) {
-		vnets_call(a, req, path + 10, evhttp_uri_get_query(uri));
-	} else {
-		api_error(req, HTTP_NOTFOUND, "no such call; docs/api.md lists them");
-	}
+	else if (door->users &&
+		 !user_by_header(a->daemon->store,
+				 evhttp_find_header(evhttp_request_get_input_headers(req), "Authorization"),
+				 &who))
+		api_error(req, 401, "%s", GATE_NOBODY);
+	else
+		authorize(a, req, &who, path);
 	free(path);
 }
 
-static int listen_on(struct api *a, struct err *err)
+static int listen_on(struct door *door, mode_t mode, struct err *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct evconnlistener *listener;
 	int fd, code;
 
-	strcpy(addr.sun_path, a->path);
-	unlink(a->path);
+	strcpy(addr.sun_path, door->path);
+	unlink(door->path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return err_sys(err, -errno, "%s", a->path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || chmod(a->path, 0660) < 0) {
+		return err_sys(err, -errno, "%s", door->path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || chmod(door->path, mode) < 0) {
 		code = -errno;
 		close(fd);
-		return err_sys(err, code, "%s", a->path);
+		return err_sys(err, code, "%s", door->path);
 	}
-	listener = evconnlistener_new(a->daemon->base, NULL, NULL,
+	listener = evconnlistener_new(door->api->daemon->base, NULL, NULL,
 				      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 128, fd);
-	if (!listener || !evhttp_bind_listener(a->http, listener)) {
+	if (!listener || !evhttp_bind_listener(door->http, listener)) {
 		close(fd);
-		return err_sys(err, -ENOMEM, "%s", a->path);
+		return err_sys(err, -ENOMEM, "%s", door->path);
 	}
 	return 0;
 }
 
-int api_create(struct weftd *d, const char *socket, struct api **out, struct err *err)
+static int door_open(struct api *a, struct door *door, const char *name, mode_t mode, size_t body_max,
+		     struct err *err)
+{
+	int n = snprintf(door->path, sizeof(door->path), "%s/%s", a->daemon->run, name);
+
+	door->api = a;
+	if (n >= (int)sizeof(door->path)) {
+		door->path[0] = 0;
+		return err_sys(err, -ENAMETOOLONG, "%s/%s", a->daemon->run, name);
+	}
+	door->http = evhttp_new(a->daemon->base);
+	if (!door->http)
+		return err_sys(err, -ENOMEM, "%s", door->path);
+	evhttp_set_allowed_methods(door->http, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
+						       EVHTTP_REQ_DELETE);
+	evhttp_set_max_body_size(door->http, (ev_ssize_t)body_max);
+	evhttp_set_max_headers_size(door->http, GATE_HEAD_MAX);
+	evhttp_set_gencb(door->http, on_request, door);
+	return listen_on(door, mode, err);
+}
+
+int api_create(struct weftd *d, struct api **out, struct err *err)
 {
 	struct api *a = calloc(1, sizeof(*a));
+	char gate[128];
 	int code;
 
-	if (!a || strlen(socket) >= sizeof(a->path)) {
-		free(a);
-		return err_sys(err, -ENAMETOOLONG, "%s", socket);
-	}
+	if (!a)
+		return err_sys(err, -ENOMEM, "%s", d->run);
 	a->daemon = d;
-	strcpy(a->path, socket);
-	a->http = evhttp_new(d->base);
-	if (!a->http) {
-		api_destroy(a);
-		return err_sys(err, -ENOMEM, "%s", socket);
-	}
-	evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_PUT | EVHTTP_REQ_POST |
-						    EVHTTP_REQ_DELETE);
-	evhttp_set_max_body_size(a->http, API_BODY_MAX);
-	evhttp_set_max_headers_size(a->http, 16384);
-	evhttp_set_gencb(a->http, on_request, a);
-	code = listen_on(a, err);
+	a->users.users = true;
+	code = door_open(a, &a->operator, "weftd.sock", 0660, API_BODY_MAX, err);
+	if (!code)
+		code = door_open(a, &a->users, "inner.sock", 0600, API_USER_BODY_MAX, err);
+	snprintf(gate, sizeof(gate), "%.100s/users.sock", d->run);
+	if (!code)
+		code = gate_create(d, gate, a->users.path, &d->gate, err);
 	if (code) {
 		api_destroy(a);
 		return code;
@@ -375,12 +265,21 @@ int api_create(struct weftd *d, const char *socket, struct api **out, struct err
 	return 0;
 }
 
+static void door_close(struct door *door)
+{
+	if (door->http)
+		evhttp_free(door->http);
+	if (door->path[0])
+		unlink(door->path);
+}
+
 void api_destroy(struct api *a)
 {
 	if (!a)
 		return;
-	if (a->http)
-		evhttp_free(a->http);
-	unlink(a->path);
+	gate_destroy(a->daemon->gate);
+	a->daemon->gate = NULL;
+	door_close(&a->users);
+	door_close(&a->operator);
 	free(a);
 }

@@ -13,6 +13,7 @@
 
 #define BYTES_A_TURN (64u << 10) /* and all that waits for a client */
 #define STREAMS_MAX  64u	 /* at a time */
+#define STREAMS_OF_USERS 48u	 /* the others are the operator's */
 
 struct stream {
 	struct weftd *daemon;
@@ -103,9 +104,11 @@ static int begin(struct stream *s, const struct evkeyvalq *query)
 	return events_since(s->daemon->events, evhttp_find_header(query, "since"), &s->follower);
 }
 
-void api_events(struct weftd *d, struct evhttp_request *req, const char *query)
+void api_events(struct weftd *d, struct evhttp_request *req, const struct principal *who,
+		const char *query)
 {
-	struct stream *s = streams < STREAMS_MAX ? calloc(1, sizeof(*s)) : NULL;
+	unsigned most = who->user ? STREAMS_OF_USERS : STREAMS_MAX;
+	struct stream *s = streams < most ? calloc(1, sizeof(*s)) : NULL;
 	struct evkeyvalq q;
 	int code;
 
@@ -114,6 +117,7 @@ void api_events(struct weftd *d, struct evhttp_request *req, const char *query)
 		return;
 	}
 	s->daemon = d;
+	s->follower.user = who->user;
 	s->req = req;
 	code = evhttp_parse_query_str(query ? query : "", &q) < 0 ? -EINVAL : begin(s, &q);
 	evhttp_clear_headers(&q);

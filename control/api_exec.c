@@ -16,6 +16,7 @@
  * made to wait, so beyond the second its command is ended. */
 #define EXEC_PAUSE_BYTES (1u << 20)
 #define EXEC_LIMIT_BYTES (64u << 20)
+#define EXEC_LIMIT_OF_USER (4u << 20) /* who may have many of them */
 
 struct exec {
 	struct weftd *daemon;
@@ -23,6 +24,7 @@ struct exec {
 	struct command *command;    /* in a host */
 	struct vrouter_exec *guest; /* in a router */
 	struct event *overrun;	    /* the guest says more than the client takes */
+	size_t limit;		    /* of what waits for the client */
 };
 
 /* All output has left. */
@@ -70,7 +72,7 @@ static void on_output(void *arg, int stream, const void *bytes, size_t len)
 	if (x->command && waiting > EXEC_PAUSE_BYTES)
 		command_pause(x->command, true);
 	/* Cancelling from within its own output would free what calls this. */
-	if (x->guest && waiting > EXEC_LIMIT_BYTES)
+	if (x->guest && waiting > x->limit)
 		event_active(x->overrun, 0, 0);
 }
 
@@ -188,6 +190,7 @@ void api_exec(struct node *n, struct evhttp_request *req)
 	}
 	x->req = req;
 	x->daemon = n->vnet->daemon;
+	x->limit = n->vnet->owner ? EXEC_LIMIT_OF_USER : EXEC_LIMIT_BYTES;
 	if ((!n->host && !n->router) || start(x, n, argv, input, len, &err) < 0) {
 		api_error(req, HTTP_SERVUNAVAIL, "%s: %s", n->spec->name,
 			  n->host || n->router ? err.text : "runs no commands");

@@ -12,9 +12,11 @@
 #define PROCESSES_A_TURN 64u  /* some 2 ms of the loop's time */
 #define BYTES_A_TURN	 (64u << 10) /* the same; and all that waits for a client */
 #define SCRAPES_MAX	 8u   /* at a time: each has a copy of all counters */
+#define SCRAPES_OF_USERS 5u   /* the others are the operator's */
 
 struct scrape {
 	struct weftd *daemon;
+	uint32_t user; /* 0: the operator */
 	struct evhttp_request *req;
 	struct metrics *metrics; /* NULL: the engine has not answered yet */
 	struct event *turn;
@@ -107,7 +109,7 @@ static void on_stats(void *arg, const struct buf *stats)
 		scrape_free(s);
 		return;
 	}
-	s->metrics = metrics_take(s->daemon, stats);
+	s->metrics = metrics_take(s->daemon, s->user, stats);
 	if (!s->metrics) {
 		evhttp_connection_set_closecb(evhttp_request_get_connection(s->req), NULL, NULL);
 		api_error(s->req, HTTP_INTERNAL, "out of memory");
@@ -120,9 +122,10 @@ static void on_stats(void *arg, const struct buf *stats)
 	go_on(s);
 }
 
-void api_metrics(struct weftd *d, struct evhttp_request *req)
+void api_metrics(struct weftd *d, struct evhttp_request *req, const struct principal *who)
 {
-	struct scrape *s = scrapes < SCRAPES_MAX ? calloc(1, sizeof(*s)) : NULL;
+	unsigned most = who->user ? SCRAPES_OF_USERS : SCRAPES_MAX;
+	struct scrape *s = scrapes < most ? calloc(1, sizeof(*s)) : NULL;
 
 	if (s)
 		s->turn = evtimer_new(d->base, on_turn, s);
@@ -133,6 +136,7 @@ void api_metrics(struct weftd *d, struct evhttp_request *req)
 	}
 	scrapes++;
 	s->daemon = d;
+	s->user = who->user;
 	s->req = req;
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_closed, s);
 	stats_ask(d->engine, STATS_ALL, on_stats, s);

@@ -3,6 +3,7 @@
 #define CONTROL_API_PRIV_H
 
 #include "control/api.h"
+#include "control/user.h"
 #include "control/vnet.h"
 
 #include <event2/http.h>
@@ -15,6 +16,12 @@ void api_error(struct evhttp_request *req, int status, const char *fmt, ...)
 /* The request's body as a JSON object; NULL, and the error has been answered. */
 json_t *api_body(struct evhttp_request *req);
 
+/* api_vnets.c: /v1/vnets and below; rest: what follows "/v1/vnets/", or NULL. query may be NULL. And
+ * GET /v1/engine. */
+void api_vnets(struct weftd *d, struct evhttp_request *req, const struct principal *who, char *rest,
+	       const char *query);
+void api_engine(struct weftd *d, struct evhttp_request *req);
+
 /* api_vnet.c: a call on what is inside v, whose path goes on with rest. */
 void api_inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest);
 
@@ -22,10 +29,14 @@ void api_inside_vnet(struct vnet *v, struct evhttp_request *req, char *rest);
 bool api_sleep(struct vnet *v, struct evhttp_request *req, const char *verb);
 
 /* api_metrics.c: GET /metrics. */
-void api_metrics(struct weftd *d, struct evhttp_request *req);
+void api_metrics(struct weftd *d, struct evhttp_request *req, const struct principal *who);
 
 /* api_events.c: GET /v1/events; query may be NULL. */
-void api_events(struct weftd *d, struct evhttp_request *req, const char *query);
+void api_events(struct weftd *d, struct evhttp_request *req, const struct principal *who,
+		const char *query);
+
+/* api_users.c: /v1/users and below; rest: what follows "/v1/users/", or NULL. */
+void api_users(struct weftd *d, struct evhttp_request *req, const struct principal *who, char *rest);
 
 /* api_ports.c: GET /v1/ports; reload: POST /v1/ports/reload. */
 void api_ports(struct weftd *d, struct evhttp_request *req, bool reload);

@@ -1,54 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/capture.h"
+#include "control/capture_priv.h"
 
 #include "base/log.h"
-#include "base/sock.h"
 #include "base/tape.h"
-#include "control/capture_priv.h"
+#include "control/capture.h"
 #include "control/engine.h"
+#include "control/gate.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	CAPTURES_MAX = 12, /* fewer than DP_CAPTURES_MAX: the engine may be behind */
-	CLIENTS_MAX = 64,
-	PATIENCE_S = 10, /* for a client to say what it wants */
-	ANSWER_MAX = 1 << 20,
+	CAPTURES_OF_USER = 4,
+	CAPTURES_OF_USERS = 8,
 };
 
-enum state { CAPTURE_NEW, CAPTURE_BEGINS, CAPTURE_RUNS, CAPTURE_ENDS, CAPTURE_FORGOTTEN };
-
-struct capture {
-	TAILQ_ENTRY(capture) entry;
-	struct captures *all;
-	struct event *readable;
-	int sock;
-	enum state state;
-	uint32_t id, vnet;
-	int tape;	     /* until it runs: -1 else */
-	json_t *interfaces; /* the same */
-};
-
-struct captures {
-	TAILQ_HEAD(capture_list, capture) list;
-	struct weftd *daemon;
-	struct event *acceptable;
-	struct sockaddr_un address;
-	int sock;
-	unsigned count, told; /* of these, captures that the engine was told of */
-	uint32_t last_id;
-};
-
-static void capture_free(struct capture *c)
+void capture_free(struct capture *c)
 {
 	TAILQ_REMOVE(&c->all->list, c, entry);
-	c->all->count--;
+	c->door->count--;
 	c->all->told -= c->id != 0;
 	if (c->readable)
 		event_free(c->readable);
@@ -144,6 +119,17 @@ static void on_begun(void *arg, const struct buf *results)
 	c->state = CAPTURE_RUNS;
 }
 
+/* Of the user, or of all users (0). */
+static unsigned count_told(const struct captures *all, uint32_t user)
+{
+	const struct capture *c;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (c, &all->list, entry)
+		n += c->id && c->user && (!user || c->user == user);
+	return n;
+}
+
 static int program(struct capture *c, const struct capture_request *r, struct err *err)
 {
 	struct engine *engine = c->all->daemon->engine;
@@ -154,6 +140,10 @@ static int program(struct capture *c, const struct capture_request *r, struct er
 		return err_set(err, -ENOTCONN, "the engine does not run");
 	if (c->all->told == CAPTURES_MAX)
 		return err_set(err, -EBUSY, "there are %d captures already", CAPTURES_MAX);
+	if (c->user && (count_told(c->all, c->user) >= CAPTURES_OF_USER ||
+			count_told(c->all, 0) >= CAPTURES_OF_USERS))
+		return err_set(err, -EBUSY, "there are %d captures of one user at most, %d of all",
+			       CAPTURES_OF_USER, CAPTURES_OF_USERS);
 	for (unsigned i = 0; i < shape.tracks && i < TAPE_TRACKS_MAX; i++)
 		shape.blocks[i] = i + 2 < shape.tracks ? DP_CAPTURE_BLOCKS : DP_CAPTURE_BLOCKS_OTHER;
 	c->tape = tape_memory("weft-capture", &shape);
@@ -182,8 +172,15 @@ static void on_request(struct capture *c, const char *bytes, size_t len)
 	struct capture_request r;
 	struct err err;
 	json_t *o = json_loadb(bytes, len, 0, NULL);
-	int code = capture_request_parse(c->all->daemon, o, &r, &err);
+	struct principal who = { .user = 0 };
+	int code = 0;
 
+	if (c->door == &c->all->users &&
+	    !user_by_token(c->all->daemon->store, json_string_value(json_object_get(o, "token")), &who))
+		code = err_set(&err, -EACCES, "%s", GATE_NOBODY);
+	c->user = who.user;
+	if (!code)
+		code = capture_request_parse(c->all->daemon, &who, o, &r, &err);
 	json_decref(o);
 	if (code) {
 		capture_over(c, err.text);
@@ -194,7 +191,7 @@ static void on_request(struct capture *c, const char *bytes, size_t len)
 	capture_request_free(&r);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+void capture_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct capture *c = arg;
 	char bytes[4096];
@@ -223,79 +220,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
-{
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
-	struct captures *all = arg;
-	struct capture *c;
-	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), size = ANSWER_MAX;
-
-	if (sock < 0)
-		return;
-	c = all->count < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
-	if (!c) {
-		close(sock);
-		return;
-	}
-	*c = (struct capture){ .all = all, .sock = sock, .tape = -1 };
-	TAILQ_INSERT_TAIL(&all->list, c, entry);
-	all->count++;
-	setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	c->readable = event_new(all->daemon->base, sock, EV_READ | EV_PERSIST, on_readable, c);
-	if (!c->readable || event_add(c->readable, &patience) < 0)
-		capture_free(c);
-}
-
-int captures_create(struct weftd *d, const char *socket_path, struct captures **out, struct err *err)
-{
-	struct captures *all = calloc(1, sizeof(*all));
-	int code;
-
-	if (!all)
-		return err_sys(err, -ENOMEM, "%s", socket_path);
-	TAILQ_INIT(&all->list);
-	all->daemon = d;
-	all->sock = -1;
-	code = sock_address(&all->address, socket_path, err);
-	if (code)
-		goto fail;
-	unlink(socket_path);
-	all->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (all->sock < 0 ||
-	    bind(all->sock, (struct sockaddr *)&all->address, sizeof(all->address)) < 0 ||
-	    chmod(socket_path, 0660) < 0 || listen(all->sock, CLIENTS_MAX) < 0) {
-		code = err_sys(err, -errno, "%s", socket_path);
-		goto fail;
-	}
-	all->acceptable = event_new(d->base, all->sock, EV_READ | EV_PERSIST, on_acceptable, all);
-	if (!all->acceptable || event_add(all->acceptable, NULL) < 0) {
-		code = err_sys(err, -ENOMEM, "%s", socket_path);
-		goto fail;
-	}
-	*out = all;
-	return 0;
-fail:
-	captures_destroy(all);
-	return code;
-}
-
-void captures_destroy(struct captures *all)
-{
-	struct capture *c;
-
-	if (!all)
-		return;
-	while ((c = TAILQ_FIRST(&all->list)))
-		capture_free(c);
-	if (all->acceptable)
-		event_free(all->acceptable);
-	if (all->sock >= 0) {
-		close(all->sock);
-		unlink(all->address.sun_path);
-	}
-	free(all);
-}
-
 /* Those that the engine has been told of and that are not ending. */
 static void captures_over(struct captures *all, bool (*is_meant)(const struct capture *c, uint32_t id),
 			  uint32_t id, const char *why)
@@ -321,6 +245,11 @@ static bool is_it(const struct capture *c, uint32_t id)
 	return c->id == id;
 }
 
+static bool is_of_user(const struct capture *c, uint32_t id)
+{
+	return c->user == id;
+}
+
 static bool is_of_vnet(const struct capture *c, uint32_t id)
 {
 	return c->vnet == id;
@@ -340,4 +269,9 @@ void captures_refused(struct captures *all, const struct dp_id *bad, const char 
 void captures_vnet_gone(struct captures *all, uint32_t vnet)
 {
 	captures_over(all, is_of_vnet, vnet, "its vnet is destroyed");
+}
+
+void captures_user_gone(struct captures *all, uint32_t user)
+{
+	captures_over(all, is_of_user, user, "the token is none any more");
 }

@@ -13,8 +13,9 @@
 
 struct captures;
 
-/* Serves the socket. With -errno and a sentence. */
-int captures_create(struct weftd *d, const char *socket, struct captures **out, struct err *err);
+/* Serves both sockets, capture.sock for the operator, and users-capture.sock, where requests have a
+ * token in them. With -errno and a sentence. */
+int captures_create(struct weftd *d, struct captures **out, struct err *err);
 void captures_destroy(struct captures *c); /* NULL allowed, for all of these */
 
 /* All end: the engine begins anew, or knows nothing of them any more. */
@@ -23,5 +24,7 @@ void captures_engine_up(struct captures *c);
 void captures_refused(struct captures *c, const struct dp_id *bad, const char *why);
 /* Those of the vnet end. */
 void captures_vnet_gone(struct captures *c, uint32_t vnet);
+/* Those that the user has asked for end. */
+void captures_user_gone(struct captures *c, uint32_t user);
 
 #endif

@@ -73,8 +73,8 @@ static int parse(struct vnet *v, const json_t *at, struct capture_request *r, st
 	return at ? add_one(r, v, json_string_value(at), err) : add_all(r, v, err);
 }
 
-int capture_request_parse(struct weftd *d, const json_t *o, struct capture_request *out,
-			  struct err *err)
+int capture_request_parse(struct weftd *d, const struct principal *who, const json_t *o,
+			  struct capture_request *out, struct err *err)
 {
 	const char *name = json_string_value(json_object_get(o, "vnet"));
 	const json_t *at = json_object_get(o, "at"), *snap = json_object_get(o, "snap");
@@ -85,7 +85,7 @@ int capture_request_parse(struct weftd *d, const json_t *o, struct capture_reque
 	*out = (struct capture_request){ 0 };
 	if (!name || (at && !json_is_string(at)) || bytes < 1 || bytes > DP_CAPTURE_SNAP)
 		return err_set(err, -EINVAL, "that is no request; docs/api.md says what is one");
-	if (!v || v->destroying)
+	if (!v || v->destroying || (who->user && v->owner != who->user))
 		return err_set(err, -ENOENT, "no vnet %s", name);
 	out->vnet = v->id;
 	out->snap = (uint32_t)bytes;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,8 +17,12 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define PROCESSES_MAX 1024 /* of a confined host */
+#define SAFE_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct command {
 	struct command_conf conf;
@@ -115,7 +120,30 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		event_close(&c->writable, &c->in);
 }
 
-static void child(const struct command_conf *conf, int ns, int in, int out, int errors)
+/* What of this machine it may take at most; and where memory is short, it goes first. */
+static bool bound(void)
+{
+	const struct rlimit processes = { PROCESSES_MAX, PROCESSES_MAX }, core = { 0, 0 };
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, "1000", 4) == 4;
+
+	if (fd >= 0)
+		close(fd);
+	return ok && setrlimit(RLIMIT_NPROC, &processes) == 0 && setrlimit(RLIMIT_CORE, &core) == 0;
+}
+
+/* user: the user namespace that ns belongs to, or -1. */
+static bool enter(int ns, int user)
+{
+	if (user < 0)
+		return setns(ns, CLONE_NEWNET) == 0;
+	if (clearenv() || setenv("PATH", SAFE_PATH, 1) || setenv("HOME", "/", 1))
+		return false;
+	return bound() && setgroups(0, NULL) == 0 && setns(user, CLONE_NEWUSER) == 0 &&
+	       setns(ns, CLONE_NEWNET) == 0 && setresgid(0, 0, 0) == 0 && setresuid(0, 0, 0) == 0;
+}
+
+static void child(const struct command_conf *conf, int ns, int user, int in, int out, int errors)
 {
 	sigset_t none;
 
@@ -127,7 +155,7 @@ static void child(const struct command_conf *conf, int ns, int in, int out, int 
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(errors, STDERR_FILENO);
-	if (setns(ns, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0 ||
+	if (!enter(ns, user) || unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0 ||
 	    mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
 	    mount("sysfs", "/sys", "sysfs", 0, NULL) < 0 ||
 	    sethostname(conf->hostname, strlen(conf->hostname)) < 0 || chdir("/") < 0) {
@@ -142,7 +170,7 @@ static void child(const struct command_conf *conf, int ns, int in, int out, int 
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int start_process(struct command *c, int ns)
+static int start_process(struct command *c, int ns, int user)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, errors[2] = { -1, -1 }, code = 0;
 
@@ -152,7 +180,7 @@ static int start_process(struct command *c, int ns)
 	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0 || (c->pid = fork()) < 0)
 		code = -errno;
 	else if (c->pid == 0)
-		child(&c->conf, ns, in[0], out[1], errors[1]);
+		child(&c->conf, ns, user, in[0], out[1], errors[1]);
 	close(in[0]);
 	close(out[1]);
 	close(errors[1]);
@@ -188,7 +216,7 @@ int command_start(const struct command_conf *conf, struct command **out, struct 
 {
 	struct command *c = calloc(1, sizeof(*c));
 	char path[256];
-	int ns, code;
+	int ns, user = -1, code;
 
 	if (!c)
 		return err_sys(err, -ENOMEM, "%s", conf->argv[0]);
@@ -196,9 +224,15 @@ int command_start(const struct command_conf *conf, struct command **out, struct 
 	c->in = c->out[0] = c->out[1] = c->pidfd = -1;
 	snprintf(path, sizeof(path), "/run/netns/%s", conf->netns);
 	ns = open(path, O_RDONLY | O_CLOEXEC);
-	code = ns < 0 ? -errno : start_process(c, ns);
+	code = ns < 0 ? -errno : netns_user(ns, &user);
+	if (!code && conf->confined && user < 0)
+		code = -EPERM;
+	if (!code)
+		code = start_process(c, ns, user);
 	if (ns >= 0)
 		close(ns);
+	if (user >= 0)
+		close(user);
 	if (!code)
 		code = watch(c);
 	c->conf.argv = c->conf.env = NULL; /* the caller's, used up */

@@ -4,7 +4,9 @@
 
 /*
  * A command in a host: one of the machine's own programs, in the host's network namespace, with
- * the host's name (UTS namespace) and a /sys that shows its interfaces.
+ * the host's name (UTS namespace) and a /sys that shows its interfaces. In a namespace that belongs to a
+ * user namespace of its own it is root there, and outside the uid that has nothing: it sees of this
+ * machine's files what everybody may, and its environment has nothing of weftd's.
  */
 
 #include "base/err.h"
@@ -19,8 +21,9 @@ struct command_conf {
 	struct event_base *base;
 	const char *netns;
 	const char *hostname;
+	bool confined; /* only if the namespace is one of a user of its own (netns_create()) */
 	const char *const *argv; /* NULL-terminated, found on PATH */
-	const char *const *env;	 /* "K=V" on top of weftd's own, NULL-terminated; may be NULL */
+	const char *const *env;	 /* "K=V" on top of weftd's own or of next to nothing, NULL-terminated; may be NULL */
 	const void *input;	 /* standard input, copied; NULL: /dev/null */
 	size_t input_len;
 	/* stream: 1 or 2. It may pause, but not cancel. */

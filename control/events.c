@@ -19,7 +19,8 @@ enum {
 struct kept {
 	char *line;
 	size_t len;
-	char vnet[32]; /* empty: it concerns all */
+	char vnet[32]; /* empty: none */
+	uint32_t owner; /* a user, or 0 */
 };
 
 struct events {
@@ -67,10 +68,10 @@ static char *make_line(const struct events *e, const struct event_record *r)
 	json_t *o;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	o = json_pack("{s:o, s:f, s:s, s:s?, s:s?, s:s, s:o}", "cursor",
+	o = json_pack("{s:o, s:f, s:s, s:s?, s:s*, s:s?, s:s, s:o}", "cursor",
 		      json_sprintf("%" PRIu32 ".%" PRIu64, e->epoch, e->next), "time",
 		      (double)now.tv_sec + (double)(now.tv_nsec / 1000000) / 1e3, "type", r->type, "vnet",
-		      r->vnet, "name", r->name, "state", r->state, "why",
+		      r->vnet, "owner", r->owner_name, "name", r->name, "state", r->state, "why",
 		      r->why && r->why[0] ? text_json(r->why) : json_null());
 	text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(13)) : NULL;
 	if (text && asprintf(&line, "%s\n", text) < 0)
@@ -94,6 +95,7 @@ void events_add(struct events *e, const struct event_record *r)
 	k->line = line;
 	k->len = strlen(line);
 	snprintf(k->vnet, sizeof(k->vnet), "%s", r->vnet ? r->vnet : "");
+	k->owner = r->owner;
 	e->bytes += k->len;
 	TAILQ_FOREACH (f, &e->followers, entry)
 		f->wake(f->arg);
@@ -159,6 +161,14 @@ static void tell_missed(const struct events *e, struct events_follower *f, struc
 	f->lost = f->greet = false;
 }
 
+/* What has no owner is the operator's, if it is of a vnet; else it concerns everybody. */
+static bool concerns(const struct kept *k, uint32_t user, const char *vnet)
+{
+	if (user && k->owner != user && (k->owner || k->vnet[0]))
+		return false;
+	return !vnet || !k->vnet[0] || !strcmp(k->vnet, vnet);
+}
+
 bool events_read(const struct events *e, struct events_follower *f, const char *vnet, size_t most,
 		 struct buf *out)
 {
@@ -166,7 +176,7 @@ bool events_read(const struct events *e, struct events_follower *f, const char *
 	for (; f->next < e->next && out->len < most; f->next++) {
 		const struct kept *k = &e->kept[f->next % EVENTS_MAX];
 
-		if (!vnet || !k->vnet[0] || !strcmp(k->vnet, vnet))
+		if (concerns(k, f->user, vnet))
 			buf_put(out, k->line, k->len);
 	}
 	return f->next < e->next;

@@ -23,8 +23,11 @@ int events_create(uint32_t epoch, struct events **out, struct err *err);
 void events_destroy(struct events *e); /* NULL allowed */
 
 struct event_record {
-	const char *type;  /* "weftd", "engine", "template", "vnet", "node", "guest", "fpm", "link" */
-	const char *vnet;  /* NULL: it concerns all */
+	const char *type;  /* "weftd", "engine", "store", "port", "template", "user", "vnet", "node", "guest", "fpm",
+			    * "link" */
+	const char *vnet;  /* NULL: it concerns all, or the owner */
+	uint32_t owner;	   /* the user that it concerns; 0: the operator, or all */
+	const char *owner_name; /* NULL: none */
 	const char *name;  /* of a node, a link, an image; else NULL */
 	const char *state; /* what it is now, or what became of it */
 	const char *why;   /* a sentence, or NULL; what in it is not UTF-8 becomes '?' */
@@ -38,6 +41,7 @@ struct events_follower {
 	uint64_t next; /* the number of the event that it reads next */
 	bool lost;     /* what came before that is not known: it was another weftd's */
 	bool greet;    /* it is to be told where it begins */
+	uint32_t user; /* of what concerns others it hears nothing; 0: of all */
 	void (*wake)(void *arg); /* there is something to read; may be called again and again */
 	void *arg;
 };

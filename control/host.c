@@ -35,6 +35,12 @@ struct host {
 	char gone[128]; /* what somebody has deleted, or empty */
 };
 
+/* Whom a tenant's host runs as: by its node's id, as guests. */
+static uid_t host_uid(uint32_t node)
+{
+	return WEFTD_UID_GUESTS + node;
+}
+
 static const struct topology_node *spec(const struct host *h)
 {
 	return h->node->spec;
@@ -138,6 +144,14 @@ static void watch(struct host *h)
 		log_warn("%s", err.text);
 }
 
+/* And all that runs in it. What has made itself another namespace is in none that could be looked for. */
+static int end_namespace(const char *netns, uint32_t node, struct err *err)
+{
+	if (netns_is_confined(netns))
+		netns_kill_user(host_uid(node));
+	return netns_destroy(netns, err);
+}
+
 static int make(struct host *h, struct err *err)
 {
 	int code;
@@ -147,9 +161,9 @@ static int make(struct host *h, struct err *err)
 			       "needs it: ip netns del %s", h->netns, h->netns);
 	code = host_mark_write(h->mark, h->netns, false, spec(h), err);
 	if (!code)
-		code = netns_destroy(h->netns, err); /* what a weftd killed halfway has left */
+		code = end_namespace(h->netns, h->node->id, err); /* what a weftd killed halfway has left */
 	if (!code)
-		code = netns_create(h->netns, err);
+		code = netns_create(h->netns, h->node->vnet->owner ? host_uid(h->node->id) : 0, err);
 	for (unsigned i = 0; !code && i < spec(h)->port_count; i++)
 		code = open_tap(h, i, err);
 	return code;
@@ -276,7 +290,8 @@ void host_end_marked(const char *path)
 
 	/* Without the mark the namespace is somebody else's. */
 	host_mark_read(path, &m);
-	if (m.name[0] && netns_destroy(m.name, &err) < 0) {
+	if (m.name[0] &&
+	    end_namespace(m.name, (uint32_t)strtoul(strrchr(path, '/') + 1, NULL, 10), &err) < 0) {
 		log_warn("%s", err.text); /* the mark stays, for the next try */
 		return;
 	}
@@ -366,6 +381,7 @@ int host_exec(struct host *h, struct command_conf *conf, struct command **out, s
 	conf->base = h->node->vnet->daemon->base;
 	conf->netns = h->netns;
 	conf->hostname = spec(h)->name;
+	conf->confined = h->node->vnet->owner != 0;
 	conf->env = env;
 	code = command_start(conf, out, err);
 	free(env);

@@ -16,7 +16,7 @@ int host_mark_write(const char *path, const char *netns, bool done, const struct
 	buf_printf(&b, "%s\n%s\n", netns, done ? "done" : "begun");
 	for (unsigned i = 0; i < spec->port_count; i++)
 		buf_printf(&b, "%s\n", spec->ports[i].name);
-	code = b.bad ? err_sys(err, -ENOMEM, "%s", path) : file_write(path, b.data, b.len, 0644, err);
+	code = b.bad ? err_sys(err, -ENOMEM, "%s", path) : file_write(path, b.data, b.len, 0600, err);
 	buf_free(&b);
 	return code;
 }

@@ -60,8 +60,7 @@ struct program {
 	struct weftd daemon;
 	struct api *api;
 	struct metrics_port *metrics;
-	char engine_path[PATH_MAX], engine_socket[128], engine_log[PATH_MAX], api_socket[128];
-	char capture_socket[128];
+	char engine_path[PATH_MAX], engine_socket[128], engine_log[PATH_MAX];
 	struct buf images;
 	int lock;
 };
@@ -73,6 +72,14 @@ static const char *setting(const char *name, const char *otherwise)
 	return value && value[0] ? value : otherwise;
 }
 
+/* Also one of an earlier version, which had it for everybody to see. */
+static int make_dir(const char *path, mode_t mode, struct err *err)
+{
+	int code = file_mkdirs(path, 0755, err); /* what is above it, too */
+
+	return !code && chmod(path, mode) < 0 ? err_sys(err, -errno, "%s", path) : code;
+}
+
 /* Directories, and the lock that keeps a second weftd away. */
 static int prepare_dirs(struct program *p, struct err *err)
 {
@@ -82,11 +89,11 @@ static int prepare_dirs(struct program *p, struct err *err)
 
 	for (unsigned i = 0; !code && i < sizeof(run_dirs) / sizeof(run_dirs[0]); i++) {
 		snprintf(path, sizeof(path), "%s%s", p->daemon.run, run_dirs[i]);
-		code = file_mkdirs(path, 0755, err);
+		code = make_dir(path, i ? 0711 : 0755, err);
 	}
 	snprintf(path, sizeof(path), "%s/log", p->daemon.state);
 	if (!code)
-		code = file_mkdirs(path, 0755, err);
+		code = make_dir(path, 0750, err);
 	if (code)
 		return code;
 	snprintf(path, sizeof(path), "%s/weftd.lock", p->daemon.run);
@@ -289,9 +296,8 @@ static int setup(struct program *p, struct err *err)
 		return code;
 	d->epoch = (uint32_t)store_number(d->store, "epoch") + 1;
 	code = store_number_set(d->store, "epoch", d->epoch, err);
-	if (code)
-		return code;
-	code = events_create(d->epoch, &d->events, err);
+	if (!code)
+		code = events_create(d->epoch, &d->events, err);
 	if (code)
 		return code;
 	tell(d, "weftd", "started", "version " WEFT_VERSION);
@@ -308,8 +314,6 @@ static int setup(struct program *p, struct err *err)
 	engine.store = d->store;
 	snprintf(p->engine_socket, sizeof(p->engine_socket), "%s/dp.sock", d->run);
 	snprintf(p->engine_log, sizeof(p->engine_log), "%s/log/weft-dp.log", d->state);
-	snprintf(p->api_socket, sizeof(p->api_socket), "%s/weftd.sock", d->run);
-	snprintf(p->capture_socket, sizeof(p->capture_socket), "%s/capture.sock", d->run);
 	sweep(d);
 	sweep_asleep(d);
 	code = engine_create(&engine, &d->engine, err);
@@ -325,8 +329,8 @@ static int setup(struct program *p, struct err *err)
 	if (!code && !TAILQ_EMPTY(&d->vnets))
 		engine_start(d->engine);
 	if (!code)
-		code = captures_create(d, p->capture_socket, &d->captures, err);
-	return code ? code : api_create(d, p->api_socket, &p->api, err);
+		code = captures_create(d, &d->captures, err);
+	return code ? code : api_create(d, &p->api, err);
 }
 
 static int run(struct program *p, struct err *err)
@@ -343,7 +347,7 @@ static int run(struct program *p, struct err *err)
 	signals[1] = evsignal_new(p->daemon.base, SIGINT, on_signal, p->daemon.base);
 	event_add(signals[0], NULL);
 	event_add(signals[1], NULL);
-	log_info("version %s, API at %s", WEFT_VERSION, p->api_socket);
+	log_info("version %s, API at %s/weftd.sock", WEFT_VERSION, p->daemon.run);
 	sd_notify(0, "READY=1");
 	event_base_dispatch(p->daemon.base);
 	empty = TAILQ_EMPTY(&p->daemon.vnets) && !engine_pid(p->daemon.engine);

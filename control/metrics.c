@@ -38,6 +38,8 @@ bool metrics_measure(struct metrics *m, unsigned count)
 	struct metrics_router *r = (struct metrics_router *)m->rows[METRICS_ROUTER].data;
 	size_t all = rows(m, METRICS_ROUTER) + 1;
 
+	if (!d && !m->measured) /* a user's: without the daemon's own row */
+		m->measured = 1;
 	for (; count && m->measured < all; count--, m->measured++) {
 		if (m->measured) {
 			measure(&r[m->measured - 1].guest);

@@ -17,8 +17,9 @@
 
 struct metrics;
 
-/* stats: of stats_ask(), STATS_ALL. NULL: no memory. */
-struct metrics *metrics_take(struct weftd *d, const struct buf *stats);
+/* stats: of stats_ask(), STATS_ALL. user: of this one's vnets alone, and nothing of the machine; 0: all.
+ * NULL: no memory. */
+struct metrics *metrics_take(struct weftd *d, uint32_t user, const struct buf *stats);
 void metrics_free(struct metrics *m); /* NULL allowed */
 
 /* Looks at `count` more processes; false when there are no more. */

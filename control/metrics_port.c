@@ -33,8 +33,13 @@ static void on_request(struct evhttp_request *req, void *arg)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 
-	if (path && !strcmp(path, "/metrics"))
-		api_metrics(p->daemon, req);
+	const char *token = evhttp_find_header(evhttp_request_get_input_headers(req), "Authorization");
+	struct principal who = { .user = 0 };
+
+	if (token && !user_by_header(p->daemon->store, token, &who))
+		api_error(req, 401, "the token is nobody's");
+	else if (path && !strcmp(path, "/metrics"))
+		api_metrics(p->daemon, req, &who);
 	else
 		api_error(req, HTTP_NOTFOUND, "there is only /metrics here");
 }

@@ -250,7 +250,7 @@ static void index_ports(struct taking *t)
 		hash_map_set(t->ports, &s.id, (void *)(uintptr_t)(r.p - s.rec.len));
 }
 
-struct metrics *metrics_take(struct weftd *d, const struct buf *stats)
+struct metrics *metrics_take(struct weftd *d, uint32_t user, const struct buf *stats)
 {
 	struct taking t = { .m = calloc(1, sizeof(*t.m)), .stats = stats,
 			    .ports = hash_map_create(sizeof(uint32_t)),
@@ -260,10 +260,13 @@ struct metrics *metrics_take(struct weftd *d, const struct buf *stats)
 
 	if (!bad) {
 		index_ports(&t);
-		take_daemon(&t, d);
-		take_workers(&t);
+		if (!user) {
+			take_daemon(&t, d);
+			take_workers(&t);
+		}
 		TAILQ_FOREACH (v, &d->vnets, entry)
-			take_vnet(&t, v);
+			if (!user || v->owner == user)
+				take_vnet(&t, v);
 		take_fibs(&t);
 		bad = t.m->labels.bad;
 		for (unsigned i = 0; i < METRICS_TABLES; i++)

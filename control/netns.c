@@ -15,9 +15,11 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/if.h>
+#include <linux/nsfs.h>
 #include <sys/ioctl.h>
 
 #define NETNS_DIR "/run/netns"
@@ -95,10 +97,93 @@ static int share_netns_dir(struct err *err)
 	return 0;
 }
 
-int netns_create(const char *name, struct err *err)
+/* From within a namespace: its place in the file system keeps it. */
+static int keep(const char *from, const char *path)
+{
+	return mount(from, path, "none", MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+static int create_own(const char *path)
+{
+	int back = own_netns(), code;
+
+	if (back < 0 || unshare(CLONE_NEWNET) < 0) {
+		code = -errno;
+		if (back >= 0)
+			close(back);
+		return code;
+	}
+	code = keep("/proc/self/ns/net", path);
+	link_up("lo");
+	netns_leave(back);
+	return code;
+}
+
+/* Root of the child's user namespace is uid. Its network namespace is kept, and keeps the other. */
+static int map_and_keep(pid_t child, uid_t uid, const char *path)
+{
+	char file[64], text[48];
+	int n = snprintf(text, sizeof(text), "0 %u 1\n", uid), code = 0;
+
+	for (int i = 0; !code && i < 2; i++) {
+		int fd;
+
+		snprintf(file, sizeof(file), "/proc/%d/%s", child, i ? "gid_map" : "uid_map");
+		fd = open(file, O_WRONLY | O_CLOEXEC);
+		code = fd < 0 || write(fd, text, (size_t)n) != n ? -errno : 0;
+		if (fd >= 0)
+			close(fd);
+	}
+	snprintf(file, sizeof(file), "/proc/%d/ns/net", child);
+	return code ? code : keep(file, path);
+}
+
+/* Makes the namespaces, says that they are there or why not, and waits until it may go. */
+static void hold_namespaces(int in, int out)
+{
+	int code = unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 ? -errno : 0;
+	char byte;
+
+	if (write(out, &code, sizeof(code)) == sizeof(code) && read(in, &byte, 1) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static int create_confined(const char *path, uid_t uid)
+{
+	int go[2], said[2], code;
+	pid_t child;
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(said, O_CLOEXEC) < 0) {
+		close(go[0]);
+		close(go[1]);
+		return -errno;
+	}
+	child = fork();
+	if (child == 0) {
+		close(go[1]);
+		hold_namespaces(go[0], said[1]);
+	}
+	code = child < 0 ? -errno : 0;
+	close(go[0]);
+	close(said[1]);
+	if (!code && read(said[0], &code, sizeof(code)) != sizeof(code))
+		code = -EIO;
+	if (!code)
+		code = map_and_keep(child, uid, path);
+	close(go[1]); /* it may go */
+	close(said[0]);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return code;
+}
+
+int netns_create(const char *name, uid_t uid, struct err *err)
 {
 	char path[PATH_MAX];
-	int back, fd, code = 0;
+	int fd, back, code = 0;
 
 	netns_path(name, path);
 	if (netns_exists(name))
@@ -110,23 +195,62 @@ int netns_create(const char *name, struct err *err)
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", path);
 	close(fd);
-	back = own_netns();
-	if (back < 0 || unshare(CLONE_NEWNET) < 0) {
-		code = -errno;
-		unlink(path);
-		if (back >= 0)
-			close(back);
-		return err_sys(err, code, "namespace %s", name);
-	}
-	if (mount("/proc/self/ns/net", path, "none", MS_BIND, NULL) < 0)
-		code = -errno;
-	link_up("lo");
-	netns_leave(back);
+	code = uid ? create_confined(path, uid) : create_own(path);
 	if (code) {
 		unlink(path);
-		return err_sys(err, code, "%s", path);
+		return err_sys(err, code, uid ? "namespace %s of a user's own" : "namespace %s", name);
+	}
+	if (!uid)
+		return 0;
+	back = netns_enter(name, err);
+	if (back < 0)
+		return back;
+	link_up("lo");
+	netns_leave(back);
+	return 0;
+}
+
+int netns_user(int ns, int *user)
+{
+	struct stat is, own;
+
+	*user = ioctl(ns, NS_GET_USERNS);
+	if (*user < 0 || fstat(*user, &is) < 0 || stat("/proc/self/ns/user", &own) < 0)
+		return -errno;
+	if (is.st_ino == own.st_ino) {
+		close(*user);
+		*user = -1;
 	}
 	return 0;
+}
+
+bool netns_is_confined(const char *name)
+{
+	char path[PATH_MAX];
+	int ns, user = -1;
+
+	netns_path(name, path);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns >= 0)
+		netns_user(ns, &user);
+	if (ns >= 0)
+		close(ns);
+	if (user >= 0)
+		close(user);
+	return user >= 0;
+}
+
+void netns_kill_user(uid_t uid)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (uid && setresuid(uid, uid, uid) == 0)
+			kill(-1, SIGKILL); /* all that it may, but for itself */
+		_exit(0);
+	}
+	if (child > 0)
+		waitpid(child, NULL, 0);
 }
 
 /* Kills every process whose network namespace is that of st; true if there was one. */

@@ -15,8 +15,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* -EEXIST when it is there already. Brings lo up. */
-int netns_create(const char *name, struct err *err);
+/*
+ * -EEXIST when it is there already. Brings lo up. uid not 0: it belongs to a user namespace of its own,
+ * in which root is that uid of the system and nobody else is there (user_namespaces(7)). Who is root
+ * there may do to this network what he likes, and to the system what that uid may, which is nothing.
+ */
+int netns_create(const char *name, uid_t uid, struct err *err);
+/* A descriptor of the user namespace that ns, one of a network namespace, belongs to; -1: to weftd's
+ * own. */
+int netns_user(int ns, int *user);
+/* Whether it is there and belongs to another one. */
+bool netns_is_confined(const char *name);
+/* Kills all that runs as uid, wherever it is. */
+void netns_kill_user(uid_t uid);
 /* Kills what runs in it and removes it; missing is fine. */
 int netns_destroy(const char *name, struct err *err);
 bool netns_exists(const char *name);

@@ -64,7 +64,8 @@ static int unknown(const struct physical *ph, const struct check *c, const struc
 	else
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "it names");
 	for (unsigned i = 0; ph && !ph->error[0] && i < ph->yml.count && n < sizeof(text); i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s %s", i ? "," : "", ph->yml.ports[i].name);
+		if (ports_allows(&ph->yml.ports[i], c->owner))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, " %s", ph->yml.ports[i].name);
 	return refuse(c, slice, -EINVAL, text);
 }
 

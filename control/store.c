@@ -39,6 +39,11 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS nics (vnet INTEGER NOT NULL, node TEXT NOT NULL,"
 	"  nics TEXT NOT NULL, PRIMARY KEY (vnet, node));"
 	"CREATE TABLE IF NOT EXISTS mode (vnet INTEGER PRIMARY KEY, mode INTEGER NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS user (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT UNIQUE NOT NULL, token TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS quota (user INTEGER NOT NULL, name TEXT NOT NULL,"
+	"  value INTEGER NOT NULL, PRIMARY KEY (user, name));"
+	"CREATE TABLE IF NOT EXISTS owner (vnet INTEGER PRIMARY KEY, user INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS ending (vnet INTEGER PRIMARY KEY);"
 	"CREATE TABLE IF NOT EXISTS last_id (kind INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
 	"CREATE TABLE IF NOT EXISTS number (name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
@@ -61,7 +66,7 @@ static void reserve(const char *path, const char *suffix)
 	int fd;
 
 	snprintf(name, sizeof(name), "%s%s", path, suffix);
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0 ||
 	    fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, st.st_size + STORE_RESERVE) < 0)
 		log_debug("%s: nothing is reserved: %s", name, strerror(errno));
@@ -69,13 +74,30 @@ static void reserve(const char *path, const char *suffix)
 		close(fd);
 }
 
+/* Files and configurations of people are in it. SQLite gives its other files the same mode. */
+static int make_private(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int code = fd < 0 || fchmod(fd, 0600) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return code ? err_sys(err, code, "%s", path) : 0;
+}
+
 int store_open(const char *path, struct store **out, struct err *err)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	int keep = 1; /* the log's file, at the end: nobody else is to get its blocks */
+	int code;
 
 	if (!s)
 		return err_sys(err, -ENOMEM, "%s", path);
+	code = make_private(path, err);
+	if (code) {
+		free(s);
+		return code;
+	}
 	reserve(path, "");
 	if (sqlite3_open(path, &s->db) != SQLITE_OK ||
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
@@ -231,6 +253,7 @@ int store_vnet_forget_ending(struct store *s, struct err *err)
 		"DELETE FROM machine_id WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM nics WHERE vnet IN (SELECT vnet FROM ending)",
 		"DELETE FROM mode WHERE vnet IN (SELECT vnet FROM ending)",
+		"DELETE FROM owner WHERE vnet IN (SELECT vnet FROM ending)",
 		/* kind 1: STORE_VNET */
 		("DELETE FROM id WHERE vnet IN (SELECT vnet FROM ending) OR "
 		 "(kind = 1 AND id IN (SELECT vnet FROM ending))"),

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "control/nics.h"
+#include "control/quota.h"
+#include "control/user.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +49,7 @@ bool store_vnet_has(struct store *s, const char *name);
 struct store_vnet {
 	uint32_t id;
 	const char *name, *file, *topology, *files; /* valid during the callback */
+	uint32_t owner; /* of a new one: a user, or 0 */
 };
 int store_vnet_each(struct store *s, void (*cb)(void *arg, const struct store_vnet *v), void *arg,
 		    struct err *err);
@@ -104,6 +107,30 @@ bool store_nics_get(struct store *s, uint32_t vnet, const char *node, struct nic
  * vnet. */
 int store_machine_id(struct store *s, uint32_t vnet, const char *node, uint8_t id[16],
 		     struct err *err);
+
+/* A user of the API. The id is never given again. */
+struct store_user {
+	uint32_t id;
+	char name[USER_NAME_MAX];
+	char hash[USER_HASH_MAX]; /* of the token */
+	struct quota quota;
+};
+/* By name, in the order of names. */
+int store_user_each(struct store *s, void (*cb)(void *arg, const struct store_user *u), void *arg,
+		    struct err *err);
+bool store_user_by_name(struct store *s, const char *name, struct store_user *out);
+bool store_user_by_id(struct store *s, uint32_t id, struct store_user *out);
+/* New, or with another token and other quotas; the id is not looked at. */
+int store_user_put(struct store *s, const struct store_user *u, struct err *err);
+int store_user_del(struct store *s, uint32_t id, struct err *err);
+
+/* Whose a vnet is; 0: the operator's. Forgotten with the vnet. */
+int store_owner_put(struct store *s, uint32_t vnet, uint32_t user, struct err *err);
+uint32_t store_owner(struct store *s, uint32_t vnet);
+/* The same of the vnet of that name, also one that could not be restored; false: there is none. */
+bool store_vnet_owner(struct store *s, const char *name, uint32_t *user);
+/* Whether any vnet is the user's. */
+bool store_owner_has(struct store *s, uint32_t user);
 
 /* Small numbers that must survive: the epoch of next-hop ids, huge pages added. 0 when absent. */
 int64_t store_number(struct store *s, const char *name);

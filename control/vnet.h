@@ -71,6 +71,8 @@ struct vnet {
 	TAILQ_ENTRY(vnet) entry;
 	struct weftd *daemon;
 	uint32_t id;
+	uint32_t owner; /* the user whose it is; 0: the operator's */
+	char owner_name[USER_NAME_MAX]; /* empty: the operator's */
 	char *file; /* as given */
 	struct topology *topology;
 	struct node **nodes; /* topology->node_count, same order */
@@ -107,7 +109,8 @@ struct link *vnet_link(struct vnet *v, const char *end);
 struct port *vnet_end(const struct vnet *v, const struct link *l, int end, struct node **node);
 
 /*
- * Makes the vnet be as wished (the id is not looked at): creates it, or changes only what differs.
+ * Makes the vnet be as wished (the id is not looked at): creates it, or changes only what differs. A
+ * vnet that is there keeps its owner: -EEXIST when wish says another one.
  * -EINVAL and a "FILE:LINE: ..." sentence when the topology is wrong; nothing is changed then.
  */
 int vnet_deploy(struct weftd *d, const struct store_vnet *wish, struct vnet **out, struct err *err);

@@ -12,6 +12,7 @@
 #include "control/engine.h"
 #include "control/host.h"
 #include "control/physical.h"
+#include "control/quota.h"
 #include "control/router.h"
 #include "control/store.h"
 #include "control/vnet_news.h"
@@ -99,13 +100,17 @@ static void plan_carry_out(struct plan *p)
 	vnet_make(v, p->restored);
 }
 
-static struct vnet *vnet_create(struct weftd *d)
+static struct vnet *vnet_create(struct weftd *d, uint32_t owner)
 {
 	struct vnet *v = calloc(1, sizeof(*v));
+	struct store_user u;
 
 	if (!v)
 		return NULL;
 	v->daemon = d;
+	v->owner = owner;
+	if (owner && store_user_by_id(d->store, owner, &u))
+		memcpy(v->owner_name, u.name, sizeof(v->owner_name));
 	TAILQ_INIT(&v->leaving);
 	SLIST_INIT(&v->retired);
 	SLIST_INIT(&v->waiters);
@@ -146,10 +151,20 @@ static int realise(struct vnet *v, struct topology *t, const char *file,
 	return 0;
 }
 
+/* The name of whose the vnet is, or is to be; NULL: the operator's. */
+static const char *owner_of(struct weftd *d, const struct store_vnet *wish, const struct vnet *v,
+			    struct store_user *u)
+{
+	if (v)
+		return v->owner ? v->owner_name : NULL;
+	return wish->owner && store_user_by_id(d->store, wish->owner, u) ? u->name : NULL;
+}
+
 /* What a client wants, if it can be. *v: NULL when there is no such vnet yet. */
 static int judge(struct weftd *d, const struct store_vnet *wish, struct vnet **v, struct topology **t,
 		 struct err *err)
 {
+	struct store_user owner;
 	int code = vnet_load(d->images, wish->name, wish->file, wish->topology, wish->files, t, err);
 
 	if (code)
@@ -157,12 +172,18 @@ static int judge(struct weftd *d, const struct store_vnet *wish, struct vnet **v
 	*v = vnet_find(d, wish->name);
 	if (*v && (*v)->destroying)
 		code = err_set(err, -EBUSY, "vnet %s is being destroyed: wait and deploy again", wish->name);
+	if (!code && *v && wish->owner && wish->owner != (*v)->owner)
+		code = err_set(err, -EEXIST, "vnet %s is there and is %s%s: a vnet keeps its owner until it is "
+			       "destroyed", wish->name, (*v)->owner ? "of " : "the operator's",
+			       (*v)->owner_name);
 	if (!code && *v)
 		code = vnet_check_awake(*v, err);
 	if (!code)
+		code = quota_check(d, *v ? (*v)->owner : wish->owner, *t, *v, err);
+	if (!code)
 		code = admission_check(d, *t, *v, err);
 	if (!code)
-		code = physical_check(d, *t, wish->file, *v, NULL, err);
+		code = physical_check(d, *t, wish->file, *v, owner_of(d, wish, *v, &owner), err);
 	if (code)
 		topology_free(*t);
 	return code;
@@ -190,7 +211,7 @@ int vnet_deploy(struct weftd *d, const struct store_vnet *wish, struct vnet **ou
 	if (code)
 		return code;
 	if (!v) {
-		v = fresh = vnet_create(d);
+		v = fresh = vnet_create(d, wish->owner);
 		if (!v) {
 			topology_free(t);
 			return err_sys(err, -ENOMEM, "%s", wish->name);
@@ -219,7 +240,7 @@ int vnet_restore(struct weftd *d, uint32_t id, const char *name, const char *fil
 
 	if (code)
 		return code;
-	v = vnet_create(d);
+	v = vnet_create(d, store_owner(d->store, id));
 	if (!v) {
 		topology_free(t);
 		return err_sys(err, -ENOMEM, "%s", name);

@@ -188,8 +188,9 @@ json_t *vnet_json(struct vnet *v, const struct buf *stats)
 		json_array_append_new(links, vnet_link_json(v, &v->links[i], stats));
 	for (unsigned i = 0; i < v->topology->warnings.count; i++)
 		json_array_append_new(warnings, json_string(v->topology->warnings.items[i]));
-	return json_pack("{s:s, s:s, s:i, s:f, s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "name",
-			 v->topology->name, "file", v->file, "weight", (int)v->topology->weight,
+	return json_pack("{s:s, s:s?, s:s, s:i, s:f, s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:o}", "name",
+			 v->topology->name, "owner", v->owner ? v->owner_name : NULL, "file", v->file,
+			 "weight", (int)v->topology->weight,
 			 "guarantee_cores", (double)v->topology->guarantee / 1000, "state",
 			 vnet_state(v), "engine", trouble_json(v->daemon), "notes",
 			 health_notes(v->daemon), "age_s",

@@ -44,7 +44,8 @@ void vnet_event(const struct vnet *v, const char *type, const char *name, const 
 		const char *why)
 {
 	struct event_record r = { .type = type, .vnet = v->topology->name, .name = name,
-				  .state = state, .why = why };
+				  .state = state, .why = why, .owner = v->owner,
+				  .owner_name = v->owner ? v->owner_name : NULL };
 
 	events_add(v->daemon->events, &r);
 }

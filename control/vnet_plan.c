@@ -293,6 +293,8 @@ int plan_store(struct plan *p, const struct store_vnet *wish, struct err *err)
 	if (!code && wish)
 		code = store_vnet_put(store, p->vnet->id, wish->name, wish->file, wish->topology, wish->files,
 				      err);
+	if (!code && wish && p->vnet->owner)
+		code = store_owner_put(store, p->vnet->id, p->vnet->owner, err);
 	if (!code)
 		code = plan_ids(p, err);
 	if (!code)

@@ -16,6 +16,7 @@
  *   engine.c  the connection to weft-dp
  *   events.c  what has happened, for those who follow it
  *   health.c  what is wrong with the machine
+ *   user.c    who asks; gate.c lets users in, api_calls.c says who may what, quota.c how much
  *   store.c   what must survive
  */
 
@@ -31,6 +32,7 @@ struct event_base;
 struct events;
 struct physical;
 struct health;
+struct gate;
 struct start_queue;
 struct store;
 struct templates;
@@ -51,6 +53,7 @@ struct weftd {
 	struct store *store;
 	struct engine *engine;
 	struct captures *captures;
+	struct gate *gate; /* for users */
 	struct start_queue *starts;
 	struct templates *templates;
 	struct events *events;

@@ -31,9 +31,16 @@ _weft()
 	local verb words_of=""
 
 	_init_completion -n : || return
+	if [ "$cword" -eq 2 ] && [ "$prev" = --token-file ]; then
+		_filedir
+		return
+	elif [ "$cword" -gt 2 ] && [ "${words[1]}" = --token-file ]; then
+		words=("${words[0]}" "${words[@]:3}")
+		((cword -= 2))
+	fi
 	verb=${words[1]}
 	if [ "$cword" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "$(_weft_verbs) --help --version" -- "$cur"))
+		COMPREPLY=($(compgen -W "$(_weft_verbs) --help --version --token-file" -- "$cur"))
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -53,6 +60,8 @@ _weft()
 	link:2) words_of="down up set clear show" ;;
 	image:2) words_of="build list" ;;
 	port:2) words_of="list reload" ;;
+	user:2) words_of="add set token remove list" ;;
+	user:3) words_of=$(weft user list 2>/dev/null | sed -n "s/^\([^ :]*\):.*/\1/p") ;;
 	image:3) words_of="frr bird" ;;
 	destroy:* | *:2) words_of=$(_weft_names VNET) ;;
 	link:3) words_of=$(_weft_names VNET) ;;

@@ -6,6 +6,7 @@
 #include "base/sock.h"
 #include "control/cli/capture_file.h"
 #include "control/cli/cli.h"
+#include "control/cli/client.h"
 #include "control/cli/json.h"
 #include "dataplane/api.h"
 
@@ -59,10 +60,10 @@ static void catch_signals(void)
 static int dial(struct run *r, struct err *err)
 {
 	struct sockaddr_un to;
-	char path[PATH_MAX + 16];
+	char path[PATH_MAX + 32];
 	int code;
 
-	snprintf(path, sizeof(path), "%s/capture.sock", r->cli->run);
+	snprintf(path, sizeof(path), "%s/%scapture.sock", r->cli->run, client_token() ? "users-" : "");
 	code = sock_address(&to, path, err);
 	if (code)
 		return code;
@@ -70,14 +71,16 @@ static int dial(struct run *r, struct err *err)
 	if (r->sock >= 0 && connect(r->sock, (struct sockaddr *)&to, sizeof(to)) == 0)
 		return 0;
 	if (errno == EACCES || errno == EPERM)
-		return err_set(err, -ENOTCONN, "may not use %s: run as root, or as its owner", path);
+		return err_set(err, -ENOTCONN, "may not use %s: run as root, or give a token (WEFT_TOKEN, "
+			       "--token-file)", path);
 	return err_set(err, -ENOTCONN, "weftd does not answer on %s: `weft deploy`, as root, starts it",
 		       path);
 }
 
 static int ask(struct run *r, struct err *err)
 {
-	json_t *o = json_pack("{s:s, s:i, s:s*}", "vnet", r->vnet, "snap", (int)r->snap, "at", r->at);
+	json_t *o = json_pack("{s:s, s:i, s:s*, s:s*}", "vnet", r->vnet, "snap", (int)r->snap, "at", r->at,
+			      "token", client_token());
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	int code = text ? 0 : err_sys(err, -ENOMEM, "capture");
 

@@ -42,6 +42,13 @@ static int on_progress(void *arg, curl_off_t dt, curl_off_t dn, curl_off_t ut, c
 	return 0;
 }
 
+const char *client_token(void)
+{
+	const char *token = getenv("WEFT_TOKEN");
+
+	return token && *token ? token : NULL;
+}
+
 int client_create(const char *run_dir, struct client **out, struct err *err)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -49,8 +56,8 @@ int client_create(const char *run_dir, struct client **out, struct err *err)
 
 	if (!c)
 		return err_sys(err, -ENOMEM, "client");
-	if (snprintf(c->socket, sizeof(c->socket), "%s/weftd.sock", run_dir) >=
-	    (int)sizeof(c->socket)) {
+	if (snprintf(c->socket, sizeof(c->socket), "%s/%s.sock", run_dir,
+		     client_token() ? "users" : "weftd") >= (int)sizeof(c->socket)) {
 		code = err_set(err, -ENAMETOOLONG,
 			       "WEFT_RUN=%s is too long for a socket's path; use a shorter one",
 			       run_dir);
@@ -170,7 +177,8 @@ static int explain_curl(const struct client *c, CURLcode why, struct err *err)
 	case CURLE_COULDNT_CONNECT:
 		if (os == EACCES || os == EPERM)
 			return err_set(err, -ENOTCONN,
-				       "may not use %s: run as root, or as its owner", c->socket);
+				       "may not use %s: run as root, or give a token (WEFT_TOKEN, "
+				       "--token-file)", c->socket);
 		return err_set(err, -ENOTCONN, "weftd does not answer on %s: `weft deploy`, as root, "
 			       "starts it", c->socket);
 	case CURLE_OPERATION_TIMEDOUT:
@@ -187,6 +195,7 @@ static int explain_status(long status, const struct request *r, struct err *err)
 	int code = status == 404   ? -ENOENT
 		   : status == 400 ? -EINVAL
 		   : status == 409 ? -EBUSY
+		   : status == 401 || status == 403 ? -EACCES
 				   : -EREMOTEIO;
 	json_t *answer = NULL;
 	const char *text = NULL;
@@ -206,7 +215,7 @@ static struct curl_slist *setup(struct request *r, const char *method, const cha
 {
 	CURL *curl = r->client->curl;
 	struct curl_slist *headers = NULL;
-	char url[2048];
+	char url[2048], token[256];
 
 	snprintf(url, sizeof(url), "http://weftd%s", path);
 	curl_easy_reset(curl);
@@ -224,13 +233,17 @@ static struct curl_slist *setup(struct request *r, const char *method, const cha
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, r->client);
+	if (client_token()) {
+		snprintf(token, sizeof(token), "Authorization: Bearer %s", client_token());
+		headers = curl_slist_append(headers, token);
+	}
 	if (body) {
 		headers = curl_slist_append(headers, "Content-Type: application/json");
 		headers = curl_slist_append(headers, "Expect:");
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	}
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	return headers;
 }
 

@@ -8,6 +8,7 @@
  *   -ENOTCONN   weftd cannot be reached
  *   -ENOENT     404: no such vnet, node, port
  *   -EBADMSG    the answer is no JSON object, or too large
+ *   -EACCES     401 or 403: the token is nobody's, or not enough
  *   -EINVAL     400, -EBUSY 409, -EREMOTEIO any other error of weftd's
  *   -EIO        the connection broke, -ETIMEDOUT no answer in time
  * with a sentence for the user in err.
@@ -24,7 +25,10 @@ struct client;
 /* Called about every second while a request waits. */
 typedef void (*client_tick)(void *arg);
 
+/* With a token it goes to the users' socket, else to the operator's. */
 int client_create(const char *run_dir, struct client **out, struct err *err);
+/* $WEFT_TOKEN, or NULL. */
+const char *client_token(void);
 void client_destroy(struct client *c); /* NULL allowed */
 void client_on_tick(struct client *c, client_tick tick, void *arg);
 const char *client_socket(const struct client *c);

@@ -23,6 +23,7 @@
 struct deploy {
 	const char *name;
 	const char *path; /* of the API */
+	const char *owner; /* NULL: who deploys it */
 	bool wait, dry;
 	long timeout_s;
 	struct progress progress;
@@ -215,6 +216,8 @@ static int deploy_file(struct cli *cli, struct deploy *d, const char *file)
 	snprintf(path, sizeof(path), "/v1/vnets/%s", loaded.topology->name);
 	d->name = loaded.topology->name;
 	d->path = path;
+	if (d->owner)
+		json_object_set_new(loaded.body, "owner", json_string(d->owner));
 	status = client_create(cli->run, &client, &err);
 	if (status) {
 		status = cli_report(cli, status, &err);
@@ -233,6 +236,7 @@ int cli_deploy(struct cli *cli, int argc, char **argv)
 						 { "no-wait", no_argument, NULL, 'n' },
 						 { "dry-run", no_argument, NULL, 'd' },
 						 { "timeout", required_argument, NULL, 't' },
+						 { "owner", required_argument, NULL, 'o' },
 						 { 0 } };
 	struct deploy d = { .wait = true, .timeout_s = TIMEOUT_S };
 	char *end;
@@ -242,6 +246,12 @@ int cli_deploy(struct cli *cli, int argc, char **argv)
 		if (c == 'n' || c == 'd') {
 			d.wait &= c != 'n';
 			d.dry |= c == 'd';
+			continue;
+		}
+		if (c == 'o') {
+			if (!cli_name_ok(cli, "user", optarg))
+				return CLI_USAGE;
+			d.owner = optarg;
 			continue;
 		}
 		errno = 0;

@@ -138,7 +138,7 @@ static int destroy_all(const struct cli *cli, struct client *client)
 	code = start_weftd(cli, client, &err);
 	if (!code)
 		code = destroy_each(client, &err);
-	if (!code)
+	if (!code && !client_token()) /* a user's are all gone, and weftd is not theirs to end */
 		code = shut_down(client, &err);
 	return code ? cli_report(cli, code, &err) : CLI_OK;
 }

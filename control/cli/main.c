@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/cli/cli.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 
 #include <curl/curl.h>
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TOKEN_FILE_MAX 4096
 
 static void from_env(char out[PATH_MAX], const char *name, const char *otherwise)
 {
@@ -58,9 +61,36 @@ static int run_verb(int argc, char **argv)
 	return status;
 }
 
+/* The first line of the file is the token, for all that follows. */
+static int use_token(const char *file)
+{
+	struct buf text = { 0 };
+	struct err err;
+
+	if (file_read(file, TOKEN_FILE_MAX, &text, &err)) {
+		fprintf(stderr, "weft: --token-file: %s\n", err.text);
+		return CLI_USAGE;
+	}
+	buf_u8(&text, 0);
+	if (!text.bad)
+		text.data[strcspn((char *)text.data, "\r\n")] = 0;
+	if (text.bad || !text.data[0] || setenv("WEFT_TOKEN", (char *)text.data, 1)) {
+		fprintf(stderr, "weft: --token-file: %s has no token\n", file);
+		return CLI_USAGE;
+	}
+	buf_free(&text);
+	return CLI_OK;
+}
+
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
+	if (argc > 2 && !strcmp(argv[1], "--token-file")) {
+		if (use_token(argv[2]) != CLI_OK)
+			return CLI_USAGE;
+		argv += 2;
+		argc -= 2;
+	}
 	if (argc < 2) {
 		fputs("weft: what shall be done? `weft --help` lists the verbs\n", stderr);
 		return CLI_USAGE;

@@ -3,6 +3,7 @@
 #include "control/cli/json.h"
 #include "control/cli/top.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int look_take(struct look *l, struct client *client, const char *vnet, st
 	if (!code)
 		code = client_call(client, "GET", "/v1/engine", NULL, 60, &l->engine, err);
 	l->at = top_now();
-	return code;
+	return l->vnet && code == -EACCES ? 0 : code; /* the workers are the operator's to see */
 }
 
 /* The object of the list that has the same text under key; NULL: none. */

@@ -12,7 +12,7 @@ static const char exit_help[] =
 	"reached, 5 verify found differences; exec: the command's own.\n";
 
 const struct verb cli_verbs[] = {
-	{ "deploy", "Virtual networks", "deploy FILE [--dry-run] [--no-wait] [--timeout S] [--format FORMAT]",
+	{ "deploy", "Virtual networks", "deploy FILE [--dry-run] [--no-wait] [--timeout S] [--owner USER] [--format FORMAT]",
 	  "start the vnet of a containerlab topology file, or change it to that",
 	  "Starts weftd when it does not run (as root). Returns when every node is ready. Of a vnet that\n"
 	  "runs only what differs is changed; nodes and links that stay as they are notice nothing.\n\n"
@@ -20,6 +20,7 @@ const struct verb cli_verbs[] = {
 	  "  --dry-run        say what would be added (+), removed (-), changed while it runs (~) and\n"
 	  "                   begun anew (!), and change nothing\n"
 	  "  --no-wait        return as soon as weftd has accepted the topology\n"
+	  "  --owner USER     a new vnet is theirs (else whose token is given, or the operator's)\n"
 	  "  --timeout S      give up when nothing becomes ready for S seconds (default 180); the\n"
 	  "                   vnet is left as it is\n"
 	  FORMAT_HELP HELP_HELP "\n"
@@ -31,7 +32,7 @@ const struct verb cli_verbs[] = {
 	  "stop vnets and remove all that was made for them",
 	  "An argument with a '/' or ending in .yml or .yaml is a topology file and means its vnet.\n\n"
 	  "Options:\n"
-	  "  -a, --all        every vnet, then weftd and the engine too\n" HELP_HELP "\n"
+	  "  -a, --all        every vnet, then weftd and the engine too; of a user: all that are theirs\n" HELP_HELP "\n"
 	  "Examples:\n"
 	  "  weft destroy red blue\n"
 	  "  weft destroy configs/twins/red.clab.yml\n"
@@ -200,6 +201,28 @@ const struct verb cli_verbs[] = {
 	  "  weft image build\n"
 	  "  weft image build frr --force\n"
 	  "  weft image list\n", cli_image },
+	{ "user", "This machine", "user add NAME [QUOTA]...\n"
+	  "user set NAME QUOTA...\n"
+	  "user token NAME\n"
+	  "user remove NAME\n"
+	  "user list [NAME] [--format FORMAT]", "let others have vnets of their own, within quotas",
+	  "A user sees and changes vnets of their own and no others, by a token: add prints it, once, token\n"
+	  "makes another one, and from then on the one of before is none. A user who has vnets is not\n"
+	  "removed. Lists what each uses of what they may.\n\n"
+	  "Quotas, over all vnets of a user; a number, or none for no limit, which is what is not said:\n"
+	  "  --vnets N        vnets\n"
+	  "  --guests N       routers\n"
+	  "  --hosts N        hosts\n"
+	  "  --memory MIB     memory of routers\n"
+	  "  --routes N       routes in the engine: the sum of the routers' fib-routes\n"
+	  "  --cores N        the engine's cores that are guaranteed\n"
+	  "  --weight N       the sum of the vnets' weights\n\n"
+	  "Options:\n" FORMAT_HELP HELP_HELP "\n"
+	  "Examples:\n"
+	  "  weft user add alice --guests 8 --memory 2048 --routes 1000000 >alice.token\n"
+	  "  weft user set alice --guests 16\n"
+	  "  weft user list\n"
+	  "  WEFT_TOKEN=$(cat alice.token) weft deploy lab.clab.yml\n", cli_user },
 	{ "version", "This machine", "version [--format FORMAT]", "show the versions of weft and weftd",
 	  "Options:\n" FORMAT_HELP HELP_HELP "\nExample:\n  weft version\n", cli_version },
 	{ "help", "This machine", "help [VERB]", "explain a verb",
@@ -268,7 +291,7 @@ void cli_help(void)
 	const char *group = "";
 
 	puts("weft: slice one machine into many virtual Internets\n\n"
-	     "Usage: weft VERB [ARGUMENT]...   (weft VERB --help explains one)");
+	     "Usage: weft [--token-file FILE] VERB [ARGUMENT]...   (weft VERB --help explains one)");
 	for (const struct verb *v = cli_verbs; v->name; v++) {
 		if (strcmp(group, v->group))
 			printf("\n%s:\n", v->group);
@@ -278,8 +301,9 @@ void cli_help(void)
 	printf("\n%s\n", exit_help);
 	puts("Environment: WEFT_RUN (sockets; /run/weft), WEFT_STATE (database, images, logs;\n"
 	     "/var/lib/weft), WEFT_SHARE (images.yml; beside the program), WEFT_MACHINE (weft-vmm or\n"
-	     "qemu: what runs guests), WEFT_PORTS (ports.yml), WEFT_METRICS (ADDRESS:PORT where the weftd that deploy starts lets\n"
-	     "Prometheus scrape it; nowhere).");
+	     "qemu: what runs guests), WEFT_PORTS (ports.yml), WEFT_METRICS (ADDRESS:PORT where the weftd that\n"
+	     "deploy starts lets Prometheus scrape it; nowhere), WEFT_TOKEN (a user's, as --token-file: who\n"
+	     "has one sees their own vnets).");
 }
 
 void cli_verb_help(const struct verb *verb)

@@ -56,7 +56,7 @@ static void cell_count(struct table *t, uint64_t n)
 void view_vnets(const json_t *vnets)
 {
 	struct table *t = table_create("VNET", "STATE", ">AGE", ">ROUTERS", ">HOSTS", ">LINKS UP",
-				       ">WEIGHT", ">GUARANTEE", ">FORWARDED", ">DROPS", "FILE", NULL);
+				       ">WEIGHT", ">GUARANTEE", ">FORWARDED", ">DROPS", "OWNER", "FILE", NULL);
 	json_t *vnet;
 	size_t i;
 
@@ -79,6 +79,7 @@ void view_vnets(const json_t *vnets)
 			table_cell(t, "%s", "");
 		cell_count(t, json_count(counters, "forwarded"));
 		cell_count(t, json_sum(json_map(counters, "drops")));
+		table_cell(t, "%s", json_text(vnet, "owner"));
 		table_cell(t, "%s", json_text(vnet, "file"));
 	}
 	table_print(t, stdout);

@@ -6,6 +6,7 @@ target_link_options(blast PRIVATE -static -fno-sanitize=all)
 # Hosts alone.
 weft_pytest(e2e impair TIMEOUT 120)
 weft_pytest(e2e disk_full TIMEOUT 120)
+weft_pytest(e2e tenants TIMEOUT 180)
 
 # The guest images, once for all tests that need them.
 add_test(NAME e2e/build_images COMMAND $<TARGET_FILE:weft> image build)

@@ -31,10 +31,11 @@ static struct weftd *world(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct err err = { { 0 } };
+	const struct principal who = { .user = 0 };
 	struct capture_request r;
 	json_t *o = json_loadb((const char *)data, size, 0, NULL);
 
-	if (capture_request_parse(world(), o, &r, &err)) {
+	if (capture_request_parse(world(), &who, o, &r, &err)) {
 		if (!err.text[0] || r.ports || r.interfaces)
 			abort();
 	} else {

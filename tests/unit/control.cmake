@@ -2,6 +2,9 @@
 weft_unit(control base64 DEPS control)
 weft_unit(control store DEPS control)
 weft_unit(control store_full DEPS control) # root, a mount namespace
+weft_unit(control user DEPS control)
+weft_unit(control quota DEPS control)
+weft_unit(control api_calls DEPS control LINK PkgConfig::libevent)
 weft_unit(control impairment DEPS control LINK m)
 weft_unit(control admission DEPS control)
 weft_unit(control backoff DEPS control)
@@ -18,6 +21,7 @@ foreach(name world world_links world_broken)
     LINK control_daemon)
 endforeach()
 weft_unit(control metrics DEPS control LINK control_daemon)
+weft_unit(control tenants DEPS control LINK control_daemon)
 weft_unit(control events DEPS control LINK control_daemon)
 set_tests_properties(unit/control/events PROPERTIES TIMEOUT 180) # with sanitizers
 set_tests_properties(unit/control/command unit/control/world unit/control/world_links

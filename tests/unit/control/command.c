@@ -20,6 +20,7 @@ struct run {
 	int status;
 	bool done, pause;
 	char netns[32];
+	bool confined;
 };
 
 static void on_output(void *arg, int stream, const void *bytes, size_t len)
@@ -53,7 +54,7 @@ static void begin(struct run *r, const char *script, const void *input, size_t l
 {
 	const char *argv[] = { "/bin/sh", "-c", script, NULL }, *env[] = { "COLOUR=red", NULL };
 	struct command_conf conf = { .base = r->base, .netns = r->netns, .hostname = "h1",
-				     .argv = argv, .env = env, .input = input, .input_len = len,
+				     .confined = r->confined, .argv = argv, .env = env, .input = input, .input_len = len,
 				     .output = on_output, .done = on_done, .arg = r };
 	struct err err = { { 0 } };
 
@@ -174,7 +175,7 @@ static void a_namespace_takes_its_processes_along(void **state)
 	struct err err;
 
 	assert_true(netns_exists(r->netns));
-	assert_int_equal(netns_create(r->netns, &err), -EEXIST);
+	assert_int_equal(netns_create(r->netns, 0, &err), -EEXIST);
 	begin(r, "exec sleep 1000", NULL, 0);
 	/* It has entered when it says so itself. */
 	command_cancel(r->command);
@@ -211,15 +212,75 @@ static void taps(void **state)
 	assert_true(netns_tap_carrier(r->netns, "eth9", false, &err) < 0);
 }
 
-static int setup(void **state)
+/* Its root is a uid outside that is nobody: the network is its own, the machine is not. */
+static void a_namespace_of_a_user(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+	struct run *r = *state;
+	int fd;
+
+	assert_true(netns_is_confined(r->netns));
+	fd = netns_tap(r->netns, "eth1", mac, 1400, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(run(r, "id -u; id -G; read a b c </proc/self/uid_map; echo $a $b $c; echo $COLOUR $WEFT_TEST; "
+			     "grep -o 'processes *1024' /proc/self/limits | tr -d ' '", NULL, 0), 0);
+	assert_string_equal(said(r, 1), "0\n0\n0 805400000 1\nred\nprocesses1024\n");
+	assert_int_equal(run(r, "ip addr add 10.0.0.1/24 dev eth1 && ip link set lo down && uname -n && ls "
+			     "/sys/class/net", NULL, 0), 0);
+	assert_string_equal(said(r, 1), "h1\neth1\nlo\n");
+	assert_int_equal(run(r, "cat /proc/self/oom_score_adj; cat /etc/shadow || kill -0 1 || touch /etc/weft-here || "
+			     "nsenter --net=/proc/1/ns/net true || mknod /tmp/weft-null c 1 3", NULL, 0), 1);
+	assert_string_equal(said(r, 1), "1000\n");
+	close(fd);
+}
+
+/* What leaves the namespace for one of its own is found by whom it runs as. */
+static void a_user_takes_its_processes_along(void **state)
+{
+	struct run *r = *state;
+
+	begin(r, "echo in; exec unshare -n sleep 1000", NULL, 0);
+	while (!r->said[0].len)
+		event_base_loop(r->base, EVLOOP_ONCE);
+	netns_kill_user(805400000);
+	turn(r, 20000);
+	assert_true(r->done);
+	assert_int_equal(r->status, 128 + 9);
+	netns_kill_user(0); /* nobody */
+}
+
+static void confined_or_not_at_all(void **state)
+{
+	struct run *r = *state;
+	const char *argv[] = { "true", NULL };
+	struct command_conf conf = { .base = r->base, .netns = r->netns, .hostname = "h1", .argv = argv,
+				     .confined = true, .output = on_output, .done = on_done, .arg = r };
+
+	assert_false(netns_is_confined(r->netns));
+	assert_int_equal(command_start(&conf, NULL, NULL), -EPERM);
+}
+
+static int begin_in(void **state, uid_t uid)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct err err;
 
 	r->base = event_base_new();
+	r->confined = uid;
 	snprintf(r->netns, sizeof(r->netns), "weft-control-%d", getpid());
 	*state = r;
-	return netns_create(r->netns, &err);
+	return netns_create(r->netns, uid, &err);
+}
+
+static int setup(void **state)
+{
+	return begin_in(state, 0);
+}
+
+static int setup_confined(void **state)
+{
+	setenv("WEFT_TEST", "secret", 1);
+	return begin_in(state, 805400000);
 }
 
 static int teardown(void **state)
@@ -246,6 +307,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_namespace_that_is_not_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_namespace_takes_its_processes_along, setup, teardown),
 		cmocka_unit_test_setup_teardown(taps, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_namespace_of_a_user, setup_confined, teardown),
+		cmocka_unit_test_setup_teardown(a_user_takes_its_processes_along, setup_confined, teardown),
+		cmocka_unit_test_setup_teardown(confined_or_not_at_all, setup, teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as in weftd */

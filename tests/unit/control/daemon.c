@@ -28,7 +28,7 @@ void daemon_start(struct daemon *w)
 	conf.store = w->d.store;
 	assert_int_equal(events_create(7, &w->d.events, &err), 0);
 	assert_int_equal(engine_create(&conf, &w->d.engine, &err), 0);
-	assert_int_equal(api_create(&w->d, w->socket, &w->api, &err), 0);
+	assert_int_equal(api_create(&w->d, &w->api, &err), 0);
 }
 
 void daemon_stop(struct daemon *w)
@@ -44,17 +44,33 @@ void daemon_stop(struct daemon *w)
 	event_base_free(w->d.base);
 }
 
-int daemon_dial(struct daemon *w, const char *method, const char *path, const char *body)
+static int dial(const char *socket_path, const char *headers, const char *method, const char *path,
+		const char *body)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	strcpy(addr.sun_path, w->socket);
+	strcpy(addr.sun_path, socket_path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	dprintf(fd, "%s %s HTTP/1.1\r\nHost: weft\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-		method, path, strlen(body), body);
+	dprintf(fd, "%s %s HTTP/1.1\r\nHost: weft\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s",
+		method, path, headers, strlen(body), body);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return fd;
+}
+
+int daemon_dial(struct daemon *w, const char *method, const char *path, const char *body)
+{
+	return dial(w->socket, "", method, path, body);
+}
+
+int daemon_dial_as(struct daemon *w, const char *token, const char *method, const char *path,
+		   const char *body)
+{
+	char header[256] = "";
+
+	if (token)
+		snprintf(header, sizeof(header), "Authorization: Bearer %s\r\n", token);
+	return dial(w->users, header, method, path, body);
 }
 
 int daemon_hear(struct daemon *w, int fd, const char *until)
@@ -88,6 +104,15 @@ int daemon_call(struct daemon *w, const char *method, const char *path, const ch
 	return status;
 }
 
+int daemon_call_as(struct daemon *w, const char *token, const char *method, const char *path,
+		   const char *body)
+{
+	int fd = daemon_dial_as(w, token, method, path, body), status = daemon_hear(w, fd, NULL);
+
+	close(fd);
+	return status;
+}
+
 int daemon_setup(void **state)
 {
 	static const char *const dirs[] = { "g", "h", "p", "v" };
@@ -99,6 +124,8 @@ int daemon_setup(void **state)
 	snprintf(w->db, sizeof(w->db), "%s/db", w->dir);
 	snprintf(w->dp, sizeof(w->dp), "%s/dp.sock", w->dir);
 	snprintf(w->socket, sizeof(w->socket), "%s/weftd.sock", w->dir);
+	snprintf(w->inner, sizeof(w->inner), "%s/inner.sock", w->dir);
+	snprintf(w->users, sizeof(w->users), "%s/users.sock", w->dir);
 	snprintf(w->name, sizeof(w->name), "world%d", getpid());
 	for (unsigned i = 0; i < 4; i++) {
 		snprintf(path, sizeof(path), "%s/%s", w->dir, dirs[i]);

@@ -196,7 +196,7 @@ static void over_the_api(void **state)
 	assert_int_equal(daemon_call(w, "GET", "/v1/events?since=8", ""), 400);
 	assert_int_equal(daemon_call(w, "GET", "/v1/events?follow=no", ""), 400);
 	assert_int_equal(daemon_call(w, "GET", "/v1/events?a=%00&&=&since", ""), 400);
-	assert_int_equal(daemon_call(w, "POST", "/v1/events", ""), 404);
+	assert_int_equal(daemon_call(w, "POST", "/v1/events", ""), 405);
 }
 
 /* They hold neither memory nor the daemon; the end of weftd meets one. */

@@ -199,7 +199,7 @@ static void clients_that_leave(void **state)
 		close(fds[i]);
 	assert_int_equal(daemon_call(w, "GET", "/v1/version", ""), 200);
 	assert_int_equal(daemon_call(w, "GET", "/metrics", ""), 200);
-	assert_int_equal(daemon_call(w, "POST", "/metrics", "{}"), 404);
+	assert_int_equal(daemon_call(w, "POST", "/metrics", "{}"), 405);
 	/* One whom the end of weftd meets. */
 	daemon_stop(w);
 	close(fds[0]);

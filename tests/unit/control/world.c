@@ -154,7 +154,7 @@ static void a_namespace_of_somebody_else(void **state)
 	char name[64];
 
 	snprintf(name, sizeof(name), "weft-%s-h1", w->name);
-	assert_int_equal(netns_create(name, NULL), 0);
+	assert_int_equal(netns_create(name, 0, NULL), 0);
 	assert_int_equal(deploy(w, "'true'"), 202);
 	assert_true(strstr(w->said, "is not this weftd's"));
 	assert_int_equal(world_vnet(w, "DELETE", "", ""), 200);
