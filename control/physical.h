@@ -47,6 +47,9 @@ void physical_program(const struct node *n);
  * nothing. */
 void physical_changed(struct physical *ph);
 
+/* What ports.yml says of the port of a slice ("p0.100"), bits a second; 0: nothing. */
+uint64_t physical_rate(const struct physical *ph, const char *slice);
+
 /* Whether a slice's port has carrier. */
 bool physical_carrier(const struct physical *ph, const struct port *slice);
 /* Why not all slices of the node are served; false: they are. */

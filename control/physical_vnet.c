@@ -148,6 +148,17 @@ int physical_check(struct weftd *d, const struct topology *t, const char *file, 
 	return code;
 }
 
+uint64_t physical_rate(const struct physical *ph, const char *slice)
+{
+	const struct physical_port *p = NULL;
+	char name[TOPOLOGY_PHYS_MAX];
+	uint16_t vlan;
+
+	if (topology_slice(slice, name, &vlan))
+		p = physical_find((struct physical *)ph, name);
+	return p ? p->conf->rate : 0;
+}
+
 bool physical_carrier(const struct physical *ph, const struct port *slice)
 {
 	const struct physical_port *p;

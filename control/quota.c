@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/quota.h"
 
+#include "control/physical.h"
 #include "control/store.h"
 #include "control/user.h"
 #include "control/vnet.h"
@@ -34,6 +35,23 @@ static int memory_of(const struct weftd *d, const struct topology_node *n, struc
 	return code ? code : (int)last->memory_mib;
 }
 
+/* The ceiling of a link at a physical port; without one, all that the port has. Mbit/s. */
+static int64_t rate_of(const struct weftd *d, const struct topology *t, const struct topology_link *l)
+{
+	uint64_t bits = l->share.ceiling;
+
+	for (unsigned end = 0; end < 2; end++) {
+		const struct topology_node *n = &t->nodes[l->node[end]];
+
+		if (n->kind != TOPOLOGY_PHYSICAL)
+			continue;
+		if (!bits)
+			bits = physical_rate(d->physical, n->ports[l->port[end]].name);
+		return bits ? (int64_t)((bits + 999999) / 1000000) : QUOTA_MAX;
+	}
+	return 0;
+}
+
 int quota_add(const struct weftd *d, const struct topology *t, struct quota_use *use, struct err *err)
 {
 	struct image last = { .name = "" };
@@ -42,6 +60,8 @@ int quota_add(const struct weftd *d, const struct topology *t, struct quota_use 
 	use->n[QUOTA_VNETS]++;
 	use->n[QUOTA_CORES] += t->guarantee;
 	use->n[QUOTA_WEIGHT] += t->weight;
+	for (unsigned i = 0; i < t->link_count; i++)
+		use->n[QUOTA_RATE] += rate_of(d, t, &t->links[i]);
 	for (unsigned i = 0; i < t->node_count; i++) {
 		const struct topology_node *n = &t->nodes[i];
 

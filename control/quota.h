@@ -5,7 +5,7 @@
 /*
  * What a tenant may have, over all vnets that are theirs. All of it is enforced as it runs: guests and
  * their memory are what is started, routes are what the engine takes of each router (fib-routes),
- * cores and weight are what it shares by. So it is enough to look when a vnet is deployed.
+ * cores, weight and rate (ceilings of slices) are what it shares by. So it is enough to look when a vnet is deployed.
  */
 
 #include "base/err.h"
@@ -20,7 +20,8 @@
 	Q(MEMORY, "memory", "MiB of guests' memory", 1) \
 	Q(ROUTES, "routes", "routes", 1) \
 	Q(CORES, "cores", "cores of guarantee", 1000) \
-	Q(WEIGHT, "weight", "of weight", 1)
+	Q(WEIGHT, "weight", "of weight", 1) \
+	Q(RATE, "rate", "Mbit/s at physical ports", 1)
 
 enum quota_kind {
 #define QUOTA_ID(id, name, what, parts) QUOTA_##id,

@@ -95,16 +95,23 @@ static void sentences(void **state)
 
 static void what_a_topology_takes(void **state)
 {
+	struct topology_port slices[] = { { .name = "p0.100" }, { .name = "p0.101" } };
 	struct topology_node nodes[] = {
 		{ .name = "r1", .kind = TOPOLOGY_ROUTER, .guest_image = "frr", .memory_mib = 256, .fib_routes = 1000 },
 		{ .name = "r2", .kind = TOPOLOGY_ROUTER, .guest_image = "frr", .memory_mib = 128, .fib_routes = 500 },
 		{ .name = "h1", .kind = TOPOLOGY_HOST },
 		{ .name = "b1", .kind = TOPOLOGY_BRIDGE },
+		{ .name = "port", .kind = TOPOLOGY_PHYSICAL, .ports = slices, .port_count = 2 },
 	};
-	const struct topology t = { .name = "red", .weight = 150, .guarantee = 50, .node_count = 4, .nodes = nodes };
+	struct topology_link links[] = {
+		{ .node = { 0, 4 }, .port = { 0, 0 }, .share = { .ceiling = 10000001 } },
+		{ .node = { 0, 1 }, .port = { 1, 0 } },
+	};
+	const struct topology t = { .name = "red", .weight = 150, .guarantee = 50, .node_count = 5, .nodes = nodes,
+				    .link_count = 2, .links = links };
 	const struct quota_use is = { .n = { [QUOTA_VNETS] = 2, [QUOTA_GUESTS] = 4, [QUOTA_HOSTS] = 2,
 					     [QUOTA_MEMORY] = 768, [QUOTA_ROUTES] = 3000, [QUOTA_CORES] = 100,
-					     [QUOTA_WEIGHT] = 300 } };
+					     [QUOTA_WEIGHT] = 300, [QUOTA_RATE] = 22 } };
 	const struct weftd d = { .state = "/nonexistent" };
 	struct quota_use use = nothing;
 	struct err err;
@@ -112,6 +119,11 @@ static void what_a_topology_takes(void **state)
 	assert_int_equal(quota_add(&d, &t, &use, &err), 0);
 	assert_int_equal(quota_add(&d, &t, &use, &err), 0);
 	assert_memory_equal(&use, &is, sizeof(use));
+	/* A slice without a ceiling may take all that its port has, and of this one nobody knows what that is. */
+	links[1] = (struct topology_link){ .node = { 4, 1 }, .port = { 1, 0 } };
+	use = nothing;
+	assert_int_equal(quota_add(&d, &t, &use, &err), 0);
+	assert_true(use.n[QUOTA_RATE] > QUOTA_MAX);
 	/* What the image says is not known without one. */
 	nodes[1].memory_mib = 0;
 	assert_int_equal(quota_add(&d, &t, &use, &err), -ENOENT);
