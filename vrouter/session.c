@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum { HEADER = sizeof(struct agent_frame), READ_MAX = 4 * (HEADER + AGENT_FRAME_MAX) };
-enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5 };
+enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5, ANEW_S_MAX = 64 };
 
 static_assert(HEADER == 32, "struct agent_frame");
 
@@ -150,8 +150,40 @@ static void take_again(struct session *s, struct rd r)
 	struct agent_again again;
 
 	rd_copy(&r, &again, sizeof(again));
-	if (!r.bad && s->dumping)
-		intake_dump_again(s->intake, again.type, again.family);
+	if (r.bad || !s->dumping)
+		return;
+	intake_dump_again(s->intake, again.type, again.family);
+	s->agains = again.type == s->again.type && again.family == s->again.family ? s->agains + 1 : 1;
+	s->again = again;
+	s->unsure |= s->agains >= AGENT_AGAIN_MAX;
+}
+
+static void begin_dump(struct session *s)
+{
+	event_del(s->anew);
+	s->dumping = true;
+	s->agains = 0;
+	s->unsure = false;
+	intake_dump_begin(s->intake);
+}
+
+/* What went while a part was told may have stayed: another dump, later and later while there is no rest. */
+static void end_dump(struct session *s)
+{
+	s->dumping = false;
+	intake_dump_end(s->intake);
+	if (s->unsure)
+		after(s->anew, s->anew_s * 1000);
+	s->anew_s = !s->unsure ? 1 : s->anew_s < ANEW_S_MAX ? s->anew_s * 2 : ANEW_S_MAX;
+	s->ops->synced(s->arg);
+}
+
+static void dump_anew(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	if (s->watching && !s->dumping)
+		session_send(s, AGENT_WATCH, 0, NULL, 0);
 }
 
 static void take_routes(struct session *s, const struct agent_frame *h, const uint8_t *payload)
@@ -163,18 +195,14 @@ static void take_routes(struct session *s, const struct agent_frame *h, const ui
 		return;
 	switch (h->type) {
 	case AGENT_DUMP_BEGIN:
-		s->dumping = true;
-		intake_dump_begin(s->intake);
+		begin_dump(s);
 		return;
 	case AGENT_DUMP_AGAIN:
 		take_again(s, r);
 		return;
 	case AGENT_DUMP_END:
-		if (!s->dumping)
-			return;
-		s->dumping = false;
-		intake_dump_end(s->intake);
-		s->ops->synced(s->arg);
+		if (s->dumping)
+			end_dump(s);
 		return;
 	case AGENT_NETLINK:
 		intake_netlink(s->intake, payload, h->len);
@@ -201,7 +229,8 @@ static void begin_anew(struct session *s)
 	if (!s->bev || getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
 		return;
 	event_del(s->commit);
-	s->welcomed = s->watching = s->dumping = false;
+	event_del(s->anew);
+	s->welcomed = s->watching = s->dumping = s->unsure = false;
 	s->nonce = nonce;
 	session_exec_end_all(s); /* may end the session */
 	if (!s->dead && s->bev)
@@ -268,11 +297,12 @@ static void hang_up(struct session *s)
 	event_del(s->hello);
 	event_del(s->commit);
 	event_del(s->rest);
+	event_del(s->anew);
 	if (s->bev)
 		bufferevent_free(s->bev);
 	s->bev = NULL;
 	/* The next session's dump marks and sweeps anew; this one's, cut short, sweeps nothing. */
-	s->welcomed = s->watching = s->dumping = false;
+	s->welcomed = s->watching = s->dumping = s->unsure = false;
 	s->busy++;
 	session_exec_end_all(s);
 	leave(s);
@@ -360,12 +390,13 @@ int session_create(struct event_base *base, struct intake *in, const struct sess
 
 	if (!s)
 		return -ENOMEM;
-	*s = (struct session){ .base = base, .intake = in, .ops = ops, .arg = arg };
+	*s = (struct session){ .base = base, .intake = in, .ops = ops, .arg = arg, .anew_s = 1 };
 	s->dial = evtimer_new(base, dial, s);
 	s->hello = evtimer_new(base, say_hello, s);
 	s->commit = evtimer_new(base, commit, s);
 	s->rest = evtimer_new(base, rested, s);
-	if (!s->dial || !s->hello || !s->commit || !s->rest) {
+	s->anew = evtimer_new(base, dump_anew, s);
+	if (!s->dial || !s->hello || !s->commit || !s->rest || !s->anew) {
 		session_destroy(s);
 		return -ENOMEM;
 	}
@@ -379,7 +410,7 @@ void session_destroy(struct session *s)
 		return;
 	s->busy++;
 	s->dead = true;
-	if (s->hello && s->commit && s->rest)
+	if (s->hello && s->commit && s->rest && s->anew)
 		hang_up(s);
 	if (s->dial)
 		event_free(s->dial);
@@ -389,5 +420,7 @@ void session_destroy(struct session *s)
 		event_free(s->commit);
 	if (s->rest)
 		event_free(s->rest);
+	if (s->anew)
+		event_free(s->anew);
 	leave(s);
 }

@@ -58,7 +58,7 @@ int session_renew(struct session *s, const struct agent_renew *r, const char *ho
 
 /*
  * done: everything that the guest's kernel had changed when this was called is in the intake and has
- * been committed. -EAGAIN, now or by done: a dump is under way, or the guest does not answer. done may
+ * been committed. -EAGAIN, now or by done: a dump is under way or is to come, or the guest does not answer. done may
  * stay away until the session ends: from an agent that lost notifications, or knows no such request.
  */
 int session_sync(struct session *s, void (*done)(void *arg, int status), void *arg,
@@ -74,9 +74,12 @@ struct session {
 	char path[108];
 	uid_t uid;
 	struct bufferevent *bev;
-	struct event *dial, *hello, *commit, *rest;
+	struct event *dial, *hello, *commit, *rest, *anew;
 	uint64_t nonce;
 	bool welcomed, watching, dumping;
+	unsigned agains, anew_s; /* of the part told last; how long until the next dump, if that is unsure */
+	struct agent_again again;
+	bool unsure; /* some part of the last dump may have been interrupted to the end */
 	unsigned busy; /* callbacks under way */
 	bool dead;     /* to be freed when they are over */
 	uint32_t last_id;

@@ -7,7 +7,7 @@ static void sync_answer(struct vrouter_exec *x, int status)
 {
 	struct session *s = x->session;
 
-	if (!status && (s->dumping || !s->watching))
+	if (!status && (s->dumping || s->unsure || !s->watching))
 		status = -EAGAIN;
 	if (!status)
 		intake_commit(s->intake);
@@ -19,7 +19,7 @@ int session_sync(struct session *s, void (*done)(void *arg, int status), void *a
 {
 	struct vrouter_exec *x;
 
-	if (!s->watching || s->dumping)
+	if (!s->watching || s->dumping || s->unsure)
 		return -EAGAIN;
 	x = session_exec_add(s);
 	if (!x)

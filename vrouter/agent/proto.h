@@ -61,6 +61,10 @@ enum agent_type {
 	AGENT_BORN,	  /* nonce 0, no payload: it has just begun, and knows of no session */
 };
 
+/* Times that a part of a dump is told anew: under constant change no dump of a large table is ever
+ * uninterrupted. After so many nobody knows whether the last one was. */
+#define AGENT_AGAIN_MAX 3u
+
 struct agent_again {
 	uint16_t type; /* of the request: RTM_GETROUTE, ... */
 	uint8_t family; /* AF_* */

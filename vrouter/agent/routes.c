@@ -24,10 +24,7 @@
 #define SOL_NETLINK 270
 #endif
 
-enum {
-	RECEIVE_BUFFER = 4 << 20,
-	REDO_MAX = 3, /* under constant change no dump of a large table is ever uninterrupted */
-};
+enum { RECEIVE_BUFFER = 4 << 20 };
 
 static const struct step {
 	uint16_t type;
@@ -73,7 +70,7 @@ static void ask(void)
 
 static void step_done(void)
 {
-	if (interrupted && redone < REDO_MAX) {
+	if (interrupted && redone < AGENT_AGAIN_MAX) {
 		const struct agent_again again = { .type = steps[step].type,
 						   .family = steps[step].family };
 

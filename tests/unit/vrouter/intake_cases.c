@@ -335,7 +335,7 @@ static void what_a_route_may_carry(void **state)
 	assert_int_equal(goes_to(0, IP(34, 0, 0, 1)), 0);
 }
 
-static void route6(uint16_t flags, uint8_t gw, bool onlink)
+static void say_route6(uint16_t type, uint16_t flags, uint8_t gw, bool onlink)
 {
 	struct rtmsg m = { .rtm_family = AF_INET6, .rtm_dst_len = 32, .rtm_table = 254,
 			   .rtm_type = RTN_UNICAST };
@@ -345,7 +345,17 @@ static void route6(uint16_t flags, uint8_t gw, bool onlink)
 	attr32(RTA_OIF, 2);
 	if (!onlink)
 		attr(RTA_GATEWAY, to, 16);
-	say(RTM_NEWROUTE, flags, &m, sizeof(m));
+	say(type, flags, &m, sizeof(m));
+}
+
+static void route6(uint16_t flags, uint8_t gw, bool onlink)
+{
+	say_route6(RTM_NEWROUTE, flags, gw, onlink);
+}
+
+static void route6_gone(uint8_t gw, bool onlink)
+{
+	say_route6(RTM_DELROUTE, 0, gw, onlink);
 }
 
 static void ipv6_siblings(void **state)
@@ -362,6 +372,30 @@ static void ipv6_siblings(void **state)
 	route6(NLM_F_CREATE | NLM_F_APPEND, 0, true); /* no gateway: no sibling in the kernel */
 	commit_says("fd00::/32: several IPv6 routes of one metric\n");
 	assert_int_equal(held_lookup(&held, 254, 6, ip)->kind, INTAKE_NH_PUNT);
+}
+
+/* What replaces a route takes one that can have siblings just as it can, with these, and no other. */
+static void ipv6_replaces_its_like(void **state)
+{
+	static const uint8_t ip[16] = { 0xfd };
+
+	route6(NLM_F_CREATE, 0, true);
+	route6(NLM_F_CREATE | NLM_F_APPEND, 1, false);
+	route6(NLM_F_CREATE | NLM_F_APPEND, 2, false);
+	route6(NLM_F_REPLACE, 3, false); /* in place of the two */
+	commit_says("fd00::/32: several IPv6 routes of one metric\n");
+	route6_gone(0, true);
+	commit_says(""); /* one is left */
+	assert_int_equal(held_lookup(&held, 254, 6, ip)->kind, INTAKE_NH_PUNT);
+	route6_gone(3, false);
+	commit_says("");
+	assert_null(held_lookup(&held, 254, 6, ip));
+	route6(NLM_F_CREATE, 1, false);
+	route6(NLM_F_CREATE | NLM_F_APPEND, 2, false);
+	route6(NLM_F_REPLACE, 0, true); /* there is none of its like: in place of the first, and its siblings */
+	route6_gone(0, true);
+	commit_says("");
+	assert_null(held_lookup(&held, 254, 6, ip));
 }
 
 static void local6(uint16_t type, const uint8_t ip[16], uint32_t table, uint32_t ifindex,
@@ -548,6 +582,7 @@ int main(void)
 		TEST(too_many_neighbours),	  TEST(mac_and_mtu_are_the_ports),
 		TEST(what_a_route_may_carry),
 		TEST(ipv6_siblings),		  TEST(replay_is_everything),
+		TEST(ipv6_replaces_its_like),
 		TEST(what_is_local),		  TEST(link_local_addresses_are_a_ports),
 		TEST(what_a_redone_dump_does_not_repeat),
 		TEST(a_changed_object_replaces_no_other_route),

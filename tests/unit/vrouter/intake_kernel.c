@@ -349,8 +349,7 @@ static unsigned compare_settled(struct world *w)
 		intake_commit(w->live);
 		refresh(w);
 		wrong = compare(w);
-		/* Odd changes make IPv6 routes that a dump leaves out (docs/intake.md). */
-		wrong += w->changes.plain ? differing(w) : 0;
+		wrong += differing(w);
 		if (!wrong || tries == 6)
 			return wrong;
 		poll(&p, 1, 250);

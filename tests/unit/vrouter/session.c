@@ -359,6 +359,31 @@ static void changes_are_caught_up_with(void **state)
 	assert_int_equal(fake_intake.commits, 1);
 }
 
+/* A part of the dump was told anew as often as the agent does: there may be in it what has gone. */
+static void an_unsure_dump_is_repeated(void **state)
+{
+	struct agent_again again = { .type = 26, .family = 10 }, other = { .type = 26, .family = 2 };
+	struct vrouter_exec *x;
+
+	shake_hands();
+	session_watch(t.s);
+	heard(NULL, 0);
+	for (unsigned dump = 0; dump < 2; dump++) {
+		frame(t.nonce, AGENT_DUMP_BEGIN, 0, NULL, 0);
+		frame(t.nonce, AGENT_DUMP_AGAIN, 0, &other, sizeof(other));
+		for (unsigned i = dump; i < AGENT_AGAIN_MAX; i++) /* the second time one less */
+			frame(t.nonce, AGENT_DUMP_AGAIN, 0, &again, sizeof(again));
+		frame(t.nonce, AGENT_DUMP_END, 0, NULL, 0);
+		turn();
+		assert_int_equal(t.syncs, dump + 1);
+		assert_int_equal(event_pending(t.s->anew, EV_TIMEOUT, NULL) != 0, !dump);
+		assert_int_equal(session_sync(t.s, done, NULL, &x), dump ? 0 : -EAGAIN);
+		if (!dump)
+			event_active(t.s->anew, EV_TIMEOUT, 0);
+		assert_int_equal(heard(NULL, 0).type, dump ? AGENT_SYNC : AGENT_WATCH);
+	}
+}
+
 /* The agent was killed, which nobody sees, and another one has begun. */
 static void another_agent_is_another_session(void **state)
 {
@@ -410,6 +435,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_clone_gets_an_identity, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changes_are_caught_up_with, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_agent_is_another_session, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_unsure_dump_is_repeated, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
