@@ -323,12 +323,12 @@ void host_change(struct host *h, const struct topology_node *was)
 		log_warn("%s: %s", h->netns, err.text);
 }
 
-void host_program(struct host *h, bool taps)
+void host_program(struct host *h)
 {
 	for (unsigned i = 0; i < spec(h)->port_count; i++) {
 		struct dp_port rec = port_record(&h->node->ports[i], h->node);
 		struct err err;
-		int code = taps ? open_tap(h, i, &err) : 0, fd;
+		int code = open_tap(h, i, &err);
 
 		rec.backing = DP_BACK_TAP;
 		/* Busy: the engine went on with it while weftd was away. */
@@ -336,12 +336,11 @@ void host_program(struct host *h, bool taps)
 			snprintf(h->error, sizeof(h->error), "%.500s", err.text);
 			log_warn("%s: %s", h->netns, h->error);
 		}
-		fd = taps ? h->taps[i].fd : -1;
-		if (fd >= 0)
+		if (h->taps[i].fd >= 0)
 			rec.flags |= DP_PORT_HAS_FD;
 		if (h->watch && !h->taps[i].index)
 			h->taps[i].index = host_watch_index(h->watch, rec.name);
-		engine_send(h->node->vnet->daemon->engine, DP_PORT_SET, &rec, sizeof(rec), fd);
+		engine_send(h->node->vnet->daemon->engine, DP_PORT_SET, &rec, sizeof(rec), h->taps[i].fd);
 	}
 }
 

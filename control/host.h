@@ -25,8 +25,8 @@ void host_end_marked(const char *path);
 /* Frees the handle only. */
 void host_detach(struct host *h);
 
-/* DP_PORT_SET; with the taps' descriptors for the engine, opened again if need be, or without. */
-void host_program(struct host *h, bool taps);
+/* DP_PORT_SET with the taps' descriptors for the engine (opened again if need be). */
+void host_program(struct host *h);
 void host_set_carrier(struct host *h, unsigned port, bool up);
 /* Its node, which was `was`, has other ports now: theirs are the taps from now on. host_program() makes
  * those that come. */

@@ -173,15 +173,13 @@ static void on_engine_up(void *arg, bool fresh)
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
 			vnet_program(v);
-	sync.end = 1;
-	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
-	TAILQ_FOREACH (v, &d->vnets, entry) {
+	TAILQ_FOREACH (v, &d->vnets, entry)
 		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
 			if (v->nodes[i]->router)
 				router_program_routes(v->nodes[i]->router);
-		if (!v->destroying)
-			vnet_program_taps(v);
-	}
+	/* What has waited for an engine is read when this is over: then all ports and routes are there. */
+	sync.end = 1;
+	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 }
 
 static void on_engine_died(void *arg, const char *why)

@@ -127,11 +127,8 @@ int vnet_destroy(struct vnet *v, void (*done)(void *arg), void *arg, struct err 
 
 int vnet_set_link(struct vnet *v, struct link *l, bool up, struct err *err);
 
-/* Says the vnet's structure to the engine, as far as it is made, but for the hosts' taps; repeating is
- * harmless. */
+/* Says the vnet's structure to the engine, as far as it is made; repeating is harmless. */
 void vnet_program(struct vnet *v);
-/* Hands it the taps: what has waited in them while there was no engine is to find the routes there. */
-void vnet_program_taps(struct vnet *v);
 /* Its link has risen and is on, and the node behind it is there? What a port's carrier should be. */
 bool vnet_carrier(const struct vnet *v, const struct port *p);
 

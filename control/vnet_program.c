@@ -59,7 +59,7 @@ void vnet_program_link(struct vnet *v, struct link *l)
 	program_impairments(v, l);
 }
 
-static void program_plain_node(struct node *n, bool taps)
+static void program_plain_node(struct node *n)
 {
 	struct dp_node rec = {
 		.id = n->id, .vnet = n->vnet->id,
@@ -69,7 +69,7 @@ static void program_plain_node(struct node *n, bool taps)
 	snprintf(rec.name, sizeof(rec.name), "%s", n->spec->name);
 	engine_send(n->vnet->daemon->engine, DP_NODE_SET, &rec, sizeof(rec), -1);
 	if (n->host) {
-		host_program(n->host, taps);
+		host_program(n->host);
 		return;
 	}
 	for (unsigned i = 0; i < n->spec->port_count; i++) {
@@ -79,19 +79,19 @@ static void program_plain_node(struct node *n, bool taps)
 	}
 }
 
-static void program_node(struct node *n, bool taps)
+static void program_node(struct node *n)
 {
 	if (n->router)
 		router_program(n->router);
 	else if (n->spec->kind == TOPOLOGY_PHYSICAL)
 		physical_program(n);
 	else if (is_made(n))
-		program_plain_node(n, taps);
+		program_plain_node(n);
 }
 
 void vnet_program_node(struct node *n)
 {
-	program_node(n, true);
+	program_node(n);
 	for (unsigned i = 0; i < n->spec->port_count; i++)
 		vnet_program_link(n->vnet, &n->vnet->links[n->spec->ports[i].link]);
 }
@@ -104,14 +104,7 @@ void vnet_program(struct vnet *v)
 	snprintf(rec.name, sizeof(rec.name), "%s", v->topology->name);
 	engine_send(v->daemon->engine, DP_VNET_SET, &rec, sizeof(rec), -1);
 	for (unsigned i = 0; i < v->topology->node_count; i++)
-		program_node(v->nodes[i], false);
+		program_node(v->nodes[i]);
 	for (unsigned i = 0; i < v->topology->link_count; i++)
 		vnet_program_link(v, &v->links[i]);
-}
-
-void vnet_program_taps(struct vnet *v)
-{
-	for (unsigned i = 0; i < v->topology->node_count; i++)
-		if (v->nodes[i]->host)
-			host_program(v->nodes[i]->host, true);
 }

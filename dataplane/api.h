@@ -22,7 +22,7 @@
  *
  * Death: the engine keeps forwarding when weftd's connection ends, and keeps its state for the
  * next weftd, which repeats the structure between DP_SYNC begin and end (what was not repeated
- * is deleted), and each FIB's routes between DP_FIB_SYNC begin and end as each guest's dump
+ * is deleted; descriptors that come in between are not read before the end), and each FIB's routes between DP_FIB_SYNC begin and end as each guest's dump
  * arrives. An engine that restarts is empty, and weftd sees that in struct dp_hello.
  */
 

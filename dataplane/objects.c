@@ -193,13 +193,13 @@ int objects_sync(struct engine *e, bool end, struct err *err)
 	void *value;
 
 	if (!end) {
-		e->epoch++;
-		e->syncing = true;
+		WR(e->epoch, e->epoch + 1);
+		WR(e->syncing, true);
 		return 0;
 	}
 	if (!e->syncing)
 		return err_set(err, -EINVAL, "the end of a sync that did not begin");
-	e->syncing = false;
+	WR(e->syncing, false);
 	link_impair_sweep(e);
 	for (size_t i = 0; hash_map_next(e->link_map, &i, NULL, &value);)
 		if (((struct link *)value)->epoch != e->epoch)
@@ -220,7 +220,7 @@ void objects_forget_syncs(struct engine *e)
 {
 	void *value;
 
-	e->syncing = false;
+	WR(e->syncing, false);
 	for (size_t i = 0; hash_map_next(e->node_map, &i, NULL, &value);)
 		((struct vnode *)value)->syncing = false;
 }

@@ -118,9 +118,17 @@ static void relay_drain(struct relay *r, enum relay_lane lane)
 	}
 }
 
+/* It came in the DP_SYNC that goes on: what waits there may be for a port that is still to come. */
+static bool relay_is_early(const struct relay *r, const struct relay_port *rp)
+{
+	return RD(r->engine->syncing) && RD(r->engine->epoch) == rp->epoch;
+}
+
 /* Hosts send what their links take; guests of routers, whatever is run in them, what a vnet may. */
 static bool relay_may_read(const struct relay *r, const struct relay_port *rp)
 {
+	if (relay_is_early(r, rp))
+		return false;
 	return rp->port->kind != DP_NODE_ROUTER ||
 	       rate_room(&r->inject, rp->port->vnet->local[COUNTERS_RELAY].inject_due, r->now);
 }
@@ -136,7 +144,8 @@ static void relay_hold(struct relay *r, struct relay_port *rp)
 {
 	uint16_t slot = (uint16_t)rp->handle;
 
-	rp->port->vnet->local[COUNTERS_RELAY].held++;
+	if (!relay_is_early(r, rp))
+		rp->port->vnet->local[COUNTERS_RELAY].held++;
 	relay_arm(r, rp, rp->armed & ~(uint32_t)EPOLLIN);
 	if (!r->is_held[slot])
 		relay_held_put(r, slot);
@@ -339,6 +348,7 @@ int relay_attach(struct engine *e, struct port *port, uint32_t backing, int fd, 
 	if (!rp)
 		return err_set(err, -ENOMEM, "%s: out of memory", port->name);
 	rp->armed = EPOLLIN;
+	rp->epoch = e->epoch;
 	relay_tap_open(rp);
 	relay_detach(e, port);
 	WR(port->offloads, rp->offloads);

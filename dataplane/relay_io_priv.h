@@ -19,6 +19,7 @@ struct relay_port {
 	uint32_t handle, backing;
 	int fd;
 	uint32_t armed; /* epoll events */
+	uint32_t epoch; /* of the engine, when the descriptor came */
 	bool dead;	/* the descriptor is no use any more, nor polled */
 	bool offloads;	/* a tap with headers: relay_tap.c */
 	bool dirty;

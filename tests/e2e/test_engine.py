@@ -218,6 +218,29 @@ def test_bridge(engine):
     assert wires[1].recv()[:6] == b"\xff" * 6
 
 
+def test_what_waits_is_read_when_all_has_been_said(engine):
+    """A descriptor that comes in a sync waits for its end: the far port and the routes come later."""
+    waiting = 8  # less than a socket holds
+    net = Net.__new__(Net)
+    net.c, net.v, net.base, net.mtu_b = engine.client, 1, 100, 1500
+    net.wires = [dp.Wire() for _ in range(6)]
+    net.a, net.b = net.wires[:2]
+    for _ in range(waiting):
+        net.to_router(dp.ip4("10.1.2.3"))
+    records, fds = net.records(), [w.fd() for w in net.wires]
+    net.c.do(dp.sync(0), *records[:7], fds=fds[:1])
+    for i, record in enumerate(records[7:12]):  # one by one, and slowly
+        net.c.do(record, fds=fds[i + 1:i + 2])
+        time.sleep(0.02)
+    net.c.do(*records[12:])
+    net.c.do(*net.routes())
+    assert net.b.silent()
+    net.c.do(dp.sync(1))
+    for _ in range(waiting):
+        net.b.recv()
+    assert not any(net.port(1)["drops"].values())
+
+
 def test_state_survives_the_client(engine, net):
     boot = engine.client.hello()
     assert boot["version"] == 5 and boot["has_state"] == 1 and boot["pid"] == engine.p.pid
