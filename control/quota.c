@@ -11,14 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct quota_info quota_infos[QUOTA_COUNT] = {
-#define QUOTA_INFO(id, name, what, parts) [QUOTA_##id] = { name, what, parts },
-	QUOTAS(QUOTA_INFO)
-#undef QUOTA_INFO
-};
-
-const struct quota quota_none = { .most = { [0 ... QUOTA_COUNT - 1] = QUOTA_NONE } };
-
 /* What the guest is given when the file does not say. Routers in a row mostly have the same image. */
 static int memory_of(const struct weftd *d, const struct topology_node *n, struct image *last,
 		     struct err *err)
