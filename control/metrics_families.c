@@ -110,7 +110,7 @@ const struct metrics_family metrics_families[] = {
 	ONE(GAUGE, ROUTER, router, synced, "weft_intake_synced",
 	    "1 while the FIB is in step with the guest."),
 	ONE(COUNTER, ROUTER, router, messages, "weft_intake_messages_total",
-	    "Netlink messages that the guest's agent has sent."),
+	    "Netlink messages that the guest has sent, by its agent or by FPM."),
 	ONE(COUNTER, ROUTER, router, malformed, "weft_intake_malformed_messages_total",
 	    "Of them, those that cannot be right and were skipped."),
 	ONE(COUNTER, ROUTER, router, refused, "weft_intake_refused_total",
