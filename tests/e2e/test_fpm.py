@@ -77,10 +77,12 @@ def test_what_takes_an_agent_says_so(weft):
 
 def test_transit_is_the_engines(weft):
     before, guest = weft.port("fpm", "r1", "eth1")["forwarded"], forwarded_by_guest(weft)
-    for address in (H2, "fd00:2::10"):
-        weft.exec("fpm", "h1", "ping", "-n", "-q", "-c", "200", "-i", "0.01", address)
-    assert weft.port("fpm", "r1", "eth1")["forwarded"] - before >= 400
+    said = [weft.exec("fpm", "h1", "ping", "-n", "-q", "-c", "200", "-i", "0.01", address)
+            for address in (H2, "fd00:2::10")]
+    after = weft.port("fpm", "r1", "eth1")
     assert forwarded_by_guest(weft) == guest
+    assert all(" 0% packet loss" in s for s in said), (said, after, weft.counters("fpm"))
+    assert after["forwarded"] - before >= 400, (said, after)
 
 
 def test_a_neighbour_changes_its_mac(weft):
