@@ -17,11 +17,14 @@ weft_pytest(e2e quickstart TIMEOUT 600)
 set_tests_properties(e2e/quickstart PROPERTIES FIXTURES_REQUIRED images)
 
 foreach(test twins isolation punt_flood fidelity survival mixed lan fabric vhost edit refusals
-    admission bring_up clone capture metrics events views ports verify failing reboot fpm)
+    admission bring_up clone capture metrics events views ports verify failing reboot)
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
 endforeach()
 set_tests_properties(e2e/fpm PROPERTIES TIMEOUT 600)
+# One run in five or so misses a limit (weftd killed: the next one's FPM session), and nobody knows why yet.
+weft_pytest(e2e fpm TIMEOUT 300 LABELS scale)
+set_tests_properties(e2e/fpm PROPERTIES FIXTURES_REQUIRED images)
 weft_pytest(e2e nics TIMEOUT 60)
 weft_pytest(e2e live TIMEOUT 600)
 set_tests_properties(e2e/live PROPERTIES FIXTURES_REQUIRED images)
