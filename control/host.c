@@ -8,6 +8,7 @@
 #include "control/host_watch.h"
 #include "control/netns.h"
 #include "control/port.h"
+#include "control/taps_held.h"
 #include "control/vnet_news.h"
 
 #include <errno.h>
@@ -325,22 +326,26 @@ void host_change(struct host *h, const struct topology_node *was)
 
 void host_program(struct host *h)
 {
+	struct weftd *daemon = h->node->vnet->daemon;
+
 	for (unsigned i = 0; i < spec(h)->port_count; i++) {
 		struct dp_port rec = port_record(&h->node->ports[i], h->node);
 		struct err err;
 		int code = open_tap(h, i, &err);
 
 		rec.backing = DP_BACK_TAP;
-		/* Busy: the engine went on with it while weftd was away. */
-		if (code && code != -EBUSY && strcmp(h->error, err.text) != 0) {
+		if (code == -EBUSY) {
+			/* The engine has gone on with it while weftd was away; the next one will want it. */
+			h->taps[i].fd = taps_held_take(daemon->engine_taps, h->netns, rec.name);
+		} else if (code && strcmp(h->error, err.text) != 0) {
 			snprintf(h->error, sizeof(h->error), "%.500s", err.text);
 			log_warn("%s: %s", h->netns, h->error);
 		}
-		if (h->taps[i].fd >= 0)
+		if (!code)
 			rec.flags |= DP_PORT_HAS_FD;
 		if (h->watch && !h->taps[i].index)
 			h->taps[i].index = host_watch_index(h->watch, rec.name);
-		engine_send(h->node->vnet->daemon->engine, DP_PORT_SET, &rec, sizeof(rec), h->taps[i].fd);
+		engine_send(daemon->engine, DP_PORT_SET, &rec, sizeof(rec), code ? -1 : h->taps[i].fd);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "control/start_queue.h"
 #include "control/store.h"
 #include "control/sweep.h"
+#include "control/taps_held.h"
 #include "control/templates.h"
 #include "control/vnet.h"
 #include "control/vnet_news.h"
@@ -169,6 +170,8 @@ static void on_engine_up(void *arg, bool fresh)
 	tell_engine(d, fresh);
 	if (!engine_is_repaired(d->engine))
 		physical_engine_up(d->physical, fresh);
+	if (!engine_is_repaired(d->engine) && !fresh)
+		d->engine_taps = taps_held_by(engine_pid(d->engine));
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
 	TAILQ_FOREACH (v, &d->vnets, entry)
 		if (!v->destroying)
@@ -180,6 +183,8 @@ static void on_engine_up(void *arg, bool fresh)
 	/* What has waited for an engine is read when this is over: then all ports and routes are there. */
 	sync.end = 1;
 	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
+	taps_held_free(d->engine_taps);
+	d->engine_taps = NULL;
 }
 
 static void on_engine_died(void *arg, const char *why)

@@ -71,6 +71,15 @@ bool netns_exists(const char *name)
 	return stat(path, &st) == 0 && stat(NETNS_DIR, &dir) == 0 && st.st_dev != dir.st_dev;
 }
 
+ino_t netns_inode(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	netns_path(name, path);
+	return netns_exists(name) && stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
 static void link_up(const char *ifname)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_UP };

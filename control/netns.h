@@ -31,6 +31,7 @@ void netns_kill_user(uid_t uid);
 /* Kills what runs in it and removes it; missing is fine. */
 int netns_destroy(const char *name, struct err *err);
 bool netns_exists(const char *name);
+ino_t netns_inode(const char *name); /* which is its own for as long as it lives; 0: it is missing */
 
 /* Enters; returns a descriptor for netns_leave(), or -errno. */
 int netns_enter(const char *name, struct err *err);

@@ -35,6 +35,7 @@ struct health;
 struct gate;
 struct start_queue;
 struct store;
+struct taps_held;
 struct templates;
 struct vnet;
 
@@ -52,6 +53,7 @@ struct weftd {
 	const char *images; /* text of images.yml */
 	struct store *store;
 	struct engine *engine;
+	struct taps_held *engine_taps; /* while one that runs on is programmed for the first time; else NULL */
 	struct captures *captures;
 	struct gate *gate; /* for users */
 	struct start_queue *starts;

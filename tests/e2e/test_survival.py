@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any one process may be killed: forwarding goes on, and all of it comes back."""
+import os
+import signal
+import socket
+
 import pytest
 
+from perf import netns
 from weft import SRC, Ping, alive, await_true, kill
 
 H2 = "10.0.3.10"
@@ -101,6 +106,27 @@ def test_the_engine_is_killed(weft):
     counters = weft.port("red", "r1", "eth3")["forwarded"]
     weft.exec("red", "h1", "ping", "-n", "-c", "20", "-i", "0.01", H2)
     assert weft.port("red", "r1", "eth3")["forwarded"] - counters >= 20  # not through the guests
+
+
+def test_what_is_sent_without_an_engine_waits(weft):
+    """Also after weftd was started again, when the engine that died was the only one that had the taps."""
+    kill(weft.daemon_pid())
+    weft.deploy(SRC / "configs/twins/red.clab.yml")
+    await_true("settled", 60, lambda: settled(weft))
+    weft.await_ping("red", "h1", H2)
+    weftd, engine = weft.daemon_pid(), weft.engine_pid()
+    udp = [netns.inside(netns.name("red", host), lambda: socket.socket(type=socket.SOCK_DGRAM)) for host in ("h1", "h2")]
+    with udp[0] as sender, udp[1] as receiver:
+        receiver.bind((H2, 7000))
+        receiver.settimeout(30)
+        os.kill(weftd, signal.SIGSTOP)  # no other engine, until all is sent
+        try:
+            kill(engine)
+            for i in range(100):
+                sender.sendto(str(i).encode(), (H2, 7000))
+        finally:
+            os.kill(weftd, signal.SIGCONT)
+        assert [int(receiver.recv(8)) for _ in range(100)] == list(range(100))
 
 
 def kernel_routes(weft, router):
