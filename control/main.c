@@ -9,14 +9,12 @@
 #include "control/health.h"
 #include "control/metrics_port.h"
 #include "control/physical.h"
-#include "control/router.h"
 #include "control/start_queue.h"
 #include "control/store.h"
 #include "control/sweep.h"
-#include "control/taps_held.h"
 #include "control/templates.h"
 #include "control/vnet.h"
-#include "control/vnet_news.h"
+#include "control/weftd_engine.h"
 #include "hv/hv.h"
 
 #include <errno.h>
@@ -124,92 +122,6 @@ static int find_files(struct program *p, struct err *err)
 	return code;
 }
 
-static void tell(struct weftd *d, const char *type, const char *state, const char *why)
-{
-	struct event_record r = { .type = type, .state = state, .why = why };
-
-	events_add(d->events, &r);
-}
-
-/* Without an engine no vnet is running. */
-static void tell_vnets(struct weftd *d)
-{
-	struct vnet *v;
-
-	TAILQ_FOREACH (v, &d->vnets, entry)
-		vnet_news(v);
-}
-
-/* Of each engine once, however often it is programmed. */
-static void tell_engine(struct weftd *d, bool fresh)
-{
-	char why[96];
-
-	if (engine_pid(d->engine) == d->engine_told)
-		return;
-	d->engine_told = engine_pid(d->engine);
-	snprintf(why, sizeof(why), "process %d, %s%s", d->engine_told, fresh ? "empty" : "forwarding",
-		 engine_has_hugepages(d->engine) ? "" : ", without huge pages");
-	tell(d, "engine", "up", why);
-	tell_vnets(d);
-}
-
-/* An engine to program: everything again, and what it has beyond that goes. */
-static void on_engine_up(void *arg, bool fresh)
-{
-	struct weftd *d = arg;
-	struct dp_sync sync = { .end = 0 };
-	struct vnet *v;
-
-	TAILQ_FOREACH (v, &d->vnets, entry)
-		for (unsigned i = 0; fresh && i < v->topology->node_count; i++)
-			if (v->nodes[i]->router)
-				router_engine_died(v->nodes[i]->router);
-	if (!engine_is_repaired(d->engine))
-		captures_engine_up(d->captures);
-	tell_engine(d, fresh);
-	if (!engine_is_repaired(d->engine))
-		physical_engine_up(d->physical, fresh);
-	if (!engine_is_repaired(d->engine) && !fresh)
-		d->engine_taps = taps_held_by(engine_pid(d->engine));
-	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
-	TAILQ_FOREACH (v, &d->vnets, entry)
-		if (!v->destroying)
-			vnet_program(v);
-	TAILQ_FOREACH (v, &d->vnets, entry)
-		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
-			if (v->nodes[i]->router)
-				router_program_routes(v->nodes[i]->router);
-	/* What has waited for an engine is read when this is over: then all ports and routes are there. */
-	sync.end = 1;
-	engine_send(d->engine, DP_SYNC, &sync, sizeof(sync), -1);
-	taps_held_free(d->engine_taps);
-	d->engine_taps = NULL;
-}
-
-static void on_engine_died(void *arg, const char *why)
-{
-	struct weftd *d = arg;
-
-	d->engine_deaths++;
-	d->engine_told = 0;
-	tell(d, "engine", "died", why);
-	tell_vnets(d);
-}
-
-static void on_engine_refused(void *arg, const struct dp_id *bad, const char *why)
-{
-	struct weftd *d = arg;
-	struct vnet *v;
-
-	captures_refused(d->captures, bad, why);
-	physical_refused(d->physical, bad, why);
-	TAILQ_FOREACH (v, &d->vnets, entry)
-		for (unsigned i = 0; !v->destroying && i < v->topology->node_count; i++)
-			if (v->nodes[i]->router)
-				router_refused(v->nodes[i]->router, bad, why);
-}
-
 static void restore_vnet(void *arg, const struct store_vnet *s)
 {
 	struct err err;
@@ -274,8 +186,8 @@ static int setup(struct program *p, struct err *err)
 	struct weftd *d = &p->daemon;
 	struct engine_conf engine = { .program = p->engine_path, .socket = p->engine_socket,
 				      .log = p->engine_log, .uid = WEFTD_UID_ENGINE,
-				      .up = on_engine_up, .refused = on_engine_refused,
-				      .died = on_engine_died, .pci = physical_pci, .arg = d };
+				      .up = weftd_engine_up, .refused = weftd_engine_refused,
+				      .died = weftd_engine_died, .pci = physical_pci, .arg = d };
 	char path[PATH_MAX];
 	int code;
 
@@ -303,7 +215,7 @@ static int setup(struct program *p, struct err *err)
 		code = events_create(d->epoch, &d->events, err);
 	if (code)
 		return code;
-	tell(d, "weftd", "started", "version " WEFT_VERSION);
+	events_add(d->events, &(struct event_record){ .type = "weftd", .state = "started", .why = "version " WEFT_VERSION });
 	d->base = engine.base = event_base_new();
 	if (!d->base)
 		return err_sys(err, -ENOMEM, "weftd");

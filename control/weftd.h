@@ -13,7 +13,7 @@
  *   templates.c    what they are clones of, built when there is none
  *   physical.c  physical ports: ports.yml, interfaces, who has which slice
  *   capture.c  packets of a vnet, for who asks
- *   engine.c  the connection to weft-dp
+ *   engine.c  the connection to weft-dp; weftd_engine.c what weftd does as it comes and goes
  *   events.c  what has happened, for those who follow it
  *   health.c  what is wrong with the machine
  *   user.c    who asks; gate.c lets users in, api_calls.c says who may what, quota.c how much
