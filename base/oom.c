@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-void oom_adjust(const char *score)
+bool oom_adjust(const char *score)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, score, strlen(score)) == (ssize_t)strlen(score);
 
-	if (fd < 0)
-		return;
-	(void)!write(fd, score, strlen(score));
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	return done;
 }

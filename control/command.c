@@ -124,12 +124,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 static bool bound(void)
 {
 	const struct rlimit processes = { PROCESSES_MAX, PROCESSES_MAX }, core = { 0, 0 };
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, "1000", 4) == 4;
 
-	if (fd >= 0)
-		close(fd);
-	return ok && setrlimit(RLIMIT_NPROC, &processes) == 0 && setrlimit(RLIMIT_CORE, &core) == 0;
+	return oom_adjust("1000") && setrlimit(RLIMIT_NPROC, &processes) == 0 && setrlimit(RLIMIT_CORE, &core) == 0;
 }
 
 /* user: the user namespace that ns belongs to, or -1. */

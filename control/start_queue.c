@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/start_queue.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -23,14 +24,6 @@ unsigned start_queue_width(long cpus)
 	return cpus > 1 ? (unsigned)cpus * 2 : 2;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 void start_queue_kick(struct start_queue *q)
 {
 	/* A timer, and not event_active(): that would come before what clients have sent. */
@@ -43,7 +36,7 @@ void start_queue_kick(struct start_queue *q)
 static void watch_oldest(struct start_queue *q)
 {
 	struct start_entry *e = TAILQ_FIRST(&q->on_their_way);
-	uint64_t now = now_ms(), end = e ? e->since_ms + START_QUEUE_PATIENCE_MS : 0;
+	uint64_t now = clock_ms(), end = e ? e->since_ms + START_QUEUE_PATIENCE_MS : 0;
 	uint64_t ms = end > now ? end - now : 0;
 	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
 			      .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
@@ -68,7 +61,7 @@ static void take_out(struct start_queue *q, struct start_entry *e)
 static void on_patience(evutil_socket_t fd, short what, void *arg)
 {
 	struct start_queue *q = arg;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 	struct start_entry *e;
 
 	while ((e = TAILQ_FIRST(&q->on_their_way)) && e->since_ms + START_QUEUE_PATIENCE_MS <= now)
@@ -92,7 +85,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 		take_out(q, e);
 		if (code == 0) {
 			e->place = START_ON_ITS_WAY;
-			e->since_ms = now_ms();
+			e->since_ms = clock_ms();
 			TAILQ_INSERT_TAIL(&q->on_their_way, e, entry);
 			q->busy++;
 			watch_oldest(q);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/templates.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/events.h"
 #include "control/start_queue.h"
@@ -16,7 +17,7 @@
 
 #define DIR_OURS "t/weftd-" /* below the run directory: `weft image build` has others there */
 
-enum { FAILED_REST_S = 60 }; /* before a template that could not be built is tried again */
+enum { FAILED_REST_MS = 60000 }; /* before a template that could not be built is tried again */
 
 /* One image's template that is being built, or could not be. */
 struct building {
@@ -24,7 +25,7 @@ struct building {
 	struct templates *owner;
 	struct image image;
 	struct template_build *build; /* NULL: it failed */
-	time_t failed_at;
+	uint64_t failed_ms;
 	struct err err;
 };
 
@@ -32,14 +33,6 @@ struct templates {
 	struct weftd *daemon;
 	SLIST_HEAD(, building) list;
 };
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 static void tell(const struct building *b, const char *state, const char *why)
 {
@@ -66,7 +59,7 @@ static void on_done(void *arg, int code, const struct err *err)
 		template_build_destroy(b->build);
 		b->build = NULL;
 		b->err = *err;
-		b->failed_at = now_s();
+		b->failed_ms = clock_ms();
 	} else {
 		log_info("image %s: template built", b->image.name);
 		tell(b, "ready", NULL);
@@ -120,7 +113,7 @@ int templates_want(struct templates *t, const struct image *img, struct err *err
 		forget(b);
 	if (code == 0 || code == -ENOTSUP)
 		return code;
-	if (b && now_s() - b->failed_at < FAILED_REST_S)
+	if (b && clock_ms() - b->failed_ms < FAILED_REST_MS)
 		return err_set(err, -EIO, "%s", b->err.text);
 	if (b)
 		forget(b);

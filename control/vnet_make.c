@@ -3,6 +3,7 @@
  * From nodes to hosts and routers. Making one takes milliseconds (5 a host, 1.5 a router), and there
  * may be 1024 of them: the daemon makes some, hears what clients want, and goes on.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/host.h"
 #include "control/router.h"
@@ -14,14 +15,6 @@
 #include <stdio.h>
 
 #define MAKE_TURN_MS 20
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static void make_node(struct node *n)
 {
@@ -39,7 +32,7 @@ static void make_node(struct node *n)
 	log_error("%s/%s: %s", n->vnet->topology->name, n->spec->name, n->error);
 }
 
-static void make_some(struct vnet *v, double end_ms)
+static void make_some(struct vnet *v, uint64_t end_ms)
 {
 	static const struct timeval at_once = { 0 };
 
@@ -48,7 +41,7 @@ static void make_some(struct vnet *v, double end_ms)
 
 		make_node(n);
 		vnet_program_node(n);
-		if (now_ms() > end_ms)
+		if (clock_ms() > end_ms)
 			break;
 	}
 	vnet_news(v);
@@ -60,7 +53,7 @@ static void make_some(struct vnet *v, double end_ms)
 
 static void on_making(evutil_socket_t fd, short what, void *arg)
 {
-	make_some(arg, now_ms() + MAKE_TURN_MS);
+	make_some(arg, clock_ms() + MAKE_TURN_MS);
 }
 
 int vnet_make_init(struct vnet *v)
@@ -73,5 +66,5 @@ void vnet_make(struct vnet *v, bool at_once)
 {
 	v->made = 0;
 	/* A new weftd has to say everything to the engine at once: what it leaves out goes. */
-	make_some(v, at_once ? 1e300 : now_ms() + MAKE_TURN_MS);
+	make_some(v, at_once ? UINT64_MAX : clock_ms() + MAKE_TURN_MS);
 }

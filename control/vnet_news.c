@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/vnet_news.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "control/state.h"
 
@@ -31,14 +32,6 @@ struct vnet_news {
 	const char *state;
 	struct hash_map *told;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 void vnet_event(const struct vnet *v, const char *type, const char *name, const char *state,
 		const char *why)
@@ -126,7 +119,7 @@ void vnet_news_now(struct vnet *v)
 	const char *state = vnet_state(v);
 
 	event_del(news->due);
-	news->looked_ms = now_ms();
+	news->looked_ms = clock_ms();
 	if (!v->destroying) {
 		news->look++;
 		for (unsigned i = 0; i < v->topology->node_count; i++)
@@ -148,7 +141,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 void vnet_news(struct vnet *v)
 {
 	struct vnet_news *news = v->news;
-	uint64_t since = now_ms() - news->looked_ms;
+	uint64_t since = clock_ms() - news->looked_ms;
 	struct timeval tv = { .tv_usec = since < NEWS_MS ? (long)(NEWS_MS - since) * 1000 : 0 };
 
 	if (!event_pending(news->due, EV_TIMEOUT, NULL))

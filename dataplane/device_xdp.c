@@ -8,6 +8,8 @@
  */
 #include "dataplane/device_priv.h"
 
+#include "base/clock.h"
+
 #include "dataplane/engine_priv.h"
 
 #include <dirent.h>
@@ -17,11 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The driver fills a ring of 2048 with them, and sends from as many. */
-enum { XDP_BUFFERS = 4096, XDP_CLOSING_S = 2 };
+enum { XDP_BUFFERS = 4096, XDP_CLOSING_MS = 2000 };
 
 bool device_is_xdp(const char *devargs)
 {
@@ -98,14 +99,6 @@ void device_xdp_opened(const struct engine *e, struct device *dev, bool started)
 		forget_queue(dev);
 }
 
-static int64_t now_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 void device_xdp_closed(struct engine *e, struct device *dev)
 {
 	for (unsigned i = 0; i < dev->xdp_count; i++)
@@ -113,10 +106,10 @@ void device_xdp_closed(struct engine *e, struct device *dev)
 			close(dev->xdp_fds[i]);
 	dev->xdp_count = 0;
 	rte_mempool_free(dev->pool);
-	e->xdp_closed = now_s();
+	e->xdp_closed_ms = clock_ms();
 }
 
 bool device_xdp_closing(const struct engine *e, const char *devargs)
 {
-	return device_is_xdp(devargs) && e->xdp_closed && now_s() - e->xdp_closed < XDP_CLOSING_S;
+	return device_is_xdp(devargs) && e->xdp_closed_ms && clock_ms() - e->xdp_closed_ms < XDP_CLOSING_MS;
 }

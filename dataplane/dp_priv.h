@@ -228,7 +228,7 @@ struct engine {
 	struct device *devices[DEVICES_MAX];
 
 	/* The control thread's own. */
-	int64_t xdp_closed; /* when a device by net_af_xdp was, in seconds; 0: never */
+	uint64_t xdp_closed_ms; /* when a device by net_af_xdp was; 0: never */
 	struct slots vnet_slots, port_slots, nh_slots;
 	struct slab vnet_slab, port_slab;
 	struct nh_entry **nh_entries; /* by slot */

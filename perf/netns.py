@@ -2,11 +2,15 @@
 """Sockets inside the hosts of a vnet, for a program that stays outside."""
 import contextlib
 import ctypes
+import fcntl
+import os
 import socket
+import struct
 import subprocess
 import threading
 
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454ca, 0x2, 0x1000, 0x4000
 ETH_P_ALL = 3
 PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 1, 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -36,6 +40,16 @@ def inside(namespace, make):
     if error:
         raise error
     return value
+
+
+def tap(namespace, interface, flags=IFF_TAP | IFF_NO_PI):
+    """A tap there, without blocking; it is made if there is none."""
+    def make():
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", interface.encode(), flags))
+        return fd
+
+    return inside(namespace, make)
 
 
 def packets(interface):

@@ -8,7 +8,6 @@ import fcntl
 import os
 import pathlib
 import select
-import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -16,20 +15,13 @@ sys.dont_write_bytecode = True
 
 from perf import netns  # noqa: E402
 
-TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x400454ca, 0x2, 0x1000, 0x4000
 TUNSETOFFLOAD, TUN_F_ALL = 0x400454d0, 0x6f  # checksums; TCP, with ECN, and UDP in segments
 HEADER, FRAME_MAX, TURN = 10, 65536, 4
 
 
 def tap(name):
     """A tap `eth0` with headers, as weftd makes it for a host."""
-    def make():
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-        flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", b"eth0", flags))
-        return fd
-
-    return netns.inside(name, make)
+    return netns.tap(name, "eth0", netns.IFF_TAP | netns.IFF_NO_PI | netns.IFF_VNET_HDR)
 
 
 def copy(a, mac_a, b, mac_b):

@@ -13,6 +13,7 @@
  */
 #include "vrouter/vrouter.h"
 
+#include "base/clock.h"
 #include "vrouter/clone_priv.h"
 #include "vrouter/template_priv.h"
 #include "vrouter/vrouter_conf_priv.h"
@@ -24,15 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void set_state(struct vrouter *v, enum vrouter_state state)
 {
@@ -67,7 +59,7 @@ static void is_ready(void *arg)
 	if (v->state != VROUTER_AGENT)
 		return;
 	if (v->started_ms)
-		v->boot_ms = now_ms() - v->started_ms;
+		v->boot_ms = clock_ms() - v->started_ms;
 	set_state(v, VROUTER_READY);
 	vrouter_tell_nics(v);
 	if (v->restarted)
@@ -273,7 +265,7 @@ int vrouter_start(struct vrouter *v, struct err *err)
 	if (code)
 		return err_prefix(err, code, "%s", c->name);
 	conf.initrd = v->is_clone ? NULL : initrd;
-	v->started_ms = now_ms();
+	v->started_ms = clock_ms();
 	code = hv_start(v->base, &conf, machine_event, v, &v->machine, err);
 	return code ? code : begin(v, v->starts > 0, err);
 }

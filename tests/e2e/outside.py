@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is on the other side of an interface: namespaces, each in a VLAN. This kernel may have no VLAN
 interfaces: a thread puts the tags on and takes them off, on a veth's far end."""
-import ctypes
-import fcntl
 import os
 import select
 import socket
@@ -10,7 +8,8 @@ import struct
 import subprocess
 import threading
 
-TAP = 0x1002  # IFF_TAP | IFF_NO_PI
+from perf import netns
+
 OUTGOING = 4  # PACKET_OUTGOING
 VLAN_VALID = 0x10  # TP_STATUS_VLAN_VALID
 
@@ -19,27 +18,6 @@ def sh(*argv, status=0):
     done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=30)
     assert status is None or done.returncode == status, f"{argv}: {done.stdout}{done.stderr}"
     return done
-
-
-def in_netns(name, fn):
-    """fn() on a thread in the namespace: what it opens stays there."""
-    out = []
-
-    def run():
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/run/netns/{name}") as f:
-            assert libc.setns(f.fileno(), 0x40000000) == 0
-        out.append(fn())
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return out[0]
-
-
-def open_tap():
-    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"eth0", TAP))
-    return fd
 
 
 def open_raw(interface):
@@ -69,7 +47,7 @@ class Outside:
             sh("ip", "netns", "add", self.ns(vlan))
             sh("ip", "-n", self.ns(vlan), "link", "set", "lo", "up")
         for vlan in vlans:
-            self.taps[vlan] = in_netns(self.ns(vlan), open_tap)
+            self.taps[vlan] = netns.tap(self.ns(vlan), "eth0")
             sh("ip", "-n", self.ns(vlan), "link", "set", "eth0", "up")
         self.thread = self.stop = None
 
@@ -82,7 +60,7 @@ class Outside:
            "netns", self.ns(0))
         sh("ip", "link", "set", self.inside, "up")
         sh("ip", "-n", self.ns(0), "link", "set", "wire", "up")
-        self.raw = in_netns(self.ns(0), lambda: open_raw("wire"))
+        self.raw = netns.inside(self.ns(0), lambda: open_raw("wire"))
         self.stop = os.eventfd(0)
         self.thread = threading.Thread(target=self._switch, daemon=True)
         self.thread.start()

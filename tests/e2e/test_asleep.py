@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A router whose guest is saved on disk: the Linux kernel, as its neighbour, goes on finding it."""
-import ctypes
-import fcntl
 import os
-import struct
 import subprocess
-import threading
 import time
 
 import dp_client as dp
 import pytest
+
+from perf import netns
 
 SIDES = "ab"
 HOST = {"a": "02:aa:00:00:00:01", "b": "02:aa:00:00:00:02"}
@@ -28,9 +26,7 @@ class Host:
         self.side, self.n = side, SIDES.index(side) + 1
         self.name = f"weft-asleep-{os.getpid()}-{side}"
         sh("ip", "netns", "add", self.name)
-        thread = threading.Thread(target=self.open_tap)
-        thread.start()
-        thread.join()
+        self.fd = netns.tap(self.name, "tap0")
         self.do("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/tap0/addr_gen_mode")
         self.do("ip", "link", "set", "tap0", "address", HOST[side], "up")
         self.do("ip", "addr", "add", f"10.{self.n}.0.2/24", "dev", "tap0")
@@ -38,14 +34,6 @@ class Host:
         self.do("ip", "addr", "add", "fe80::2/64", "dev", "tap0", "nodad")
         self.do("ip", "route", "add", "default", "via", f"10.{self.n}.0.1")
         self.do("ip", "route", "add", "default", "via", "fe80::1", "dev", "tap0")
-
-    def open_tap(self):
-        """On a thread of its own: what it opens stays in the namespace."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/var/run/netns/{self.name}") as f:
-            assert libc.setns(f.fileno(), 0x40000000) == 0
-        self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-        fcntl.ioctl(self.fd, 0x400454ca, struct.pack("16sH22x", b"tap0", 0x1002))  # TAP, NO_PI
 
     def do(self, *argv):
         return sh("ip", "netns", "exec", self.name, *argv)

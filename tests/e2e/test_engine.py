@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real weft-dp, its guests and hosts played by socket pairs: what it forwards, punts, refuses."""
-import ctypes
 import errno
-import fcntl
 import os
 import select
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import dp_client as dp
 import pytest
+
+from perf import netns as namespace
 
 HOST_A, R_A, R_B, HOST_B = ("02:aa:00:00:00:0%d" % i for i in range(1, 5))
 R_C, HOST_C = "02:aa:00:00:00:05", "02:aa:00:00:00:06"
@@ -323,7 +322,8 @@ def test_device_sliced_by_vlan_and_tap(netns, engine_in_netns):
     sh(*inside, "ip", "link", "add", "phys", "type", "veth", "peer", "name", "far")
     for dev in ("phys", "far"):
         sh(*inside, "ip", "link", "set", dev, "up")
-    far, tap, tap_fd = in_netns(netns, open_far_and_tap)
+    tap_fd = namespace.tap(netns, "tap0")
+    far, tap = namespace.inside(netns, open_far_and_tap)
     hosts = [dp.Wire(), dp.Wire()]
     backs = [h.fd() for h in hosts] + [tap_fd]
     dev = "net_af_packet0,iface=phys"
@@ -358,33 +358,16 @@ def test_device_sliced_by_vlan_and_tap(netns, engine_in_netns):
     e.client.do(dp.by_id(dp.VNET_DEL, 1), dp.by_id(dp.VNET_DEL, 2), dp.by_id(dp.VNET_DEL, 3))
 
 
-def in_netns(name, fn):
-    """fn() on a thread in the namespace: what it opens stays there."""
-    out = []
-
-    def run():
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/var/run/netns/{name}") as f:
-            assert libc.setns(f.fileno(), 0x40000000) == 0
-        out.append(fn())
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    return out[0]
-
-
-def open_far_and_tap():
+def open_far_and_tap():  # within the namespace, in which tap0 is
     far = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     far.bind(("far", 3))  # all protocols: others are shown frames without their tags
     far.setsockopt(263, 8, 1)  # SOL_PACKET, PACKET_AUXDATA
-    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-    fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"tap0", 0x1002))  # TAP, NO_PI
     subprocess.run(["ip", "link", "set", "tap0", "up"], check=True)
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88b5))
     tap.bind(("tap0", 0x88b5))
     for s in (far, tap):
         s.settimeout(5)
-    return far, tap, fd
+    return far, tap
 
 
 @pytest.fixture

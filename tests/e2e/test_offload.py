@@ -37,11 +37,7 @@ def net(i, host=0):
 
 
 def tap(name, dev, number, flags=0x5002):  # TAP, NO_PI, VNET_HDR
-    def make():
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-        fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", dev.encode(), flags))
-        return fd
-    fd = netns.inside(name, make)
+    fd = netns.tap(name, dev, flags)
     sh("ip", "-n", name, "link", "set", dev, "address", mac(number))
     return fd
 

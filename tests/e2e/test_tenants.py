@@ -11,14 +11,14 @@ import tempfile
 
 import pytest
 
-from weft import BIN, ENV, PAIR, RUN, STATE, alive, await_true, kill
+from weft import ENV, PAIR, RUN, STATE, Weft, alive, await_true, kill
 
 UIDS = {"alice": 54001, "bob": 54002}
 NOT_THERE = "no vnet {}"
 SLEEPERS = ["pgrep", "-u", "0", "-x", "sleep"]  # of the host's own root
 
 
-class Tenant:
+class Tenant(Weft):
     """The CLI, as a person calls it who has an account and a token."""
 
     def __init__(self, name, token, folder):
@@ -26,27 +26,11 @@ class Tenant:
         self.uid = UIDS[name]
 
     def argv(self, *args):
-        return ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups", BIN / "weft",
-                *map(str, args)]
+        return ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups", *super().argv(*args)]
 
     def env(self):
         env = dict(ENV, HOME="/")
         return dict(env, WEFT_TOKEN=self.token) if self.token else env
-
-    def run(self, *args, status=0, timeout=120):
-        done = subprocess.run(self.argv(*args), env=self.env(), cwd=self.folder, timeout=timeout,
-                              stdin=subprocess.DEVNULL, capture_output=True)
-        done.stdout = done.stdout.decode(errors="replace")
-        done.stderr = done.stderr.decode(errors="replace")
-        assert status is None or done.returncode == status, \
-            f"{self.name}: weft {args}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
-
-    def json(self, *args):
-        return json.loads(self.run(*args, "--format", "json").stdout)
-
-    def exec(self, vnet, node, *command, status=0):
-        return self.run("exec", vnet, node, "--", *command, status=status).stdout
 
     def refused(self, *args):
         """The sentence."""
