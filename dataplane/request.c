@@ -1,56 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a request's bytes to operations on objects, and their results back into datagrams. */
-#include "dataplane/request_priv.h"
+#include "dataplane/request_ops_priv.h"
 
 #include "base/rd.h"
 #include "dataplane/capture_priv.h"
 #include "dataplane/engine_priv.h"
 #include "dataplane/link_impair_priv.h"
 #include "dataplane/objects_priv.h"
-#include "dataplane/routes_get_priv.h"
-#include "dataplane/routes_priv.h"
 #include "dataplane/snoop_priv.h"
-#include "dataplane/stats_priv.h"
-#include "dataplane/trace_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Any one record, with room for the longest. */
-union record {
-	struct dp_record rec;
-	struct dp_id id;
-	struct dp_sync sync;
-	struct dp_vnet vnet;
-	struct dp_node node;
-	struct dp_port port;
-	struct dp_link link;
-	struct dp_impair impair;
-	struct dp_fib fib;
-	struct dp_nh_id nh_id;
-	struct dp_nh nh;
-	struct dp_route route;
-	struct dp_capture capture;
-	struct dp_capture_port capture_port;
-	struct dp_trace trace;
-	struct dp_route_get route_get;
-	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
-};
-
-struct request {
-	struct engine *engine;
-	int *fds;
-	unsigned fd_count, fd_next;
-	request_reply_fn *reply;
-	void *arg;
-	uint32_t index; /* the record that is being applied */
-	struct routes routes; /* of records before it, not applied yet */
-	/* The datagram under construction: header, then results. */
-	struct dp_reply *head;
-	size_t len;
-};
 
 static void request_flush(struct request *rq, uint32_t flags)
 {
@@ -60,8 +22,7 @@ static void request_flush(struct request *rq, uint32_t flags)
 	rq->len = sizeof(*rq->head);
 }
 
-/* Room for one result, zeroed, with its record header; flushes what is full. */
-static void *request_result(struct request *rq, uint16_t op, size_t len)
+void *request_result(struct request *rq, uint16_t op, size_t len)
 {
 	struct dp_record *rec;
 
@@ -74,19 +35,6 @@ static void *request_result(struct request *rq, uint16_t op, size_t len)
 	rq->len += len;
 	rq->head->results++;
 	return rec;
-}
-
-static int op_hello(struct request *rq, union record *r, struct err *err)
-{
-	struct dp_hello *hello = request_result(rq, DP_HELLO, sizeof(*hello));
-
-	hello->version = DP_API_VERSION;
-	hello->pid = (uint32_t)getpid();
-	hello->boot_id = rq->engine->boot_id;
-	hello->has_state = rq->engine->has_state;
-	hello->hugepages = rq->engine->hugepages;
-	hello->workers = rq->engine->worker_count;
-	return 0;
 }
 
 static int op_sync(struct request *rq, union record *r, struct err *err)
@@ -195,61 +143,6 @@ static int op_route(struct request *rq, union record *r, struct err *err)
 	return rc ? rc : routes_add(rq->engine, &rq->routes, &r->route, err);
 }
 
-typedef void get_fn(struct request *rq, void *object);
-
-/* The object of an id, or all of a map. */
-static int get(struct request *rq, const struct hash_map *map, uint32_t id, get_fn *fn,
-	       struct err *err)
-{
-	void *value = id ? hash_map_find(map, &id) : NULL;
-
-	if (id && !value)
-		return err_set(err, -ENOENT, "nothing has id %u", id);
-	if (id)
-		fn(rq, value);
-	for (size_t i = 0; !id && hash_map_next(map, &i, NULL, &value);)
-		fn(rq, value);
-	return 0;
-}
-
-static void get_port(struct request *rq, void *port)
-{
-	stats_port(rq->engine, port, request_result(rq, DP_PORT_GET, sizeof(struct dp_port_stats)));
-}
-
-static void get_vnet(struct request *rq, void *vnet)
-{
-	stats_vnet(rq->engine, vnet,
-		   request_result(rq, DP_VNET_GET, sizeof(struct dp_vnet_stats)));
-}
-
-static void get_fib(struct request *rq, void *fib)
-{
-	stats_fib(fib, request_result(rq, DP_FIB_GET, sizeof(struct dp_fib_stats)));
-}
-
-static int op_port_get(struct request *rq, union record *r, struct err *err)
-{
-	return get(rq, rq->engine->port_map, r->id.id, get_port, err);
-}
-
-static int op_vnet_get(struct request *rq, union record *r, struct err *err)
-{
-	return get(rq, rq->engine->vnet_map, r->id.id, get_vnet, err);
-}
-
-static int op_fib_get(struct request *rq, union record *r, struct err *err)
-{
-	return get(rq, rq->engine->fib_map, r->id.id, get_fib, err);
-}
-
-static int op_memory_get(struct request *rq, union record *r, struct err *err)
-{
-	stats_memory(rq->engine,
-		     request_result(rq, DP_MEMORY_GET, sizeof(struct dp_memory_stats)));
-	return 0;
-}
-
 static int op_capture_set(struct request *rq, union record *r, struct err *err)
 {
 	if (rq->fd_next == rq->fd_count)
@@ -265,41 +158,6 @@ static int op_capture_port(struct request *rq, union record *r, struct err *err)
 static int op_capture_del(struct request *rq, union record *r, struct err *err)
 {
 	return capture_del(rq->engine, r->id.id, err);
-}
-
-static int op_worker_get(struct request *rq, union record *r, struct err *err)
-{
-	for (unsigned i = 0; i < rq->engine->worker_count; i++)
-		stats_worker(rq->engine->workers[i],
-			     request_result(rq, DP_WORKER_GET, sizeof(struct dp_worker_stats)));
-	return 0;
-}
-
-static void trace_result(void *arg, const struct dp_hop *hop)
-{
-	struct dp_hop *out = request_result(arg, DP_TRACE, sizeof(*out));
-	struct dp_record rec = out->rec;
-
-	*out = *hop;
-	out->rec = rec;
-}
-
-static int op_trace(struct request *rq, union record *r, struct err *err)
-{
-	if (r->trace.family != 4 && r->trace.family != 6)
-		return err_set(err, -EINVAL, "trace: no family %u", r->trace.family);
-	trace_run(rq->engine, &r->trace, trace_result, rq);
-	return 0;
-}
-
-static void *route_get_result(void *arg, uint16_t op, size_t len)
-{
-	return request_result(arg, op, len);
-}
-
-static int op_route_get(struct request *rq, union record *r, struct err *err)
-{
-	return routes_get(rq->engine, &r->route_get, route_get_result, rq, err);
 }
 
 static int op_snoop_set(struct request *rq, union record *r, struct err *err)
@@ -321,7 +179,7 @@ static const struct op {
 	size_t len, name;
 	bool changes;
 } ops[] = {
-	[DP_HELLO] = { op_hello, sizeof(struct dp_record), 0, false },
+	[DP_HELLO] = { request_hello, sizeof(struct dp_record), 0, false },
 	[DP_SYNC] = { op_sync, sizeof(struct dp_sync), 0, false },
 	[DP_VNET_SET] = { op_vnet_set, sizeof(struct dp_vnet), offsetof(struct dp_vnet, name),
 			  true },
@@ -341,18 +199,18 @@ static const struct op {
 	[DP_NH_DEL] = { op_nh_del, sizeof(struct dp_nh_id), 0, true },
 	[DP_ROUTE_SET] = { op_route, sizeof(struct dp_route), 0, true },
 	[DP_ROUTE_DEL] = { op_route, sizeof(struct dp_route), 0, true },
-	[DP_PORT_GET] = { op_port_get, sizeof(struct dp_id), 0, false },
-	[DP_VNET_GET] = { op_vnet_get, sizeof(struct dp_id), 0, false },
-	[DP_FIB_GET] = { op_fib_get, sizeof(struct dp_id), 0, false },
-	[DP_MEMORY_GET] = { op_memory_get, sizeof(struct dp_record), 0, false },
+	[DP_PORT_GET] = { request_port_get, sizeof(struct dp_id), 0, false },
+	[DP_VNET_GET] = { request_vnet_get, sizeof(struct dp_id), 0, false },
+	[DP_FIB_GET] = { request_fib_get, sizeof(struct dp_id), 0, false },
+	[DP_MEMORY_GET] = { request_memory_get, sizeof(struct dp_record), 0, false },
 	[DP_CAPTURE_SET] = { op_capture_set, sizeof(struct dp_capture), 0, false },
 	[DP_CAPTURE_PORT] = { op_capture_port, sizeof(struct dp_capture_port), 0, false },
 	[DP_CAPTURE_DEL] = { op_capture_del, sizeof(struct dp_id), 0, false },
 	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
-	[DP_TRACE] = { op_trace, sizeof(struct dp_trace), 0, false },
+	[DP_TRACE] = { request_trace, sizeof(struct dp_trace), 0, false },
 	[DP_SNOOP_SET] = { op_snoop_set, sizeof(struct dp_id), 0, false },
-	[DP_WORKER_GET] = { op_worker_get, sizeof(struct dp_record), 0, false },
-	[DP_ROUTE_GET] = { op_route_get, sizeof(struct dp_route_get), 0, false },
+	[DP_WORKER_GET] = { request_worker_get, sizeof(struct dp_record), 0, false },
+	[DP_ROUTE_GET] = { request_route_get, sizeof(struct dp_route_get), 0, false },
 };
 
 static int request_record(struct request *rq, struct rd *r, struct err *err)
