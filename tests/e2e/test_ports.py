@@ -161,6 +161,34 @@ def test_refusals(lab):
     assert {v["name"] for v in lab.weft.json("inspect")["vnets"]} == {"red", "blue"}
 
 
+def test_a_user_at_a_port(lab):
+    """Who is named in the file, and no faster than her quota."""
+    token, weft = lab.path / "alice.token", lab.weft
+    token.write_text(weft.run("user", "add", "alice", "--rate", "100").stdout)
+    slow = "\n      weft: {ceiling: 60Mbit}"
+
+    def refused(link=""):
+        return weft.run("--token-file", token, "deploy", lab.file("green", "p0.300", link), status=None).stderr
+
+    try:
+        assert "green.clab.yml:7: port:p0.300: the port is not for this vnet's owner" in refused(slow)
+        lab.ports(PORTS.replace("1Gbit}", "1Gbit, users: [alice]}"))
+        weft.run("port", "reload")
+        assert "quota rate: green asks for 1000 Mbit/s at physical ports; alice may have 100" in refused()
+        weft.run("--token-file", token, "deploy", lab.file("green", "p0.300", slow))
+        lab.await_pings("green", own(300))
+        assert "quota rate: green asks for 200 Mbit/s" in refused("\n      weft: {ceiling: 200Mbit}")
+        assert weft.pings("green", "h1", own(300))
+        assert "for the operator alone" in weft.run("--token-file", token, "port", "list", status=1).stderr
+        weft.run("--token-file", token, "destroy", "green")
+    finally:
+        weft.run("destroy", "green", status=None)
+        weft.run("user", "remove", "alice")
+        lab.ports(PORTS)
+        weft.run("port", "reload")
+    assert weft.pings("red", "h1", own(100))
+
+
 def test_a_wrong_file_changes_nothing(lab):
     lab.ports(PORTS + "  p1: {interfce: x}\n")
     done = lab.weft.run("port", "reload", status=1)
