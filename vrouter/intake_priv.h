@@ -5,7 +5,7 @@
 /*
  * Inside the intake. Three layers, each below the other:
  *
- *   intake_netlink.c, intake_rule.c   messages, parsed with bounds
+ *   intake_netlink.c, intake_rule.c, intake_attr.c   messages, parsed with bounds
  *   intake_mirror.c, intake_route.c   the mirror: what the guest's kernel has, and what the kernel
  *                                     deletes without saying so
  *   intake_resolve.c, intake_nh.c     the mirror's consequences, and their differences to the sink
@@ -248,15 +248,22 @@ uint32_t node_zone(const struct node *n); /* the ifindex of a link-local address
 /* As the sink is told it; nh: what is or was programmed there, NULL allowed. */
 void node_prefix(const struct node *n, const struct nh *nh, struct intake_prefix *p);
 
-/* intake_netlink.c, intake_rule.c */
+/* intake_attr.c */
 #define ATTRS_MAX 72
 struct attrs {
 	struct rd at[ATTRS_MAX]; /* p NULL: absent */
 	bool unknown;		 /* some type above ATTRS_MAX */
 };
 int family_of(uint8_t af); /* 4, 6; 0: another */
+unsigned bytes_of(unsigned family); /* an address of it has */
 bool attrs_parse(struct rd r, struct attrs *a);
 bool attr_u32(const struct attrs *a, unsigned type, uint32_t *out);
+bool attr_mac(const struct attrs *a, unsigned type, uint8_t mac[6]);
+void attr_text(const struct attrs *a, unsigned type, char *to, size_t size); /* cut to fit; empty if there is none */
+/* An address of `family` (4 or 6); the rest of to[16] is zeroed. */
+bool attr_ip(const struct attrs *a, unsigned type, unsigned family, uint8_t to[16]);
+
+/* intake_rule.c */
 bool rule_message(struct intake *in, struct rd r, bool add);
 void rules_sweep(struct intake *in);
 /* NULL: rules are such that FIBs can stand for them; else what is in the way, in `text`. */

@@ -64,7 +64,7 @@ int session_renew(struct session *s, const struct agent_renew *r, const char *ho
 int session_sync(struct session *s, void (*done)(void *arg, int status), void *arg,
 		 struct vrouter_exec **out);
 
-/* The folder's own: between session.c, session_exec.c, session_clock.c and tests. */
+/* The folder's own: between session*.c and tests. */
 
 struct session {
 	struct event_base *base;
@@ -89,8 +89,17 @@ struct session {
 /* Frames of this session in `in`, handled one after the other; the rest is skipped. */
 void session_input(struct session *s, struct evbuffer *in);
 
+/* session_frame.c */
+
 void session_send(struct session *s, enum agent_type type, uint32_t id, const void *bytes,
 		  size_t len);
+/*
+ * The next whole frame of this session, left at the front of in. Of a frame with another nonce
+ * only the first byte is skipped: it may have been cut short, and then frames of ours stand where
+ * its payload should be.
+ */
+bool session_next_frame(const struct session *s, struct evbuffer *in, struct agent_frame *h);
+
 void session_exec_frame(struct session *s, const struct agent_frame *h, const uint8_t *payload);
 void session_exec_end_all(struct session *s);
 
