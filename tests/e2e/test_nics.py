@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`weft-agent nics`, as a guest runs it, on interfaces of a namespace."""
+import fcntl
 import json
 import os
+import struct
 import subprocess
 
 import pytest
 
-from weft import BIN
+from perf import netns
+from weft import BIN, await_true
+
+TUNSETCARRIER = 0x400454e2
 
 NS = f"weft-nics-{os.getpid()}"
 
@@ -79,3 +84,29 @@ def test_what_is_as_it_should_be_is_left_alone(nics):
 def test_one_that_is_not_there(nics):
     assert nics("02:00:00:00:00:07 eth7 1500", "02:00:00:00:00:01 eth1 1500") == (1, ["eth7"])
     assert link("eth1")["up"]
+
+
+def runs(name):
+    """(whether, operational state)"""
+    found = json.loads(ip("-j", "link", "show", "dev", name))[0]
+    return "UP" in found["flags"] and "NO-CARRIER" not in found["flags"], found["operstate"]
+
+
+@pytest.mark.parametrize("carrier", [False, True])
+def test_a_new_one_runs_when_it_has_carrier(nics, carrier):
+    """Taps: the kernel deals with news of carrier once a second, so that the second one's state is unknown for a while."""
+    fds = [netns.tap(NS, f"tap{i}") for i in (1, 2)]
+    try:
+        for i, fd in enumerate(fds, 1):
+            ip("link", "set", f"tap{i}", "address", f"02:00:00:00:00:2{i}")
+            fcntl.ioctl(fd, TUNSETCARRIER, struct.pack("i", carrier))
+        assert nics("02:00:00:00:00:21 eth1 1500", "02:00:00:00:00:22 eth2 1500") == (0, [])
+        assert [runs(name)[0] for name in ("eth1", "eth2")] == [carrier, carrier]
+        await_true("its state is known", 10, lambda: runs("eth2") == (carrier, "UP" if carrier else "DOWN"))
+        for fd in fds:
+            fcntl.ioctl(fd, TUNSETCARRIER, struct.pack("i", True))
+        for name in ("eth1", "eth2"):
+            await_true(f"{name} runs", 10, lambda n=name: runs(n) == (True, "UP"))
+    finally:
+        for fd in fds:
+            os.close(fd)

@@ -17,7 +17,7 @@ weft_pytest(e2e quickstart TIMEOUT 600)
 set_tests_properties(e2e/quickstart PROPERTIES FIXTURES_REQUIRED images)
 
 foreach(test twins isolation punt_flood fidelity survival mixed lan fabric vhost edit refusals
-    admission bring_up clone capture metrics events views ports verify failing reboot)
+    admission bring_up clone capture metrics events views ports static verify failing reboot)
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
 endforeach()

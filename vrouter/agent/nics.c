@@ -11,10 +11,13 @@
  */
 #include "vrouter/agent/agent_priv.h"
 
+#include <net/if.h> /* before linux/if.h */
+
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
-#include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -201,6 +204,49 @@ static void set_up(const char *name, int mtu)
 	ioctl(control, SIOCSIFFLAGS, &r);
 }
 
+static bool has_carrier(const char *name)
+{
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+	struct ifreq r = request(name);
+
+	r.ifr_data = (char *)&link;
+	return ioctl(control, SIOCETHTOOL, &r) == 0 && link.data;
+}
+
+/* RFC 2863's operational state, which the kernel sets by itself at each change of carrier. */
+static void set_operstate(const char *name, uint8_t state)
+{
+	struct {
+		struct ifinfomsg head;
+		struct nlattr attr;
+		uint8_t value[4];
+	} body = { .head = { .ifi_index = (int)if_nametoindex(name) },
+		   .attr = { NLA_HDRLEN + 1, IFLA_OPERSTATE }, .value = { state } };
+	int fd = nl_open(NETLINK_ROUTE), code = fd < 0 ? fd : nl_request(fd, RTM_SETLINK, 0, 1, &body, sizeof(body));
+
+	if (code < 0)
+		fprintf(stderr, "weft-agent: %s: operational state: %s\n", name, strerror(-code));
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * The state of a NIC that has just come may be unknown for up to a second, until the kernel has dealt with
+ * its first news of the carrier (linkwatch), and daemons take unknown for running: zebra gives the kernel
+ * routes by it, which refuses them as there is no carrier, and does not try again.
+ */
+static void bring_up(const char *name, int mtu)
+{
+	bool is_new = !(flags_of(name) & IFF_UP);
+
+	if (is_new)
+		set_operstate(name, IF_OPER_DORMANT);
+	set_up(name, mtu);
+	/* Who had carrier all the time hears of none. */
+	if (is_new && has_carrier(name))
+		set_operstate(name, IF_OPER_UP);
+}
+
 static void give_names(void)
 {
 	for (unsigned i = 0; i < nic_count; i++) {
@@ -232,7 +278,7 @@ int nics_main(const char *path)
 		if (!nics[i].mtu)
 			continue;
 		if (nics[i].name[0])
-			set_up(nics[i].name, nics[i].mtu);
+			bring_up(nics[i].name, nics[i].mtu);
 		else
 			printf("%s\n", nics[i].want);
 	}
