@@ -305,7 +305,20 @@ struct table *table_find(const struct intake *in, uint32_t id);
 void route_add(struct intake *in, struct route *r, uint16_t nlflags);
 void route_del(struct intake *in, struct route *r);
 void routes_copy_local(struct intake *in, struct table *t, bool add);
+uint64_t info_hash(const struct info_key *k, const struct path *paths);
+struct info *info_get(struct intake *in, const struct info_key *k, const struct path *paths);
+bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k);
+struct alias *alias_by_object(struct node *n, unsigned rank, const struct info_key *k);
+/* These three take the info's reference. at: where it comes. */
+void alias_insert(struct intake *in, struct node *n, struct alias **at, unsigned rank, struct info *info);
+void alias_again(struct intake *in, struct node *n, struct alias *a, struct info *info); /* it is this one */
+void node_add(struct intake *in, struct node *n, unsigned rank, struct info *info, uint16_t nlflags);
 void alias_free(struct intake *in, struct node *n, struct alias **at);
+
+/* intake_route6.c */
+void node_add6(struct intake *in, struct node *n, unsigned rank, struct route *r, uint16_t nlflags);
+/* The sibling of that metric by that next hop, of which there is one at most; NULL: none. */
+struct alias **sibling_find(struct node *n, unsigned rank, const struct info_key *k, const struct path *p);
 
 /* Whether the kernel may take it as one of several next hops of an IPv6 route (rt6_qualify_for_ecmp). */
 static inline bool info_sibling6(const struct info *i)

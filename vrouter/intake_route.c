@@ -46,10 +46,14 @@ static bool info_equal(const struct info *i, uint64_t hash, const struct info_ke
 	       !memcmp(i->paths, paths, k->path_count * sizeof(*paths));
 }
 
-static struct info *info_get(struct intake *in, const struct info_key *k, const struct path *paths)
+uint64_t info_hash(const struct info_key *k, const struct path *paths)
 {
-	uint64_t hash = hash_bytes(k, sizeof(*k)) ^
-			hash_bytes(paths, k->path_count * sizeof(*paths));
+	return hash_bytes(k, sizeof(*k)) ^ hash_bytes(paths, k->path_count * sizeof(*paths));
+}
+
+struct info *info_get(struct intake *in, const struct info_key *k, const struct path *paths)
+{
+	uint64_t hash = info_hash(k, paths);
 	struct info *head = hash_map_find(in->infos, &hash), *i;
 
 	for (i = head; i; i = i->same) {
@@ -133,7 +137,7 @@ void alias_free(struct intake *in, struct node *n, struct alias **at)
 	node_changed(in, n, rank);
 }
 
-static bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k)
+bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k)
 {
 	return a->rank == rank && a->info->key.metric == k->metric && a->info->key.tos == k->tos &&
 	       a->info->key.source == k->source;
@@ -156,8 +160,8 @@ static struct alias **alias_place(struct node *n, unsigned rank, const struct in
 }
 
 /* at: alias_place(), or where one was that it replaces. */
-static void alias_insert(struct intake *in, struct node *n, struct alias **at, unsigned rank,
-			 struct info *info)
+void alias_insert(struct intake *in, struct node *n, struct alias **at, unsigned rank,
+		  struct info *info)
 {
 	bool v6 = n->flags & NODE_V6;
 	unsigned count = 0;
@@ -191,7 +195,7 @@ static bool by_object(uint8_t type)
 
 /* The route by this object that this one is, too: its type is told as blackhole while the object
  * is one. */
-static struct alias *alias_by_object(struct node *n, unsigned rank, const struct info_key *k)
+struct alias *alias_by_object(struct node *n, unsigned rank, const struct info_key *k)
 {
 	for (struct alias *a = n->routes; a && k->nhid; a = a->next) {
 		struct info_key own = a->info->key;
@@ -204,24 +208,26 @@ static struct alias *alias_by_object(struct node *n, unsigned rank, const struct
 	return NULL;
 }
 
+void alias_again(struct intake *in, struct node *n, struct alias *a, struct info *info)
+{
+	info_put(in, a->info);
+	a->info = info;
+	a->gen = in->gen;
+	a->lost = false;
+	node_changed(in, n, a->rank);
+}
+
 /* When an object changes the kernel tells its routes again: as replacements, each of itself. */
 static bool told_again(struct intake *in, struct node *n, unsigned rank, struct info *info)
 {
 	struct alias *a = alias_by_object(n, rank, &info->key);
 
-	if (!a)
-		return false;
-	info_put(in, a->info);
-	a->info = info;
-	a->gen = in->gen;
-	a->lost = false;
-	node_changed(in, n, rank);
-	return true;
+	if (a)
+		alias_again(in, n, a, info);
+	return a != NULL;
 }
 
-/* One route with one info into one FIB's trie. */
-static void node_add(struct intake *in, struct node *n, unsigned rank, struct info *info,
-		     uint16_t nlflags)
+void node_add(struct intake *in, struct node *n, unsigned rank, struct info *info, uint16_t nlflags)
 {
 	bool dump = nlflags & NLM_F_MULTI, v6 = n->flags & NODE_V6;
 	struct alias **at;
@@ -262,62 +268,6 @@ static void node_add(struct intake *in, struct node *n, unsigned rank, struct in
 		     info);
 }
 
-/*
- * IPv6 (net/ipv6/ip6_fib.c, fib6_add_rt2node): replaced is the first of the metric that can have
- * siblings just as the new one can, else the first; with it go its siblings, and others stay. Returns
- * where it was; NULL: there is none.
- */
-static struct alias **replace6(struct intake *in, struct node *n, unsigned rank, const struct info *by)
-{
-	struct alias **found = NULL;
-	bool siblings;
-
-	for (struct alias **at = &n->routes; *at; at = &(*at)->next) {
-		bool same = alias_same_key(*at, rank, &by->key);
-
-		if (same && (!found || info_sibling6((*at)->info) == info_sibling6(by)))
-			found = at;
-		if (found == at && info_sibling6((*at)->info) == info_sibling6(by))
-			break;
-	}
-	if (!found)
-		return NULL;
-	siblings = info_sibling6((*found)->info);
-	alias_free(in, n, found);
-	for (struct alias **at = found; siblings && *at;) {
-		if (alias_same_key(*at, rank, &by->key) && info_sibling6((*at)->info))
-			alias_free(in, n, at);
-		else
-			at = &(*at)->next;
-	}
-	return found;
-}
-
-/* IPv6 names a route's siblings together; each is kept as a route of its own. */
-static void trie_add6(struct intake *in, struct node *n, unsigned rank, struct route *r,
-		      uint16_t nlflags)
-{
-	bool replace = nlflags & NLM_F_REPLACE && !alias_by_object(n, rank, &r->key); /* else told again */
-	struct info_key k = r->key;
-	struct alias **at;
-	struct info *info;
-
-	k.path_count = k.path_count ? 1 : 0;
-	for (unsigned i = 0; i < (r->key.path_count ? r->key.path_count : 1); i++) {
-		info = info_get(in, &k, &r->paths[i]);
-		at = info && replace ? replace6(in, n, rank, info) : NULL;
-		if (replace)
-			nlflags &= (uint16_t)~NLM_F_REPLACE;
-		replace = false; /* the others come beside the first */
-		if (at)
-			alias_insert(in, n, at, rank, info);
-		else if (info)
-			node_add(in, n, rank, info, nlflags);
-		else
-			in->routes_full[1] = true;
-	}
-}
-
 static void trie_add(struct intake *in, struct table *t, unsigned rank, struct route *r,
 		     uint16_t nlflags)
 {
@@ -335,7 +285,7 @@ static void trie_add(struct intake *in, struct table *t, unsigned rank, struct r
 	if (in->fpm)
 		node_clear(in, n, rank);
 	if (v6) {
-		trie_add6(in, n, rank, r, nlflags);
+		node_add6(in, n, rank, r, nlflags);
 		return;
 	}
 	info = info_get(in, &r->key, r->paths);
@@ -405,7 +355,9 @@ static void trie_del(struct intake *in, struct table *t, unsigned rank, const st
 	if (n && in->fpm)
 		node_clear(in, n, rank);
 	for (unsigned i = 0; n && (i < count || i == 0); i += step ? step : 1) {
-		at = alias_meant(n, rank, &r->key, &r->paths[i], step);
+		at = v6 && step ? sibling_find(n, rank, &r->key, &r->paths[i]) : NULL;
+		if (!at)
+			at = alias_meant(n, rank, &r->key, &r->paths[i], step);
 		if (at)
 			alias_free(in, n, at);
 	}

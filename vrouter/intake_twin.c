@@ -69,6 +69,23 @@ static bool dumps_skip(const struct node *n, const struct alias *a)
 	return before && after;
 }
 
+/* Without the weight of a sibling that is alone, which the kernel tells no more (intake_route6.c). */
+static uint64_t info_told(const struct node *n, const struct alias *a)
+{
+	struct path p;
+
+	if (!(n->flags & NODE_V6) || !info_sibling6(a->info) || a->info->paths[0].weight == 1)
+		return a->info->hash;
+	for (const struct alias *o = n->routes; o; o = o->next) {
+		if (o != a && o->rank == a->rank && o->info->key.metric == a->info->key.metric &&
+		    info_sibling6(o->info))
+			return a->info->hash;
+	}
+	p = a->info->paths[0];
+	p.weight = 1;
+	return info_hash(&a->info->key, &p);
+}
+
 static void tell(const struct table *t, const struct node *n,
 		 void (*cb)(void *arg, const struct intake_entry *e), void *arg)
 {
@@ -76,7 +93,7 @@ static void tell(const struct table *t, const struct node *n,
 	struct nh_whole nh;
 
 	for (const struct alias *a = n->routes; a; a = a->next) {
-		const uint64_t route[] = { a->info->hash, a->rank };
+		const uint64_t route[] = { info_told(n, a), a->rank };
 
 		if (!dumps_skip(n, a))
 			e.routes += hash_bytes(route, sizeof(route));
