@@ -309,6 +309,7 @@ uint64_t info_hash(const struct info_key *k, const struct path *paths);
 struct info *info_get(struct intake *in, const struct info_key *k, const struct path *paths);
 bool alias_same_key(const struct alias *a, unsigned rank, const struct info_key *k);
 struct alias *alias_by_object(struct node *n, unsigned rank, const struct info_key *k);
+void node_changed(struct intake *in, struct node *n, unsigned rank); /* a route of it, or what it is worth */
 /* These three take the info's reference. at: where it comes. */
 void alias_insert(struct intake *in, struct node *n, struct alias **at, unsigned rank, struct info *info);
 void alias_again(struct intake *in, struct node *n, struct alias *a, struct info *info); /* it is this one */

@@ -101,7 +101,7 @@ static void info_put(struct intake *in, struct info *i)
 }
 
 /* A route of n changed: n and what shorter routes decide below it are to be looked at. */
-static void node_changed(struct intake *in, struct node *n, unsigned rank)
+void node_changed(struct intake *in, struct node *n, unsigned rank)
 {
 	struct node *top = n;
 	unsigned host = n->flags & NODE_V6 ? 128 : 32;
@@ -238,7 +238,7 @@ void node_add(struct intake *in, struct node *n, unsigned rank, struct info *inf
 		(*at)->gen = in->gen;
 		info_put(in, info);
 		if ((*at)->lost)
-			node_dirty(in, n);
+			node_changed(in, n, rank);
 		(*at)->lost = false;
 		if (dump && !v6 && (*at)->next && alias_same_key((*at)->next, rank, &info->key)) {
 			struct alias *a = *at; /* dumps tell the order: to the end of its equals */

@@ -89,7 +89,8 @@ static uint64_t info_told(const struct node *n, const struct alias *a)
 static void tell(const struct table *t, const struct node *n,
 		 void (*cb)(void *arg, const struct intake_entry *e), void *arg)
 {
-	struct intake_entry e = { .table = t->id, .unsure = n->why == WHY_DEAD };
+	/* Also for a shorter route that decides, so that a neighbour is not forwarded to. */
+	struct intake_entry e = { .table = t->id, .unsure = n->why == WHY_DEAD || n->why == WHY_LOST };
 	struct nh_whole nh;
 
 	for (const struct alias *a = n->routes; a; a = a->next) {
@@ -99,7 +100,7 @@ static void tell(const struct table *t, const struct node *n,
 			e.routes += hash_bytes(route, sizeof(route));
 		e.unsure |= a->lost || dumps_skip(n, a);
 	}
-	if (!n->routes && !n->nh)
+	if (!n->routes && !n->nh && !e.unsure)
 		return;
 	if (n->nh) {
 		nh_view_whole(n->nh, &nh);

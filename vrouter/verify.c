@@ -314,7 +314,7 @@ int verify_end(struct verify *v)
 		struct difference d;
 
 		if (!compare(v, is, &d)) {
-			if (!d.nhs[VERIFY_INTAKE] && !d.nhs[VERIFY_FIB])
+			if (d.routes[VERIFY_INTAKE] && !d.nhs[VERIFY_INTAKE] && !d.nhs[VERIFY_FIB])
 				leave_out(v, d.key.table);
 			continue;
 		}

@@ -173,9 +173,9 @@ static void line_route(struct changes *c, struct line *l)
 		type = PICK(c, "blackhole ", "unreachable ", "prohibit ");
 	if (odd(c, 3) && !beside)
 		type = PICK(c, "throw ", "local ", "broadcast ", "anycast ", "multicast ");
-	/* Wide routes of type local would make all sources martians, and gateways on-link. */
+	/* Wide routes of types local, broadcast, ... would make all sources martians, and gateways on-link. */
 	put(l, "route %s %s", verb, type);
-	put_prefix(c, l, v6, type[0] != 'l' && type[0] != 'a' && type[0] != 'm');
+	put_prefix(c, l, v6, type[0] != 'l' && type[0] != 'a' && type[0] != 'm' && strncmp(type, "br", 2) != 0);
 	if (!strcmp(verb, "del") && chance(c, 50))
 		return;
 	/* Behind "nexthop" nothing else may stand: ip(8) would end there, and leave out the rest. */

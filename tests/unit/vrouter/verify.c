@@ -21,12 +21,13 @@ static struct {
 	struct verify_difference last;
 } t;
 
-static void link_is(struct intake *in)
+static void link_is(struct intake *in, uint8_t number, bool up)
 {
-	struct ifinfomsg m = { .ifi_index = 1, .ifi_type = ARPHRD_ETHER, .ifi_flags = IFF_UP | IFF_RUNNING };
+	struct ifinfomsg m = { .ifi_index = number, .ifi_type = ARPHRD_ETHER,
+			       .ifi_flags = up ? IFF_UP | IFF_RUNNING : 0 };
 
-	attr(IFLA_IFNAME, "eth1", 5);
-	attr(IFLA_ADDRESS, ((uint8_t[]){ 2, 0, 0, 0, 0, 1 }), 6);
+	attr(IFLA_IFNAME, number == 1 ? "eth1" : "eth2", 5);
+	attr(IFLA_ADDRESS, ((uint8_t[]){ 2, 0, 0, 0, 0, number }), 6);
 	say_to(in, RTM_NEWLINK, 0, &m, sizeof(m));
 }
 
@@ -67,7 +68,7 @@ static int setup(void **state)
 		struct intake *in = i ? t.kernel : t.intake;
 
 		intake_dump_begin(in);
-		link_is(in);
+		link_is(in, 1, true);
 		route(in, RTM_NEWROUTE, 254, 1, 0);
 		route(in, RTM_NEWROUTE, 254, 9, 2);
 		neigh_is(in, 2, 7);
@@ -214,6 +215,67 @@ static void without_the_kernel(void **state)
 	assert_int_equal(t.sum.changing, 1);
 }
 
+/* 10.0.0.0/LEN, on-link, or by 10.0.1.2 and by what is no port. */
+static void wide(struct intake *in, uint8_t len, bool both)
+{
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = len, .rtm_table = 254, .rtm_type = RTN_UNICAST };
+	const struct {
+		struct rtnexthop hop;
+		uint16_t len, type;
+		uint8_t gateway[4];
+	} hops[] = { { { .rtnh_len = sizeof(hops[0]), .rtnh_ifindex = 1 }, 8, RTA_GATEWAY, { 10, 0, 1, 2 } },
+		     { { .rtnh_len = sizeof(hops[0]), .rtnh_ifindex = 2 }, 8, RTA_GATEWAY, { 10, 0, 2, 2 } } };
+
+	attr(RTA_DST, ((uint8_t[]){ 10, 0, 0, 0 }), 4);
+	if (both)
+		attr(RTA_MULTIPATH, hops, sizeof(hops));
+	else
+		attr32(RTA_OIF, 1);
+	say_to(in, RTM_NEWROUTE, 0, &m, sizeof(m));
+}
+
+/* The links of a route have been down, if not both at once: nobody knows whether the kernel still has it. A
+ * longer prefix of table default gets what it decides, and so does a neighbour. */
+static void a_shorter_route_is_unsure(void **state)
+{
+	static const uint8_t longer[] = { 10, 0, 11, 1 };
+
+	link_is(t.intake, 2, true);
+	wide(t.intake, 16, true);
+	intake_commit(t.intake);
+	link_is(t.intake, 2, false);
+	link_is(t.intake, 2, true);
+	link_is(t.intake, 1, false);
+	link_is(t.intake, 1, true); /* all by it alone went */
+	intake_commit(t.intake);
+	route(t.kernel, RTM_DELROUTE, 254, 1, 0);
+	route(t.kernel, RTM_DELROUTE, 254, 9, 2);
+	route(t.kernel, RTM_NEWROUTE, 253, 11, 2);
+	route(t.intake, RTM_NEWROUTE, 253, 11, 2);
+	intake_commit(t.kernel);
+	intake_commit(t.intake);
+	take(true);
+	assert_int_equal(t.sum.differences, 0);
+	assert_int_equal(t.sum.routes[VERIFY_KERNEL], 1); /* by the neighbour */
+	wide(t.kernel, 8, false);
+	wide(t.intake, 8, false);
+	intake_commit(t.kernel);
+	intake_commit(t.intake);
+	verify_destroy(t.v);
+	assert_int_equal(verify_create(&t.v), 0);
+	take(true);
+	assert_int_equal(t.sum.differences, 0);
+	assert_int_equal(t.sum.routes[VERIFY_KERNEL], 3); /* the neighbour itself, too */
+	assert_int_equal(held_lookup(&t.held, 254, 4, longer)->kind, INTAKE_NH_PUNT);
+	wide(t.intake, 16, true); /* it is told again: now it decides */
+	intake_commit(t.intake);
+	assert_int_equal(held_lookup(&t.held, 254, 4, longer)->kind, INTAKE_NH_GROUP);
+	wide(t.kernel, 16, true);
+	intake_commit(t.kernel);
+	take(true);
+	assert_int_equal(t.sum.differences, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +285,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_engine_differs, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_changes_is_no_difference, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_the_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_shorter_route_is_unsure, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
