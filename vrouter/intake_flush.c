@@ -101,8 +101,7 @@ static enum fate fate6(const struct intake *in, const struct node *n, const stru
 	for (const struct alias *o = n->routes; o && info_sibling6(a->info); o = o->next) {
 		uint32_t ifindex;
 
-		if (o == a || o->rank != a->rank || !info_sibling6(o->info) ||
-		    o->info->key.metric != a->info->key.metric)
+		if (o == a || !info_sibling6(o->info) || !alias_same_key(o, a->rank, &a->info->key))
 			continue;
 		ifindex = o->info->paths[0].ifindex;
 		if (!hit(in, o, ifindex) && !is_down(in, ifindex) &&

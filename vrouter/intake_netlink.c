@@ -172,15 +172,18 @@ static bool message_obj(struct intake *in, struct rd r, bool add)
 }
 
 /* Gateway, encapsulation: what a route has once and a multipath route per next hop. */
-static bool path_attrs(const struct attrs *a, unsigned family, struct path *p)
+static bool path_attrs(const struct attrs *a, unsigned family, unsigned flags, struct path *p)
 {
-	struct rd via = a->at[RTA_VIA];
+	struct rd via = a->at[RTA_VIA], how = a->at[RTA_ENCAP], flow = a->at[RTA_FLOW];
 	uint16_t type = LWTUNNEL_ENCAP_NONE;
 	struct rd encap = a->at[RTA_ENCAP_TYPE];
 
 	if (encap.p)
 		type = rd_u16(&encap);
-	p->encap = type != LWTUNNEL_ENCAP_NONE || a->at[RTA_ENCAP].p || a->at[RTA_NEWDST].p;
+	p->encap = type != LWTUNNEL_ENCAP_NONE || how.p || a->at[RTA_NEWDST].p;
+	p->rest = how.p ? (uint32_t)hash_bytes(how.p, how.left) ^ type : 0;
+	if (family == 4)
+		p->rest ^= (flags & RTNH_F_ONLINK) ^ (flow.p ? (uint32_t)hash_bytes(flow.p, flow.left) : 0);
 	if (a->at[RTA_GATEWAY].p) {
 		p->family = (uint8_t)family;
 		return attr_ip(a, RTA_GATEWAY, family, p->gw);
@@ -225,7 +228,7 @@ static bool route_multipath(struct intake *in, struct route *out, struct rd r)
 		p->ifindex = (uint32_t)nh.rtnh_ifindex;
 		p->weight = nh.rtnh_hops + 1;
 		path_flags(in, out->key.family, p->ifindex, nh.rtnh_flags);
-		if (!path_attrs(&a, out->key.family, p))
+		if (!path_attrs(&a, out->key.family, nh.rtnh_flags, p))
 			return false;
 	}
 	return true;
@@ -246,7 +249,9 @@ static bool route_options(struct route *out, const struct rtmsg *m, const struct
 		if (rd_u32(&cache))
 			out->key.flags |= INFO_EXPIRES;
 	}
-	if ((pref.p && rd_u8(&pref) != 0) || m->rtm_protocol == RTPROT_RA)
+	if (pref.p && rd_u8(&pref) != 0)
+		out->key.flags |= INFO_PREF;
+	if (m->rtm_protocol == RTPROT_RA)
 		out->key.flags |= INFO_NO_ECMP;
 	if (m->rtm_src_len) {
 		struct rd src = a->at[RTA_SRC];
@@ -303,7 +308,7 @@ static bool message_route(struct intake *in, struct rd r, uint16_t nlflags, bool
 		attr_u32(&a, RTA_OIF, &out.paths[0].ifindex);
 		out.paths[0].weight = 1;
 		out.key.path_count = 1;
-		if (!path_attrs(&a, out.key.family, &out.paths[0]))
+		if (!path_attrs(&a, out.key.family, m.rtm_flags, &out.paths[0]))
 			return false;
 	}
 	if (out.key.family == 6 && out.key.type == RTN_LOCAL)

@@ -23,6 +23,7 @@
 #include "vrouter/intake.h"
 
 #include <linux/if.h>
+#include <string.h>
 
 enum {
 	LINKS_MAX = 4096,
@@ -93,6 +94,7 @@ struct path {
 	uint8_t family; /* of the gateway: 0 (on-link), 4, 6 */
 	uint8_t encap;
 	uint8_t gw[16];
+	uint32_t rest; /* what else tells the kernel two apart (fib_nh_match, rt6_duplicate_nexthop) */
 };
 
 struct obj { /* next-hop object */
@@ -108,7 +110,8 @@ struct obj { /* next-hop object */
 };
 
 #define INFO_EXPIRES 1u
-#define INFO_NO_ECMP 2u /* IPv6: never a sibling (RA, preference) */
+#define INFO_NO_ECMP 2u /* IPv6: never a sibling (RA) */
+#define INFO_PREF    4u /* IPv6: preferred to others of its metric, or these to it */
 
 struct info_key {
 	uint8_t family, type, tos, flags;
@@ -320,6 +323,13 @@ void alias_free(struct intake *in, struct node *n, struct alias **at);
 void node_add6(struct intake *in, struct node *n, unsigned rank, struct route *r, uint16_t nlflags);
 /* The sibling of that metric by that next hop, of which there is one at most; NULL: none. */
 struct alias **sibling_find(struct node *n, unsigned rank, const struct info_key *k, const struct path *p);
+
+/* But for their weights. */
+static inline bool path_same(const struct path *a, const struct path *b)
+{
+	return a->ifindex == b->ifindex && a->family == b->family && a->encap == b->encap && a->rest == b->rest &&
+	       !memcmp(a->gw, b->gw, sizeof(a->gw));
+}
 
 /* Whether the kernel may take it as one of several next hops of an IPv6 route (rt6_qualify_for_ecmp). */
 static inline bool info_sibling6(const struct info *i)

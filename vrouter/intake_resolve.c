@@ -36,7 +36,7 @@ static void pick_rank(const struct alias *first, struct pick *p)
 						 a->rank == first->rank &&
 						 a->info->key.metric == k->metric; a = a->next) {
 		p->siblings++;
-		if (memcmp(&a->info->key, k, sizeof(*k)) != 0 || k->flags & INFO_NO_ECMP ||
+		if (memcmp(&a->info->key, k, sizeof(*k)) != 0 || k->flags & (INFO_NO_ECMP | INFO_PREF) ||
 		    k->nhid || !k->path_count || !a->info->paths[0].family ||
 		    !first->info->paths[0].family)
 			p->why = WHY_SIBLINGS;

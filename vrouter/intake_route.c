@@ -312,18 +312,6 @@ void route_add(struct intake *in, struct route *r, uint16_t nlflags)
 	}
 }
 
-static bool paths_same(const struct info *i, const struct path *p, unsigned n)
-{
-	if (i->key.path_count != n)
-		return false;
-	for (unsigned at = 0; at < n; at++) {
-		if (i->paths[at].ifindex != p[at].ifindex || i->paths[at].family != p[at].family ||
-		    memcmp(i->paths[at].gw, p[at].gw, 16) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* The route that a deletion means, which the kernel tells in full; not one like it, for this one may
  * have been taken by a flush before. Only whether it expires may have changed. */
 static struct alias **alias_meant(struct node *n, unsigned rank, const struct info_key *k,
@@ -336,8 +324,8 @@ static struct alias **alias_meant(struct node *n, unsigned rank, const struct in
 		if (k->nhid && by_object(own.type) && by_object(k->type))
 			own.type = k->type;
 		own.path_count = k->path_count;
-		if ((*at)->rank == rank && !memcmp(&own, k, sizeof(own)) &&
-		    paths_same((*at)->info, paths, count))
+		if ((*at)->rank == rank && !memcmp(&own, k, sizeof(own)) && (*at)->info->key.path_count == count &&
+		    !memcmp((*at)->info->paths, paths, count * sizeof(*paths)))
 			return at;
 	}
 	return NULL;

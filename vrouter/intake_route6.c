@@ -5,20 +5,17 @@
  *
  * Of one metric there is one by a next hop: its weight and options do not make it another one
  * (rt6_duplicate_nexthop). The weight is not told of one that is alone; all are told anew, with their
- * weights, when another comes beside it.
+ * weights, when another comes beside it. Each has options of its own (MTU, expiry, preference), but of
+ * those that are told together only the first one's are (rt6_fill_node).
  */
 #include "vrouter/intake_priv.h"
 
 #include <linux/netlink.h>
-#include <string.h>
 
 struct alias **sibling_find(struct node *n, unsigned rank, const struct info_key *k, const struct path *p)
 {
 	for (struct alias **at = &n->routes; *at; at = &(*at)->next) {
-		const struct path *own = (*at)->info->paths;
-
-		if (alias_same_key(*at, rank, k) && info_sibling6((*at)->info) && own->ifindex == p->ifindex &&
-		    own->family == p->family && own->encap == p->encap && !memcmp(own->gw, p->gw, sizeof(p->gw)))
+		if (alias_same_key(*at, rank, k) && info_sibling6((*at)->info) && path_same((*at)->info->paths, p))
 			return at;
 	}
 	return NULL;
@@ -54,6 +51,18 @@ static struct alias **replace(struct intake *in, struct node *n, unsigned rank, 
 	return found;
 }
 
+/* One of those that r tells; the first one's options are r's, the others keep what is known of them. */
+static struct info *told(struct intake *in, struct node *n, unsigned rank, const struct route *r, unsigned i,
+			 bool keep)
+{
+	struct info_key k = r->key;
+	struct alias **at;
+
+	k.path_count = k.path_count ? 1 : 0;
+	at = keep && i ? sibling_find(n, rank, &k, &r->paths[i]) : NULL;
+	return info_get(in, at ? &(*at)->info->key : &k, &r->paths[i]);
+}
+
 static void add(struct intake *in, struct node *n, unsigned rank, struct info *info, uint16_t nlflags)
 {
 	struct alias **at = info_sibling6(info) ? sibling_find(n, rank, &info->key, info->paths) : NULL;
@@ -67,13 +76,11 @@ static void add(struct intake *in, struct node *n, unsigned rank, struct info *i
 void node_add6(struct intake *in, struct node *n, unsigned rank, struct route *r, uint16_t nlflags)
 {
 	bool replaces = nlflags & NLM_F_REPLACE && !alias_by_object(n, rank, &r->key); /* else told again */
-	struct info_key k = r->key;
 	struct alias **at;
 	struct info *info;
 
-	k.path_count = k.path_count ? 1 : 0;
 	for (unsigned i = 0; i < (r->key.path_count ? r->key.path_count : 1); i++) {
-		info = info_get(in, &k, &r->paths[i]);
+		info = told(in, n, rank, r, i, !(nlflags & NLM_F_MULTI));
 		at = info && replaces ? replace(in, n, rank, info) : NULL;
 		if (replaces)
 			nlflags &= (uint16_t)~NLM_F_REPLACE;

@@ -2,6 +2,8 @@
 /* What an intake has, told so that it can be compared with another's. */
 #include "vrouter/intake_priv.h"
 
+#include <string.h>
+
 static void table_ignored(void *arg, uint32_t table)
 {
 }
@@ -60,8 +62,7 @@ static bool dumps_skip(const struct node *n, const struct alias *a)
 		return false;
 	for (const struct alias *o = n->routes; o; o = o->next) {
 		behind |= o == a;
-		if (o->rank != a->rank || o->info->key.metric != a->info->key.metric ||
-		    !info_sibling6(o->info))
+		if (!info_sibling6(o->info) || !alias_same_key(o, a->rank, &a->info->key))
 			continue;
 		before |= !behind;
 		after |= behind;
@@ -69,21 +70,28 @@ static bool dumps_skip(const struct node *n, const struct alias *a)
 	return before && after;
 }
 
-/* Without the weight of a sibling that is alone, which the kernel tells no more (intake_route6.c). */
-static uint64_t info_told(const struct node *n, const struct alias *a)
+/*
+ * As a dump tells it (intake_route6.c): of siblings, the options of the first alone; of one that is
+ * alone, not its weight. others: they have other options than the first.
+ */
+static uint64_t info_told(const struct node *n, const struct alias *a, bool *others)
 {
+	const struct info *first = NULL;
+	unsigned siblings = 0;
 	struct path p;
 
-	if (!(n->flags & NODE_V6) || !info_sibling6(a->info) || a->info->paths[0].weight == 1)
+	if (!(n->flags & NODE_V6) || !info_sibling6(a->info))
 		return a->info->hash;
 	for (const struct alias *o = n->routes; o; o = o->next) {
-		if (o != a && o->rank == a->rank && o->info->key.metric == a->info->key.metric &&
-		    info_sibling6(o->info))
-			return a->info->hash;
+		if (!info_sibling6(o->info) || !alias_same_key(o, a->rank, &a->info->key))
+			continue;
+		first = first ? first : o->info;
+		siblings++;
 	}
+	*others |= memcmp(&first->key, &a->info->key, sizeof(first->key)) != 0;
 	p = a->info->paths[0];
-	p.weight = 1;
-	return info_hash(&a->info->key, &p);
+	p.weight = siblings > 1 ? p.weight : 1;
+	return info_hash(&first->key, &p);
 }
 
 static void tell(const struct table *t, const struct node *n,
@@ -94,7 +102,7 @@ static void tell(const struct table *t, const struct node *n,
 	struct nh_whole nh;
 
 	for (const struct alias *a = n->routes; a; a = a->next) {
-		const uint64_t route[] = { info_told(n, a), a->rank };
+		const uint64_t route[] = { info_told(n, a, &e.unsure), a->rank };
 
 		if (!dumps_skip(n, a))
 			e.routes += hash_bytes(route, sizeof(route));

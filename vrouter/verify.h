@@ -9,7 +9,7 @@
  * it, and the same: views catch up with each other, a real difference stays.
  *
  * What the intake is unsure of (intake_reason.c) the guest forwards, whatever its kernel has; that is
- * no difference as long as it is punted.
+ * no difference as long as it is punted, or what is forwarded is the same.
  */
 
 #include "vrouter/intake.h"

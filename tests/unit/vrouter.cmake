@@ -7,10 +7,10 @@ weft_unit(vrouter intake_kernel SOURCES
   DEPS vrouter LINK PkgConfig::libmnl)
 set_tests_properties(unit/vrouter/intake_kernel PROPERTIES LABELS functional SKIP_RETURN_CODE 77
   TIMEOUT 240)
-weft_unit(vrouter intake_siblings SOURCES
+weft_unit(vrouter intake_alike SOURCES
   ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c
   ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/kernel_nl.c
   DEPS vrouter LINK PkgConfig::libmnl)
-set_tests_properties(unit/vrouter/intake_siblings PROPERTIES LABELS functional SKIP_RETURN_CODE 77)
+set_tests_properties(unit/vrouter/intake_alike PROPERTIES LABELS functional SKIP_RETURN_CODE 77)
 weft_unit(vrouter verify SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c DEPS vrouter)
 weft_unit(vrouter intake_cases SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/vrouter/held.c DEPS vrouter)

@@ -153,16 +153,9 @@ static void put_next_hop(struct changes *c, struct line *l, bool v6)
 	}
 }
 
-/* Routes, objects and rules of IPv6 are changed where changes are plain alone: what others hide from
- * each other a dump does not tell (docs/intake.md). */
-static bool is_v6(struct changes *c)
-{
-	return chance(c, 50) && c->plain;
-}
-
 static void line_route(struct changes *c, struct line *l)
 {
-	bool v6 = is_v6(c);
+	bool v6 = chance(c, 50);
 	const char *verb = PICK(c, "add", "add", "add", "replace", "replace", "append", "prepend",
 				"change", "del", "del"), *type = "";
 
@@ -184,9 +177,8 @@ static void line_route(struct changes *c, struct line *l)
 	if (odd(c, 4))
 		put(l, " table %s", PICK(c, "local", "default", "7"));
 	if (odd(c, 2))
-		put(l, " %s", v6 ? PICK(c, "expires 600", "pref high", "from 2001:db8:77::/48")
-				  : PICK(c, "tos 0x10", "src 10.0.0.1", "src 10.1.1.1"));
-	if (odd(c, 2))
+		put(l, " %s", v6 ? "from 2001:db8:77::/48" : PICK(c, "tos 0x10", "src 10.0.0.1", "src 10.1.1.1"));
+	if (odd(c, 2) && !v6) /* of IPv6 siblings a dump tells the first one's options alone */
 		put(l, " mtu %u", 1300 + changes_random(c, 300));
 	if (v6 && odd(c, 1))
 		put(l, " encap seg6 mode encap segs 2001:db8::1");
@@ -203,7 +195,7 @@ static void line_route(struct changes *c, struct line *l)
 static void line_object(struct changes *c, struct line *l)
 {
 	unsigned id = 1 + changes_random(c, 14), n;
-	bool v6 = is_v6(c);
+	bool v6 = chance(c, 50);
 
 	if (chance(c, 15)) {
 		put(l, "nexthop del id %u", id);
@@ -280,7 +272,7 @@ static void line_link(struct changes *c, struct line *l)
 
 static void line_rule(struct changes *c, struct line *l)
 {
-	bool v6 = is_v6(c);
+	bool v6 = chance(c, 50);
 
 	put(l, "%srule ", v6 ? "-6 " : "");
 	if (chance(c, 50))

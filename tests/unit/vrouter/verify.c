@@ -234,12 +234,21 @@ static void wide(struct intake *in, uint8_t len, bool both)
 	say_to(in, RTM_NEWROUTE, 0, &m, sizeof(m));
 }
 
-/* The links of a route have been down, if not both at once: nobody knows whether the kernel still has it. A
- * longer prefix of table default gets what it decides, and so does a neighbour. */
-static void a_shorter_route_is_unsure(void **state)
+/* 10.0.0.0/16, with all that is in it an address of its own. */
+static void own(struct intake *in)
 {
-	static const uint8_t longer[] = { 10, 0, 11, 1 };
+	struct rtmsg m = { .rtm_family = AF_INET, .rtm_dst_len = 16, .rtm_table = 255, .rtm_type = RTN_LOCAL,
+			   .rtm_scope = RT_SCOPE_HOST };
 
+	attr(RTA_DST, ((uint8_t[]){ 10, 0, 0, 0 }), 4);
+	attr32(RTA_OIF, 1);
+	say_to(in, RTM_NEWROUTE, 0, &m, sizeof(m));
+	intake_commit(in);
+}
+
+/* The links of 10.0.0.0/16 have been down, if not both at once: nobody knows whether the kernel still has it. */
+static void become_unsure(void)
+{
 	link_is(t.intake, 2, true);
 	wide(t.intake, 16, true);
 	intake_commit(t.intake);
@@ -250,6 +259,25 @@ static void a_shorter_route_is_unsure(void **state)
 	intake_commit(t.intake);
 	route(t.kernel, RTM_DELROUTE, 254, 1, 0);
 	route(t.kernel, RTM_DELROUTE, 254, 9, 2);
+	intake_commit(t.kernel);
+}
+
+static void an_unsure_route_is_hidden(void **state)
+{
+	become_unsure();
+	own(t.kernel);
+	own(t.intake);
+	take(true);
+	assert_int_equal(t.sum.differences, 0);
+	assert_int_equal(held_lookup(&t.held, 254, 4, (const uint8_t[]){ 10, 0, 5, 1 })->kind, INTAKE_NH_LOCAL);
+}
+
+/* What a longer prefix of table default gets, or a neighbour, it decides. */
+static void a_shorter_route_is_unsure(void **state)
+{
+	static const uint8_t longer[] = { 10, 0, 11, 1 };
+
+	become_unsure();
 	route(t.kernel, RTM_NEWROUTE, 253, 11, 2);
 	route(t.intake, RTM_NEWROUTE, 253, 11, 2);
 	intake_commit(t.kernel);
@@ -285,6 +313,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_engine_differs, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_changes_is_no_difference, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_the_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_unsure_route_is_hidden, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_shorter_route_is_unsure, setup, teardown),
 	};
 

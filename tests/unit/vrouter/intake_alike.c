@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Changes of IPv6 routes with several next hops, by this machine's kernel, after each of which all have
- * the same: an intake made anew from a dump, and those that were made so after each change before and
+ * Changes of routes of one prefix that are much alike, by this machine's kernel, after each of which all
+ * have the same: an intake made anew from a dump, and those that were made so after each change before and
  * have lived on notifications since. Needs root: a network namespace of its own.
  */
 #include "tests/unit/test.h"
@@ -18,7 +18,7 @@
 
 enum { LINES_MAX = 8, PORTS = 2, SKIPPED = 77 };
 
-/* Of the route; "A", "B" and "C" stand for gateways. */
+/* Of routes; A, B and C stand for IPv6 gateways, D and E for IPv4 ones, 6 and 4 for prefixes. */
 struct changes {
 	const char *lines[LINES_MAX];
 };
@@ -48,6 +48,9 @@ static void links_are(void)
 		"sysctl -q net.ipv6.conf.all.forwarding=1",
 		"for p in 0 1; do ip addr add fd00:$p::1/64 dev p$p nodad; for h in 2 3; do "
 		"ip neigh replace fd00:$p::$h dev p$p lladdr 02:00:00:00:$p:$h; done; done",
+		"sysctl -q net.ipv4.ip_forward=1",
+		"for p in 0 1; do ip addr add 10.$p.0.1/24 dev p$p; ip neigh replace 10.$p.0.2 dev p$p lladdr "
+		"02:00:00:00:$p:4; done",
 	};
 
 	for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -56,19 +59,20 @@ static void links_are(void)
 
 static void change(const char *words)
 {
-	static const char *const gateways[] = { "via fd00:0::2 dev p0", "via fd00:1::2 dev p1",
-						"via fd00:1::3 dev p1" };
+	static const char *const stands[128] = {
+		['A'] = "via fd00:0::2 dev p0", ['B'] = "via fd00:1::2 dev p1", ['C'] = "via fd00:1::3 dev p1",
+		['D'] = "via 10.0.0.2 dev p0", ['E'] = "via 10.1.0.2 dev p1", ['6'] = "2001:db8::/32",
+		['4'] = "30.0.0.0/16",
+	};
 	char line[400] = "";
 
 	for (const char *c = words; *c; c++) {
+		const char *stand = (c == words || c[-1] == ' ') && (!c[1] || c[1] == ' ') ? stands[*c & 127] : NULL;
 		size_t len = strlen(line);
 
-		if (*c >= 'A' && *c <= 'C')
-			snprintf(line + len, sizeof(line) - len, "%s", gateways[*c - 'A']);
-		else
-			snprintf(line + len, sizeof(line) - len, "%c", *c);
+		snprintf(line + len, sizeof(line) - len, stand ? "%s" : "%.1s", stand ? stand : c);
 	}
-	ip("ip -6 route %s", line);
+	ip("ip route %s", line);
 }
 
 static void mirror_init(struct mirror *m)
@@ -97,7 +101,7 @@ static void print_difference(void *arg, const struct verify_difference *d)
 {
 	static const char *const kinds[] = { "nothing", "punt", "drop", "adj", "group", "local" };
 
-	printf("%s: 2001:db8::/32: ", (const char *)arg);
+	printf("%s: ", (const char *)arg);
 	for (unsigned i = 0; i < VERIFY_VIEWS; i++)
 		printf("%s (%u)%s", kinds[d->nhs[i] ? d->nhs[i]->kind : 0], d->nhs[i] ? d->nhs[i]->hop_count : 0,
 		       i + 1 < VERIFY_VIEWS ? ", " : "\n");
@@ -140,7 +144,7 @@ static void all_have_the_same(const struct changes *c)
 	}
 	for (unsigned i = 0; i < n; i++)
 		mirror_fini(&mirrors[i]);
-	(void)!system("ip -6 route flush exact 2001:db8::/32");
+	(void)!system("ip -6 route flush exact 2001:db8::/32; ip route flush exact 30.0.0.0/16");
 	assert_int_equal(wrong, 0);
 }
 
@@ -148,19 +152,68 @@ static void all_have_the_same(const struct changes *c)
  * next that comes beside it is told with it. */
 static void alone_without_weight(void **state)
 {
-	all_have_the_same(&(struct changes){ { "add unreachable 2001:db8::/32 metric 4000",
-		"add 2001:db8::/32 nexthop A weight 3 nexthop B weight 2", "del 2001:db8::/32 B",
-		"append 2001:db8::/32 C", "del 2001:db8::/32 A", "append 2001:db8::/32 B", "del 2001:db8::/32 C",
-		"del 2001:db8::/32 B" } });
-	all_have_the_same(&(struct changes){ { "add 2001:db8::/32 nexthop A weight 3",
-		"append 2001:db8::/32 C", "append 2001:db8::/32 B", "del 2001:db8::/32 A",
-		"del 2001:db8::/32" } });
+	all_have_the_same(&(struct changes){ { "add unreachable 6 metric 4000",
+		"add 6 nexthop A weight 3 nexthop B weight 2", "del 6 B",
+		"append 6 C", "del 6 A", "append 6 B", "del 6 C",
+		"del 6 B" } });
+	all_have_the_same(&(struct changes){ { "add 6 nexthop A weight 3",
+		"append 6 C", "append 6 B", "del 6 A",
+		"del 6" } });
+}
+
+/* Of those that are told together the first one's options are told alone. */
+static void options_of_the_first(void **state)
+{
+	all_have_the_same(&(struct changes){ { "add unreachable 6 metric 4000",
+		"add 6 mtu 1400 A", "append 6 B", "append 6 C",
+		"del 6 B", "del 6 C", "del 6 A" } });
+	all_have_the_same(&(struct changes){ { "add unreachable 6 metric 4000",
+		"add 6 expires 600 A", "append 6 B", "del 6 B",
+		"append 6 nexthop B weight 2 nexthop C weight 3", "del 6" } });
+	all_have_the_same(&(struct changes){ { "add 6 pref high A", "append 6 B",
+		"append 6 nexthop C", "del 6 B", "del 6" } });
+	all_have_the_same(&(struct changes){ { "add 6 A", "append 6 mtu 1400 B",
+		"append 6 pref high C", "replace 6 mtu 1400 B",
+		"append 6 A" } });
+}
+
+/* Told apart by their sources: these are no siblings, and nothing is between them. */
+static void of_other_sources(void **state)
+{
+	all_have_the_same(&(struct changes){ { "add prohibit 6 metric 20", "append 6 metric 20 A",
+		"add 6 from fd00:9::/32 metric 20 B", "append 6 from fd00:9::/32 metric 20 A",
+		"del 6 from fd00:9::/32 metric 20 A", "append 6 metric 20 B", "del prohibit 6 metric 20" } });
+}
+
+/* Two routes to the kernel that differ by no more than that a gateway is on-link, or by weights. */
+static void all_but_the_same(void **state)
+{
+	all_have_the_same(&(struct changes){ { "add 4 metric 30 D", "append 4 metric 30 D onlink",
+		"replace 4 metric 30 E", "append 4 metric 30 D", "del 4 metric 30 E",
+		"del 4 metric 30", "del 4" } });
+	all_have_the_same(&(struct changes){ { "add 4 nexthop D weight 1 nexthop E weight 2",
+		"append 4 nexthop D weight 2 nexthop E weight 1",
+		"append 4 nexthop D weight 2 onlink nexthop E weight 1", "del 4 nexthop D weight 2 nexthop E weight 1",
+		"del 4", "del 4" } });
+}
+
+/* Siblings by one gateway that encapsulate differently. */
+static void encapsulated(void **state)
+{
+	if (system("ip -6 route add fd00:8::/64 encap seg6 mode encap segs fd00:9::1 dev p0") != 0)
+		return; /* this kernel has no SRv6 */
+	all_have_the_same(&(struct changes){ { "add 6 encap seg6 mode encap segs fd00:9::1 A",
+		"append 6 encap seg6 mode encap segs fd00:9::2 A", "append 6 A", "del 6 A", "del 6 A", "del 6 A" } });
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alone_without_weight),
+		cmocka_unit_test(options_of_the_first),
+		cmocka_unit_test(of_other_sources),
+		cmocka_unit_test(all_but_the_same),
+		cmocka_unit_test(encapsulated),
 	};
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNET) < 0) {
