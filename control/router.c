@@ -139,6 +139,7 @@ static void ended(struct router *r)
 
 	vrouter_info(r->guest, &info);
 	router_close_relays(r);
+	router_snoop_end(r); /* what it still holds is of no other guest */
 	event_del(r->sound);
 	start_queue_leave(daemon_of(r)->starts, &r->turn);
 	if (!r->asleep) {
@@ -200,6 +201,9 @@ static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
 	vnet_news(r->node->vnet);
 	switch (state) {
 	case VROUTER_BOOTING:
+		router_snoop_program(r); /* of this guest, before it can speak */
+		retry_in(r, 0);
+		break;
 	case VROUTER_AGENT:
 		retry_in(r, 0);
 		break;

@@ -76,6 +76,7 @@ void router_engine_died(struct router *r)
 {
 	char path[160];
 
+	r->snooped = 0;
 	for (unsigned i = 0; spec(r)->vhost_user && i < spec(r)->port_count; i++) {
 		router_vhost_path(r, i, path);
 		unlink(path); /* stale: DPDK would refuse it */

@@ -152,11 +152,18 @@ int router_start_nics(struct router *r, struct err *err)
 	return code;
 }
 
+static void set_carrier(struct router *r, unsigned nic, bool up)
+{
+	vrouter_set_carrier(r->guest, nic, up);
+	if (!up)
+		router_snoop_forget(r, nic);
+}
+
 void router_send_carriers(struct router *r)
 {
 	for (unsigned i = 0; i < r->nics.count; i++)
-		vrouter_set_carrier(r->guest, i, r->nic[i].port >= 0 &&
-				    vnet_carrier(r->node->vnet, &r->node->ports[r->nic[i].port]));
+		set_carrier(r, i, r->nic[i].port >= 0 &&
+				  vnet_carrier(r->node->vnet, &r->node->ports[r->nic[i].port]));
 }
 
 void router_set_carrier(struct router *r, unsigned port, bool up)
@@ -164,7 +171,7 @@ void router_set_carrier(struct router *r, unsigned port, bool up)
 	int i = router_nic(r, port);
 
 	if (i >= 0)
-		vrouter_set_carrier(r->guest, (unsigned)i, up);
+		set_carrier(r, (unsigned)i, up);
 }
 
 bool router_change(const struct router *r, const struct topology_node *is, struct nics *next, char *why,
@@ -196,7 +203,7 @@ void router_unplug(struct router *r, const struct nics *next)
 			continue;
 		memset(nic->port, 0, sizeof(nic->port));
 		nic->told = false;
-		vrouter_set_carrier(r->guest, i, false);
+		set_carrier(r, i, false);
 	}
 	/* What the engine is told in here still means the ports that go. */
 	if (router_set_nics(r) < 0)

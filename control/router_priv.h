@@ -34,7 +34,7 @@ struct router {
 	bool told; /* the intake has sent its first dump to the engine */
 	struct store_guest past; /* boot time and restarts, over the lives of weftd */
 	struct event *snoop; /* reads what the engine copies of ARP and ND; NULL: nothing */
-	uint64_t snooped;    /* number of the next one */
+	uint64_t snooped;    /* number of the next one, of this engine's */
 	struct event *retry; /* next start, or next try to connect the relays */
 	struct event *gone;  /* its guest has ended, and it was to end */
 	struct start_entry turn; /* its place among those that start */
@@ -96,6 +96,8 @@ void router_exec_kept(struct router *r, const char *saved);
 /* router_snoop.c: has the engine say what the guest and its neighbours say to each other, where its intake
  * needs that. */
 void router_snoop_program(struct router *r);
+/* The guest has lost its carrier by the NIC: what was said there is of no use to who comes later. */
+void router_snoop_forget(struct router *r, unsigned nic);
 void router_snoop_end(struct router *r);
 
 /* router_sleep.c: of a new router; adopted: its guest runs. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Of a router whose guest has no agent: the engine copies the ARP and ND between the guest and its
- * neighbours to a socket, whose other end is read here.
+ * neighbours to a socket, whose other end is read here. It keeps them, too, so that a weftd that finds
+ * the guest running learns what the one before it knew, and what was said meanwhile.
  */
 #include "control/router_priv.h"
 
@@ -39,7 +40,7 @@ static void take(struct router *r, const uint8_t *bytes, size_t len)
 	nic = nic_of(r, head.port);
 	if (nic >= 0)
 		vrouter_snooped(r->guest, (unsigned)nic, head.sent, bytes + sizeof(head),
-				len - sizeof(head));
+				len - sizeof(head), head.ms);
 }
 
 static void on_snooped(evutil_socket_t fd, short what, void *arg)
@@ -69,17 +70,37 @@ void router_snoop_end(struct router *r)
 	r->snoop = NULL;
 }
 
+void router_snoop_forget(struct router *r, unsigned nic)
+{
+	struct dp_id rec = { .id = r->nic[nic].port >= 0 ? r->node->ports[r->nic[nic].port].id : 0 };
+
+	if (r->node->spec->intake == TOPOLOGY_INTAKE_FPM && rec.id && !r->stopping)
+		engine_send(r->node->vnet->daemon->engine, DP_SNOOP_FORGET, &rec, sizeof(rec), -1);
+}
+
+/* A weftd that ended before it could say so has left it to this one. */
+static void forget_dark(struct router *r)
+{
+	for (unsigned i = 0; i < r->nics.count; i++)
+		if (r->nic[i].port >= 0 &&
+		    !vnet_carrier(r->node->vnet, &r->node->ports[r->nic[i].port]))
+			router_snoop_forget(r, i);
+}
+
 void router_snoop_program(struct router *r)
 {
 	struct weftd *d = r->node->vnet->daemon;
-	struct dp_id rec = { .id = r->node->id };
+	struct dp_snoop rec = { .id = r->node->id, .next = r->snooped };
 	int ends[2], size = BUFFER;
+	struct vrouter_info info;
 
 	if (r->node->spec->intake != TOPOLOGY_INTAKE_FPM || r->stopping)
 		return;
 	if (r->snoop) /* what it still holds */
 		on_snooped(event_get_fd(r->snoop), EV_READ, r);
 	router_snoop_end(r);
+	vrouter_info(r->guest, &info);
+	rec.guest = (uint32_t)info.pid;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
 		log_warn("%s: no socket for its neighbours: %s", r->node->spec->name, strerror(errno));
 		return;
@@ -87,7 +108,7 @@ void router_snoop_program(struct router *r)
 	setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 	r->snoop = event_new(d->base, ends[0], EV_READ | EV_PERSIST, on_snooped, r);
 	if (r->snoop && event_add(r->snoop, NULL) == 0) {
-		r->snooped = 0;
+		forget_dark(r);
 		engine_send(d->engine, DP_SNOOP_SET, &rec, sizeof(rec), ends[1]);
 	} else {
 		log_warn("%s: no memory to see its neighbours", r->node->spec->name);

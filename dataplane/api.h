@@ -28,7 +28,7 @@
 
 #include <stdint.h>
 
-#define DP_API_VERSION	    5u
+#define DP_API_VERSION	    6u
 #define DP_DATAGRAM_MAX	    65536u /* bytes of one request or reply */
 #define DP_RECORDS_MAX	    4096u  /* records of one request */
 #define DP_FDS_MAX	    64u	   /* descriptors of one request */
@@ -65,7 +65,8 @@ enum dp_op {
 	DP_WORKER_GET,	/* nothing -> struct dp_worker_stats each */
 	DP_TRACE,	/* struct dp_trace -> struct dp_hop each: api_trace.h */
 	DP_ROUTE_GET,	/* struct dp_route_get -> struct dp_nh and struct dp_route, see there */
-	DP_SNOOP_SET,	/* struct dp_id: a router, with a descriptor: api_snoop.h */
+	DP_SNOOP_SET,	/* struct dp_snoop, with a descriptor: api_snoop.h */
+	DP_SNOOP_FORGET, /* struct dp_id: a port, which may be gone: api_snoop.h */
 };
 
 /* Requests may be sent before those before them are answered; they are dealt with in order. This

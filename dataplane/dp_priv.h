@@ -113,7 +113,7 @@ struct vnode {
 	struct port_list *ports;     /* bridges only; RCU */
 	struct bridge_table *bridge; /* bridges only */
 	struct hash_map *nhs;	     /* id -> struct nh_entry */
-	struct snoop *snoop;	     /* who hears of its guest's neighbours; NULL: nobody. RCU */
+	struct snoop *snoop;	     /* who hears of its guest's neighbours; NULL: nobody ever. RCU */
 	char name[DP_NAME_MAX];
 };
 

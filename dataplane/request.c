@@ -165,12 +165,18 @@ static int op_snoop_set(struct request *rq, union record *r, struct err *err)
 	int rc;
 
 	if (rq->fd_next == rq->fd_count)
-		return err_set(err, -EBADF, "snoop %u: its socket did not come", r->id.id);
-	rc = snoop_set(rq->engine, r->id.id, rq->fds[rq->fd_next], err);
+		return err_set(err, -EBADF, "snoop %u: its socket did not come", r->snoop.id);
+	rc = snoop_set(rq->engine, &r->snoop, rq->fds[rq->fd_next], err);
 	if (!rc)
 		rq->fds[rq->fd_next] = -1;
 	rq->fd_next++;
 	return rc;
+}
+
+static int op_snoop_forget(struct request *rq, union record *r, struct err *err)
+{
+	snoop_forget(rq->engine, r->id.id);
+	return 0;
 }
 
 /* len is exact, but for next hops, which check theirs. name: where a DP_NAME_MAX string is. */
@@ -208,7 +214,8 @@ static const struct op {
 	[DP_CAPTURE_DEL] = { op_capture_del, sizeof(struct dp_id), 0, false },
 	[DP_IMPAIR_SET] = { op_impair_set, sizeof(struct dp_impair), 0, true },
 	[DP_TRACE] = { request_trace, sizeof(struct dp_trace), 0, false },
-	[DP_SNOOP_SET] = { op_snoop_set, sizeof(struct dp_id), 0, false },
+	[DP_SNOOP_SET] = { op_snoop_set, sizeof(struct dp_snoop), 0, false },
+	[DP_SNOOP_FORGET] = { op_snoop_forget, sizeof(struct dp_id), 0, false },
 	[DP_WORKER_GET] = { request_worker_get, sizeof(struct dp_record), 0, false },
 	[DP_ROUTE_GET] = { request_route_get, sizeof(struct dp_route_get), 0, false },
 };

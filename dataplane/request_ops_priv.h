@@ -25,6 +25,7 @@ union record {
 	struct dp_capture_port capture_port;
 	struct dp_trace trace;
 	struct dp_route_get route_get;
+	struct dp_snoop snoop;
 	uint8_t bytes[sizeof(struct dp_nh) + DP_NH_GROUP_MAX * sizeof(uint32_t)];
 };
 

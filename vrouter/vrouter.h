@@ -101,8 +101,9 @@ void vrouter_set_carrier(struct vrouter *v, unsigned nic, bool up);
 int vrouter_set_nics(struct vrouter *v, unsigned count, const struct hv_nic *nics,
 		     const struct image_nic *as, uint64_t changed);
 
-/* For a guest with `fpm`: a frame that it was sent by the NIC, or has sent, of ARP or ND, its first bytes. */
-void vrouter_snooped(struct vrouter *v, unsigned nic, bool sent, const void *frame, size_t len);
+/* For a guest with `fpm`: a frame that it was sent by the NIC, or has sent, of ARP or ND, its first bytes;
+ * ms of CLOCK_MONOTONIC: when. Also such as were before this vrouter was, in their order. */
+void vrouter_snooped(struct vrouter *v, unsigned nic, bool sent, const void *frame, size_t len, uint64_t ms);
 /* Some were missed. */
 void vrouter_snoop_missed(struct vrouter *v);
 

@@ -180,7 +180,7 @@ void vrouter_fpm_carrier(struct vrouter *v, unsigned nic, bool up)
 		snooped_port_down(v->fpm->snooped, nic);
 }
 
-void vrouter_snooped(struct vrouter *v, unsigned nic, bool sent, const void *frame, size_t len)
+void vrouter_snooped(struct vrouter *v, unsigned nic, bool sent, const void *frame, size_t len, uint64_t ms)
 {
 	struct intake_port port;
 
@@ -188,7 +188,7 @@ void vrouter_snooped(struct vrouter *v, unsigned nic, bool sent, const void *fra
 		return;
 	vrouter_intake_port(v->conf, nic, &port);
 	if (port.mtu)
-		snooped_frame(v->fpm->snooped, nic, port.mac, sent, frame, len, now_ms());
+		snooped_frame(v->fpm->snooped, nic, port.mac, sent, frame, len, ms);
 }
 
 void vrouter_snoop_missed(struct vrouter *v)

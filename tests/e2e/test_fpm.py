@@ -2,6 +2,7 @@
 """A router without an agent, whose routes come by FPM, beside one with: OSPF, transit, changes."""
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -85,15 +86,20 @@ def test_transit_is_the_engines(weft):
     assert after["forwarded"] - before >= 400, (said, after)
 
 
+def has_mac(weft, mac):
+    """What r1 sends to h1, the engine sends to this one."""
+    routes = weft.routes("fpm", "r1")
+    return all(p in routes and routes[p]["kind"] == "forward" and routes[p]["via"][0]["mac"] == mac
+               for p in ("10.1.1.10/32", "fd00:1::10/128"))
+
+
 def test_a_neighbour_changes_its_mac(weft):
     was = weft.port("fpm", "h1", "eth1")["mac"]
     for mac in ("02:00:00:00:0f:01", was):
         weft.exec("fpm", "h1", "ip", "link", "set", "eth1", "address", mac)
         for address in (H2, "fd00:2::10"):
             weft.await_ping("fpm", "h1", address)
-        await_true("the engine follows", 60, lambda: all(
-            r["kind"] == "forward" and r["via"][0]["mac"] == mac
-            for p, r in weft.routes("fpm", "r1").items() if p in ("10.1.1.10/32", "fd00:1::10/128")))
+        await_true("the engine follows", 60, lambda: has_mac(weft, mac))
 
 
 def test_a_route_goes_and_comes(weft):
@@ -103,19 +109,38 @@ def test_a_route_goes_and_comes(weft):
     await_true("it is there", 30, lambda: forwards(weft))
 
 
-def test_weftd_is_killed(weft):
-    """Zebra connects to the next one and says everything again."""
-    before = table(weft)
-    ping = Ping(weft, "fpm", "h1", H2)
-    kill(weft.daemon_pid())
+def another_weftd(weft):
     weft.deploy(SRC / "configs/fpm/fpm.clab.yml")
     await_true("synced", 60, lambda: weft.node("fpm", "r1")["synced"])
-    sent, received = ping.stop()
-    print(f"{sent} echoes, {sent - received} lost")
-    assert sent == received
-    # A kernel that has just heard of a neighbour asks it again after up to 45 s (RFC 4861 6.3.2), and 5 s in use.
-    await_true("the same routes", 120, lambda: weft.pings("fpm", "h1", "fd00:2::10") and table(weft) == before)
-    await_true("the engine forwards", 60, lambda: weft.pings("fpm", "h1", "fd00:2::10") and forwards(weft))
+
+
+def test_weftd_is_killed(weft):
+    """Zebra says everything again to the next one, and the engine what neighbours did: the guest gets nothing."""
+    before, guest = table(weft), forwarded_by_guest(weft)
+    pings = [Ping(weft, "fpm", "h1", address) for address in (H2, "fd00:2::10")]
+    kill(weft.daemon_pid())
+    another_weftd(weft)
+    assert forwards(weft)
+    assert table(weft) == before
+    for sent, received in [ping.stop() for ping in pings]:
+        print(f"{sent} echoes, {sent - received} lost")
+        assert sent == received
+    assert forwarded_by_guest(weft) == guest
+
+
+def test_a_neighbour_changes_while_there_is_no_weftd(weft):
+    was, mac = weft.port("fpm", "h1", "eth1")["mac"], "02:00:00:00:0f:02"
+    in_h1 = ["ip", "netns", "exec", "weft-fpm-h1"]
+    kill(weft.daemon_pid())
+    subprocess.run([*in_h1, "ip", "link", "set", "eth1", "address", mac], check=True)
+    for address in ("10.1.1.1", "fd00:1::1"):
+        await_true("r1 has heard of it", 30, lambda: subprocess.run(
+            [*in_h1, "ping", "-n", "-c", "1", "-W", "1", address], stdout=subprocess.DEVNULL).returncode == 0)
+    another_weftd(weft)
+    assert has_mac(weft, mac)
+    weft.exec("fpm", "h1", "ip", "link", "set", "eth1", "address", was)
+    await_true("the engine follows", 60, lambda: weft.pings("fpm", "h1", H2) and
+               weft.pings("fpm", "h1", "fd00:2::10") and has_mac(weft, was))
 
 
 def test_zebra_is_killed(weft):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ARP and ND of a router's guest are copied, and nothing else. */
+/* ARP and ND of a router's guest are copied, and nothing else, and kept for who listens next. */
 #include "dataplane/snoop_priv.h"
 
 #include "dataplane/relay_priv.h"
@@ -20,23 +20,33 @@ static void pair(int ends[2])
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends), 0);
 }
 
+/* Another end to listen at; what is kept from number `next` on comes by it. */
+static int listens(uint32_t who, uint64_t next)
+{
+	const struct dp_snoop rec = { .id = NODE, .guest = who, .next = next };
+	struct err err;
+	int ends[2];
+
+	pair(ends);
+	assert_int_equal(snoop_set(e, &rec, ends[0], &err), 0);
+	return ends[1];
+}
+
 static int setup(void **state)
 {
 	struct dp_port rec = { .id = PORT, .node = NODE, .mtu = 1500, .flags = DP_PORT_HAS_FD,
 			       .backing = DP_BACK_DGRAM, .name = "port", .mac = { LAB_ROUTER_MAC } };
 	struct err err;
-	int a[2], b[2];
+	int a[2];
 
 	e = lab_engine();
 	lab_build(e);
 	if (!e->relay && relay_create(e, &err) < 0)
 		return -1;
 	pair(a);
-	pair(b);
 	guest = a[1];
-	watcher = b[1];
 	assert_int_equal(port_set(e, &rec, &a[0], &err), 0);
-	assert_int_equal(snoop_set(e, NODE, b[0], &err), 0);
+	watcher = listens(1, 0);
 	return 0;
 }
 
@@ -160,21 +170,114 @@ static void a_slow_watcher(void **state)
 static void ends(void **state)
 {
 	uint8_t f[256], got[512];
+	struct dp_snoop rec = { .id = 105 };
 	struct err err;
-	int again[2];
+	int again;
 
 	arp(f);
-	pair(again);
-	assert_int_equal(snoop_set(e, NODE, again[0], &err), 0);
-	engine_reclaim(e);
+	again = listens(1, 0);
 	assert_int_equal(recv(watcher, got, sizeof(got), 0), 0); /* the former one is closed */
 	snoop_frame(lab_port(e, PORT), f, 60, true);
-	assert_true(recv(again[1], got, sizeof(got), 0) > 0);
-	close(again[1]);
-	snoop_frame(lab_port(e, PORT), f, 60, true); /* nobody listens: no signal, and it is over */
+	assert_true(recv(again, got, sizeof(got), 0) > 0);
+	close(again);
+	snoop_frame(lab_port(e, PORT), f, 60, true); /* nobody listens: no signal */
 	snoop_frame(lab_port(e, PORT), f, 60, true);
-	assert_int_equal(snoop_set(e, 105, 0, &err), -ENOENT); /* a host */
-	assert_int_equal(snoop_set(e, 999, 0, &err), -ENOENT);
+	assert_int_equal(snoop_set(e, &rec, 0, &err), -ENOENT); /* a host */
+	rec.id = 999;
+	assert_int_equal(snoop_set(e, &rec, 0, &err), -ENOENT);
+}
+
+/* Another one listens instead. */
+static void instead(uint32_t who, uint64_t next)
+{
+	close(watcher);
+	watcher = listens(who, next);
+}
+
+static void say(unsigned what)
+{
+	uint8_t f[60];
+
+	arp(f);
+	f[59] = (uint8_t)what;
+	snoop_frame(lab_port(e, PORT), f, sizeof(f), what % 2);
+}
+
+static void said(unsigned what, uint64_t number)
+{
+	uint8_t f[60];
+
+	arp(f);
+	f[59] = (uint8_t)what;
+	copied(f, sizeof(f), what % 2, number);
+}
+
+/* What the former one was told, and what was said while nobody listened. */
+static void the_next_one_hears_all(void **state)
+{
+	say(1);
+	close(watcher);
+	say(2);
+	say(3);
+	watcher = listens(1, 0);
+	say(4);
+	for (unsigned i = 1; i <= 4; i++)
+		said(i, i - 1);
+	nothing_more();
+	instead(1, 3);
+	said(4, 3);
+	nothing_more();
+	instead(1, 4);
+	nothing_more();
+	instead(1, 1000); /* of an engine before this one */
+	nothing_more();
+	say(5);
+	said(5, 4);
+}
+
+static void another_guest_begins_anew(void **state)
+{
+	say(1);
+	say(2);
+	instead(2, 0);
+	nothing_more();
+	say(3);
+	instead(2, 0);
+	said(3, 2);
+	instead(1, 0);
+	nothing_more();
+}
+
+static void the_last_ones_are_kept(void **state)
+{
+	for (unsigned i = 0; i < DP_SNOOP_KEPT + 3; i++)
+		say(i);
+	instead(1, 0);
+	said(3, 3);
+	said(4, 4);
+	instead(1, DP_SNOOP_KEPT);
+	for (unsigned i = DP_SNOOP_KEPT; i < DP_SNOOP_KEPT + 3; i++)
+		said(i, i);
+	nothing_more();
+}
+
+/* Also of a port that is gone; numbers go on. */
+static void a_port_is_forgotten(void **state)
+{
+	struct dp_snooped head;
+	uint8_t got[512];
+
+	say(1);
+	snoop_forget(e, PORT);
+	snoop_forget(e, 999);
+	say(2);
+	instead(1, 0);
+	assert_true(recv(watcher, got, sizeof(got), 0) > 0);
+	memcpy(&head, got, sizeof(head));
+	assert_int_equal(head.port, 0);
+	assert_int_equal(head.number, 0);
+	said(2, 1);
+	nothing_more();
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -183,6 +286,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(to_the_guest), CASE(from_the_guest), CASE(a_slow_watcher), CASE(ends),
+		CASE(the_next_one_hears_all), CASE(another_guest_begins_anew),
+		CASE(the_last_ones_are_kept), CASE(a_port_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
