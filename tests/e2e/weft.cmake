@@ -21,9 +21,7 @@ foreach(test twins isolation punt_flood fidelity survival mixed lan fabric vhost
   weft_pytest(e2e ${test} TIMEOUT 300)
   set_tests_properties(e2e/${test} PROPERTIES FIXTURES_REQUIRED images)
 endforeach()
-# It waits for the timers of a guest's kernel, for a minute at times. In one of seven runs one packet of 400
-# was not the engine's, and nobody knows why yet.
-weft_pytest(e2e fpm TIMEOUT 600 LABELS scale)
+weft_pytest(e2e fpm TIMEOUT 600)
 set_tests_properties(e2e/fpm PROPERTIES FIXTURES_REQUIRED images)
 weft_pytest(e2e nics TIMEOUT 60)
 weft_pytest(e2e live TIMEOUT 600)
