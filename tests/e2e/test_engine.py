@@ -242,7 +242,7 @@ def test_what_waits_is_read_when_all_has_been_said(engine):
 
 def test_state_survives_the_client(engine, net):
     boot = engine.client.hello()
-    assert boot["version"] == 5 and boot["has_state"] == 1 and boot["pid"] == engine.p.pid
+    assert boot["version"] == 6 and boot["has_state"] == 1 and boot["pid"] == engine.p.pid
     assert boot["workers"] == engine.workers
     engine.client.close()
     net.to_router(dp.ip4("10.1.2.3"))

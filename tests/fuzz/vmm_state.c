@@ -4,6 +4,8 @@
 #include "hv/vmm/saved_priv.h"
 #include "tests/unit/virtio/lab.h"
 
+#include <stdlib.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct lab l;
@@ -14,6 +16,11 @@ static void line(void *arg, bool level)
 
 static void ready(void *arg)
 {
+}
+
+static void end(void)
+{
+	lab_fini(&l);
 }
 
 static void load_device(struct rd in, enum lab_device which)
@@ -51,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!l.base) {
 		alone = lab_alone();
 		lab_init(&l);
+		atexit(end);
 	}
 	if (state_parse(&s, data, size, NULL) < 0)
 		return 0;
