@@ -42,9 +42,16 @@ def await_true(what, seconds, condition, pause=0.1):
 
 class Weft:
     """The CLI, as a user calls it."""
+    folder = None  # that it is called in; None: that of the test
+
+    def argv(self, *args):
+        return [BIN / "weft", *map(str, args)]
+
+    def env(self):
+        return ENV
 
     def run(self, *args, status=0, timeout=300, stdin=None):
-        done = subprocess.run([BIN / "weft", *map(str, args)], env=ENV, timeout=timeout,
+        done = subprocess.run(self.argv(*args), env=self.env(), cwd=self.folder, timeout=timeout,
                               stdin=subprocess.DEVNULL if stdin is None else None, input=stdin,
                               capture_output=True)
         done.stdout = done.stdout.decode(errors="replace")
@@ -61,7 +68,7 @@ class Weft:
                         stdin=stdin).stdout
 
     def popen(self, vnet, node, *command, **kw):
-        return subprocess.Popen([BIN / "weft", "exec", vnet, node, "--", *command], env=ENV,
+        return subprocess.Popen(self.argv("exec", vnet, node, "--", *command), env=self.env(), cwd=self.folder,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, **kw)
 
