@@ -163,8 +163,9 @@ def test_refusals(lab):
 
 def test_a_user_at_a_port(lab):
     """Who is named in the file, and no faster than her quota."""
-    token, weft = lab.path / "alice.token", lab.weft
-    token.write_text(weft.run("user", "add", "alice", "--rate", "100").stdout)
+    token, weft = lab.path / "carol.token", lab.weft
+    weft.run("user", "remove", "carol", status=None)  # of a run that was cut off
+    token.write_text(weft.run("user", "add", "carol", "--rate", "100").stdout)
     slow = "\n      weft: {ceiling: 60Mbit}"
 
     def refused(link=""):
@@ -172,9 +173,9 @@ def test_a_user_at_a_port(lab):
 
     try:
         assert "green.clab.yml:7: port:p0.300: the port is not for this vnet's owner" in refused(slow)
-        lab.ports(PORTS.replace("1Gbit}", "1Gbit, users: [alice]}"))
+        lab.ports(PORTS.replace("1Gbit}", "1Gbit, users: [carol]}"))
         weft.run("port", "reload")
-        assert "quota rate: green asks for 1000 Mbit/s at physical ports; alice may have 100" in refused()
+        assert "quota rate: green asks for 1000 Mbit/s at physical ports; carol may have 100" in refused()
         weft.run("--token-file", token, "deploy", lab.file("green", "p0.300", slow))
         lab.await_pings("green", own(300))
         assert "quota rate: green asks for 200 Mbit/s" in refused("\n      weft: {ceiling: 200Mbit}")
@@ -183,7 +184,7 @@ def test_a_user_at_a_port(lab):
         weft.run("--token-file", token, "destroy", "green")
     finally:
         weft.run("destroy", "green", status=None)
-        weft.run("user", "remove", "alice")
+        weft.run("user", "remove", "carol")
         lab.ports(PORTS)
         weft.run("port", "reload")
     assert weft.pings("red", "h1", own(100))
