@@ -215,7 +215,8 @@ static int setup(struct program *p, struct err *err)
 		code = events_create(d->epoch, &d->events, err);
 	if (code)
 		return code;
-	events_add(d->events, &(struct event_record){ .type = "weftd", .state = "started", .why = "version " WEFT_VERSION });
+	events_add(d->events, &(struct event_record){ .type = "weftd", .state = "started",
+							.why = "version " WEFT_VERSION });
 	d->base = engine.base = event_base_new();
 	if (!d->base)
 		return err_sys(err, -ENOMEM, "weftd");

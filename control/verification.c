@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/verification_priv.h"
 
+#include "base/clock.h"
+#include "base/timer.h"
 #include "control/engine.h"
 #include "control/router.h"
 #include "control/vnet_sleep.h"
@@ -14,13 +16,6 @@
 enum { TAKES = 3, LASTS_MS = 1000 };
 /* Between two takes; until one that could not be made is tried again; for all. */
 enum { NEXT_MS = 100, RETRY_MS = 200, LIMIT_MS = 60000 };
-
-static void after(struct event *ev, unsigned ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	event_add(ev, &tv);
-}
 
 struct node *verification_node(const struct verification *x)
 {
@@ -65,7 +60,7 @@ static void finish(struct verification *x, const char *state)
 static void try_again(struct verification *x, const char *why)
 {
 	snprintf(x->why, sizeof(x->why), "%.290s", why);
-	after(x->next, RETRY_MS);
+	timer_after(x->next, RETRY_MS);
 }
 
 /* kernel NULL: it is not known. */
@@ -91,7 +86,7 @@ static void on_look(void *arg, int status, struct intake *kernel, const char *wh
 	if (status) {
 		try_again(x, why);
 		if (status == -EOPNOTSUPP)
-			after(x->limit, 0);
+			timer_after(x->limit, 0);
 		return;
 	}
 	compare(x, kernel);
@@ -134,14 +129,11 @@ static void take(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Since the first take was over. */
-static long lasts_ms(struct verification *x, bool first)
+static uint64_t lasts_ms(struct verification *x, bool first)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (first)
-		x->first = now;
-	return (now.tv_sec - x->first.tv_sec) * 1000 + (now.tv_nsec - x->first.tv_nsec) / 1000000;
+		x->first_ms = clock_ms();
+	return clock_ms() - x->first_ms;
 }
 
 void verification_taken(struct verification *x, int status)
@@ -168,7 +160,7 @@ void verification_taken(struct verification *x, int status)
 	else if (lasts_ms(x, sum.takes == 1) >= LASTS_MS && sum.takes >= TAKES)
 		finish(x, "differs");
 	else
-		after(x->next, NEXT_MS);
+		timer_after(x->next, NEXT_MS);
 }
 
 static void on_limit(evutil_socket_t fd, short what, void *arg)
@@ -195,8 +187,8 @@ struct verification *verification_begin(struct node *n, void (*done)(void *arg, 
 		verification_free(x);
 		return NULL;
 	}
-	after(x->next, 0);
-	after(x->limit, LIMIT_MS);
+	timer_after(x->next, 0);
+	timer_after(x->limit, LIMIT_MS);
 	return x;
 }
 

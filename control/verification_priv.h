@@ -18,7 +18,7 @@ struct verification {
 	struct verify *verify;
 	struct vrouter_look *look; /* under way, or NULL */
 	struct event *next, *limit;
-	struct timespec first; /* when the first take was over */
+	uint64_t first_ms; /* when the first take was over */
 	char why[300]; /* what the last try of a take failed by; "": none has */
 	bool asking, over; /* the engine's answer is to come; all the same: nobody wants it */
 	/* The take under way: */

@@ -9,7 +9,6 @@
 #include "dataplane/device_priv.h"
 
 #include "base/clock.h"
-
 #include "dataplane/engine_priv.h"
 
 #include <dirent.h>

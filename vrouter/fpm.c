@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vrouter/fpm_priv.h"
 
+#include "base/clock.h"
 #include "base/rd.h"
+#include "base/timer.h"
 #include "vrouter/cost_priv.h"
 #include "vrouter/intake.h"
 
@@ -15,34 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { HEADER = 4, FRAME_MAX = 65535, READ_MAX = 4 * FRAME_MAX };
 enum { COMMIT_MS = 5, SWEEP_MS = 500, AGAIN_MS = 1000 };
 enum { FPM_VERSION = 1, FPM_NETLINK = 1 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void after(struct event *ev, unsigned ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	/* From now, and not from when this turn of the loop began: it may have taken long. */
-	event_base_update_cache_time(event_get_base(ev));
-	event_add(ev, &tv);
-}
-
 void fpm_touch(struct fpm *f)
 {
 	if (!event_pending(f->commit, EV_TIMEOUT, NULL))
-		after(f->commit, COMMIT_MS);
+		timer_after(f->commit, COMMIT_MS);
 }
 
 /* A guest that has cost much is not listened to for some times as long. */
@@ -53,7 +37,7 @@ static void charge(struct fpm *f, uint64_t since)
 	if (!ms || !f->bev)
 		return;
 	bufferevent_disable(f->bev, EV_READ);
-	after(f->rest, ms);
+	timer_after(f->rest, ms);
 }
 
 static void commit(evutil_socket_t fd, short what, void *arg)
@@ -77,13 +61,13 @@ static void dump_over(struct fpm *f)
 static void sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct fpm *f = arg;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	if ((now - f->last_ms >= FPM_QUIET_MS && now - f->began_ms >= FPM_LEAST_MS) ||
 	    now - f->began_ms >= FPM_MOST_MS)
 		dump_over(f);
 	else
-		after(f->sweep, SWEEP_MS);
+		timer_after(f->sweep, SWEEP_MS);
 }
 
 static bool is_taken(uint16_t type)
@@ -155,7 +139,7 @@ bool fpm_input(struct fpm *f, struct evbuffer *in)
 			break;
 		bad = !take(f, frame + HEADER, len - HEADER);
 		evbuffer_drain(in, len);
-		f->last_ms = now_ms();
+		f->last_ms = clock_ms();
 		fpm_touch(f);
 		charge(f, since);
 		if (bad)
@@ -181,7 +165,7 @@ static void accept_later(struct fpm *f)
 	if (!f->acceptable)
 		return;
 	event_del(f->acceptable);
-	after(f->again, AGAIN_MS);
+	timer_after(f->again, AGAIN_MS);
 }
 
 static void lost(struct fpm *f, const char *why)
@@ -229,14 +213,14 @@ int fpm_attach(struct fpm *f, int fd)
 		return -ENOMEM;
 	hang_up(f);
 	f->bev = bev;
-	f->began_ms = f->last_ms = now_ms();
+	f->began_ms = f->last_ms = clock_ms();
 	f->dumping = true;
 	intake_dump_begin(f->intake);
 	f->ops->up(f->arg);
 	if (f->at_once)
 		dump_over(f);
 	else
-		after(f->sweep, SWEEP_MS);
+		timer_after(f->sweep, SWEEP_MS);
 	f->at_once = false;
 	bufferevent_setcb(bev, readable, NULL, closed, f);
 	bufferevent_setwatermark(bev, EV_READ, 0, READ_MAX);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/rd.h"
 #include "base/sock.h"
+#include "base/timer.h"
 #include "vrouter/cost_priv.h"
 
 #include <errno.h>
@@ -16,17 +17,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { HEADER = sizeof(struct agent_frame), READ_MAX = 4 * (HEADER + AGENT_FRAME_MAX) };
+enum { READ_MAX = 4 * (SESSION_HEADER + AGENT_FRAME_MAX) };
 enum { DIAL_MS = 50, HELLO_MS = 1000, COMMIT_MS = 5, ANEW_S_MAX = 64 };
-
-static void after(struct event *ev, unsigned ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-	/* From now, and not from when this turn of the loop began: it may have taken long. */
-	event_base_update_cache_time(event_get_base(ev));
-	event_add(ev, &tv);
-}
 
 static void take_welcome(struct session *s, const uint8_t *payload, size_t len)
 {
@@ -51,7 +43,7 @@ static void charge(struct session *s, uint64_t since)
 	if (!ms || s->dead || !s->bev)
 		return;
 	bufferevent_disable(s->bev, EV_READ);
-	after(s->rest, ms);
+	timer_after(s->rest, ms);
 }
 
 static void rested(evutil_socket_t fd, short what, void *arg)
@@ -102,7 +94,7 @@ static void end_dump(struct session *s)
 	s->dumping = false;
 	intake_dump_end(s->intake);
 	if (s->unsure)
-		after(s->anew, s->anew_s * 1000);
+		timer_after(s->anew, s->anew_s * 1000);
 	s->anew_s = !s->unsure ? 1 : s->anew_s < ANEW_S_MAX ? s->anew_s * 2 : ANEW_S_MAX;
 	s->ops->synced(s->arg);
 }
@@ -145,7 +137,7 @@ static void take_routes(struct session *s, const struct agent_frame *h, const ui
 	}
 	/* From the first frame of a burst on, not the last: a steady stream must not starve it. */
 	if (!s->dumping && !event_pending(s->commit, EV_TIMEOUT, NULL))
-		after(s->commit, COMMIT_MS);
+		timer_after(s->commit, COMMIT_MS);
 }
 
 static void say_hello(evutil_socket_t fd, short what, void *arg);
@@ -206,13 +198,13 @@ void session_input(struct session *s, struct evbuffer *in)
 	s->busy++;
 	while (!s->dead && !event_pending(s->rest, EV_TIMEOUT, NULL) && session_next_frame(s, in, &h)) {
 		uint64_t since = cost_now();
-		uint8_t *frame = malloc(HEADER + h.len);
+		uint8_t *frame = malloc(SESSION_HEADER + h.len);
 
 		if (!frame)
 			break;
 		/* A copy: handling it may end the session, and `in` with it. */
-		evbuffer_remove(in, frame, HEADER + h.len);
-		take(s, &h, frame + HEADER);
+		evbuffer_remove(in, frame, SESSION_HEADER + h.len);
+		take(s, &h, frame + SESSION_HEADER);
 		free(frame);
 		charge(s, since);
 		if (s->bev && bufferevent_get_input(s->bev) != in)
@@ -247,7 +239,7 @@ static void closed(struct bufferevent *bev, short what, void *arg)
 	struct session *s = arg;
 
 	if (s->path[0])
-		after(s->dial, DIAL_MS);
+		timer_after(s->dial, DIAL_MS);
 	hang_up(s);
 }
 
@@ -258,7 +250,7 @@ static void say_hello(evutil_socket_t fd, short what, void *arg)
 	/* While the machine boots nobody reads: what waits is enough. */
 	if (evbuffer_get_length(bufferevent_get_output(s->bev)) == 0)
 		session_send(s, AGENT_HELLO, 0, NULL, 0);
-	after(s->hello, HELLO_MS);
+	timer_after(s->hello, HELLO_MS);
 }
 
 int session_attach(struct session *s, int fd)
@@ -284,7 +276,7 @@ static void dial(evutil_socket_t unused, short what, void *arg)
 		return;
 	if (fd >= 0)
 		close(fd);
-	after(s->dial, DIAL_MS);
+	timer_after(s->dial, DIAL_MS);
 }
 
 int session_dial(struct session *s, const char *path, uid_t uid)
@@ -293,7 +285,7 @@ int session_dial(struct session *s, const char *path, uid_t uid)
 		return -ENAMETOOLONG;
 	strcpy(s->path, path);
 	s->uid = uid;
-	after(s->dial, 0);
+	timer_after(s->dial, 0);
 	return 0;
 }
 

@@ -8,9 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-enum { HEADER = sizeof(struct agent_frame) };
-
-static_assert(HEADER == 32, "struct agent_frame");
+static_assert(SESSION_HEADER == 32, "struct agent_frame");
 
 static uint32_t check_of(const struct agent_frame *h)
 {
@@ -29,9 +27,9 @@ void session_send(struct session *s, enum agent_type type, uint32_t id, const vo
 	bufferevent_write(s->bev, bytes, len);
 }
 
-static struct agent_frame parse_header(const uint8_t bytes[HEADER])
+static struct agent_frame parse_header(const uint8_t bytes[SESSION_HEADER])
 {
-	struct rd r = rd_of(bytes, HEADER);
+	struct rd r = rd_of(bytes, SESSION_HEADER);
 	struct agent_frame h = { .magic = rd_u32(&r), .len = rd_u32(&r), .nonce = rd_u64(&r) };
 
 	h.type = rd_u16(&r);
@@ -63,13 +61,13 @@ static bool is_born(const struct agent_frame *h)
 
 bool session_next_frame(const struct session *s, struct evbuffer *in, struct agent_frame *h)
 {
-	uint8_t bytes[HEADER];
+	uint8_t bytes[SESSION_HEADER];
 
-	while (evbuffer_copyout(in, bytes, HEADER) == HEADER) {
+	while (evbuffer_copyout(in, bytes, SESSION_HEADER) == SESSION_HEADER) {
 		*h = parse_header(bytes);
 		if (h->magic == AGENT_MAGIC && h->len <= AGENT_FRAME_MAX && h->check == check_of(h) &&
 		    (h->nonce == s->nonce || is_born(h)))
-			return evbuffer_get_length(in) >= HEADER + h->len;
+			return evbuffer_get_length(in) >= SESSION_HEADER + h->len;
 		skip(in);
 	}
 	return false;

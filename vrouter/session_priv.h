@@ -91,6 +91,8 @@ void session_input(struct session *s, struct evbuffer *in);
 
 /* session_frame.c */
 
+enum { SESSION_HEADER = sizeof(struct agent_frame) };
+
 void session_send(struct session *s, enum agent_type type, uint32_t id, const void *bytes,
 		  size_t len);
 /*

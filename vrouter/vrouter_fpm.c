@@ -9,6 +9,7 @@
  * one was started, when that one's routes begin to come.
  */
 #include "vrouter/fpm_priv.h"
+#include "base/clock.h"
 #include "vrouter/fpm_tell_priv.h"
 #include "vrouter/vrouter_priv.h"
 
@@ -17,7 +18,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { AGE_S = 10, LISTEN_MS = 200 };
@@ -29,14 +29,6 @@ struct vrouter_fpm {
 	struct event *age, *listen;
 	bool current; /* the intake mirrors the guest that runs */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static void on_neighbour(void *arg, unsigned nic, const struct snooped_addr *a, const uint8_t *mac)
 {
@@ -98,7 +90,7 @@ static void on_age(evutil_socket_t fd, short what, void *arg)
 {
 	struct vrouter_fpm *f = arg;
 
-	snooped_age(f->snooped, now_ms());
+	snooped_age(f->snooped, clock_ms());
 }
 
 /* Its machine runs: a socket in that one's network. */
