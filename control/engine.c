@@ -214,8 +214,7 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 			e->conf.died(e->conf.arg, e->why);
 		return;
 	}
-	engine_hugepages_release(e->conf.store);
-	unlink(e->conf.socket);
+	engine_remove_traces(&e->conf);
 	if (e->stopped)
 		e->stopped(e->stopped_arg);
 	e->stopped = NULL;
@@ -351,7 +350,7 @@ void engine_stop(struct engine *e, void (*done)(void *arg), void *arg)
 	if (!e->pid) /* one that an earlier weftd has left */
 		try_connect(e);
 	if (!e->pid) {
-		engine_hugepages_release(e->conf.store);
+		engine_remove_traces(&e->conf);
 		done(arg);
 		return;
 	}

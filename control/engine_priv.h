@@ -50,8 +50,9 @@ int engine_queue_answer(struct engine_queue *q, const void *bytes, size_t len,
 /* Huge pages (2 MiB each) the engine wants: packet buffers, FIBs. */
 #define ENGINE_HUGEPAGES 160
 
-/* Takes back the huge pages that were added, also by an earlier weftd since the machine started. */
-void engine_hugepages_release(struct store *store);
+/* When no engine runs and none shall: takes back the huge pages that were added, also by an earlier
+ * weftd since the machine started, and the socket that one that was killed has left. */
+void engine_remove_traces(const struct engine_conf *conf);
 
 /* Adds the huge pages that are missing and starts the program in a session of its own; the new pid
  * or -errno. */

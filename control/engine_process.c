@@ -69,6 +69,17 @@ static int remember(struct store *store, int64_t pages)
 	return code ? code : store_number_set(store, "hugepages_boot", this_boot(), NULL);
 }
 
+static void hugepages_release(struct store *store)
+{
+	int64_t added = pages_added(store);
+	long now = huge_read("nr_hugepages");
+
+	if (added <= 0 || now < 0)
+		return;
+	if (huge_write(now > added ? now - (long)added : 0))
+		remember(store, 0);
+}
+
 /* Makes sure that ENGINE_HUGEPAGES are free, adding what is missing; false: go without. */
 static bool hugepages_reserve(struct store *store)
 {
@@ -89,19 +100,14 @@ static bool hugepages_reserve(struct store *store)
 		return true;
 	log_warn("engine: only %ld of %ld huge pages could be reserved; going without", (long)added,
 		 missing);
-	engine_hugepages_release(store);
+	hugepages_release(store);
 	return false;
 }
 
-void engine_hugepages_release(struct store *store)
+void engine_remove_traces(const struct engine_conf *conf)
 {
-	int64_t added = pages_added(store);
-	long now = huge_read("nr_hugepages");
-
-	if (added <= 0 || now < 0)
-		return;
-	if (huge_write(now > added ? now - (long)added : 0))
-		remember(store, 0);
+	hugepages_release(conf->store);
+	unlink(conf->socket); /* which stays of one that was killed */
 }
 
 pid_t engine_spawn(const struct engine_conf *conf, struct err *err)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from weft import SRC, leftovers
+from weft import SRC, assert_nothing_left
 
 BAD = sorted((SRC / "tests/topologies/bad").glob("*.yml"))
 
@@ -21,7 +21,7 @@ def test_refused(weft, path):
     errors = [line for line in done.stderr.splitlines() if "warning:" not in line]
     assert len(errors) == 1 and not done.stdout
     assert re.search(rf"{re.escape(str(path))}:\d+: .", errors[0]), errors[0]
-    assert not leftovers()
+    assert_nothing_left()
 
 
 def test_impossible_here(weft, tmp_path):
@@ -37,4 +37,4 @@ def test_impossible_here(weft, tmp_path):
         assert "weft image build" in done.stderr
     finally:
         subprocess.run([BIN / "weft", "destroy", "--all"], env=env, check=True, capture_output=True)
-    assert not leftovers()
+    assert_nothing_left()

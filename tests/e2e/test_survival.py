@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from perf import netns
-from weft import SRC, Ping, alive, await_true, kill
+from weft import PAIR, SRC, Ping, alive, assert_nothing_left, await_true, kill
 
 H2 = "10.0.3.10"
 
@@ -160,5 +160,17 @@ def test_restart(weft):
 def test_destroy_after_weftd_was_killed(weft):
     kill(weft.daemon_pid())
     weft.run("destroy", "--all")
-    from weft import leftovers
-    assert not leftovers()
+    assert_nothing_left()
+
+
+def test_destroy_after_all_was_killed(weft, tmp_path):
+    """With no vnet any more, so that nobody starts another engine, which would take the first one's place."""
+    weft.run("destroy", "--all")
+    (tmp_path / "pair.clab.yml").write_text(PAIR)
+    weft.deploy(tmp_path / "pair.clab.yml")
+    weft.run("destroy", "pair")
+    weftd, engine = weft.daemon_pid(), weft.engine_pid()
+    kill(weftd)
+    kill(engine)
+    weft.run("destroy", "--all")
+    assert_nothing_left()

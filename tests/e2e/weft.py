@@ -191,6 +191,11 @@ def named_things():
 FOREIGN = named_things()
 
 
+def assert_nothing_left():
+    left = leftovers()
+    assert not left, "\n".join(["left behind:", *left])
+
+
 def hugepages():
     path = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
     return int(path.read_text()) if path.exists() else 0
@@ -202,8 +207,8 @@ def instance():
     w = Weft()
     w.run("destroy", "--all")
     pages = hugepages()
-    assert not leftovers()
+    assert_nothing_left()
     yield w
     w.run("destroy", "--all")
-    assert not leftovers()
+    assert_nothing_left()
     assert hugepages() == pages
