@@ -199,7 +199,9 @@ class SvmBed(Bed):
         kernel, base = outer_system()
         initrd = outer_initrd(tmp, base, files, script)
         self.serial, paths = f"{tmp}/serial.log", [f"{tmp}/channel{i}.sock" for i in range(channels)]
-        cmd = ["qemu-system-x86_64", "-accel", "tcg,tb-size=256", "-machine", "q35", "-cpu", "max",
+        # On one CPU of the host, so that no interrupt gets lost (docs/testing.md).
+        cmd = ["taskset", "-c", str(max(os.sched_getaffinity(0))),
+               "qemu-system-x86_64", "-accel", "tcg,tb-size=256", "-machine", "q35", "-cpu", "max",
                "-smp", "1", "-m", str(memory), "-display", "none", "-no-reboot", "-nodefaults",
                "-kernel", kernel, "-initrd", initrd, "-append", APPEND,
                "-serial", f"file:{self.serial}", "-device", "virtio-rng-pci",
