@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rd.h"
+#include "base/timer.h"
 #include "control/backoff.h"
 #include "control/engine_priv.h"
 #include "control/store.h"
@@ -56,13 +57,6 @@ static void disconnect(struct engine *e)
 	engine_queue_clear(&e->queue);
 }
 
-static void retry_in(struct engine *e, unsigned ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
-
-	event_add(e->retry, &tv);
-}
-
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct engine *e = arg;
@@ -73,7 +67,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 	} else if (code) {
 		log_warn("engine: send: %s", strerror(-code));
 		disconnect(e);
-		retry_in(e, 50);
+		timer_after(e->retry, 50);
 	}
 }
 
@@ -185,7 +179,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			if (n > 0)
 				log_error("engine: an answer to nothing; connecting again");
 			disconnect(e);
-			retry_in(e, 50);
+			timer_after(e->retry, 50);
 			return;
 		}
 		take_answer(e, &answer);
@@ -209,7 +203,7 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
 	disconnect(e);
 	if (e->wanted) {
 		/* One that dies of what it is told shall not be started in a tight loop. */
-		retry_in(e, backoff_ended(&e->backoff, clock_ms()));
+		timer_after(e->retry, backoff_ended(&e->backoff, clock_ms()));
 		if (e->conf.died)
 			e->conf.died(e->conf.arg, e->why);
 		return;
@@ -291,7 +285,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (!e->pid)
 		spawn(e);
-	retry_in(e, e->pid ? 20 : 1000 + backoff_ended(&e->backoff, clock_ms()));
+	timer_after(e->retry, e->pid ? 20 : 1000 + backoff_ended(&e->backoff, clock_ms()));
 }
 
 int engine_create(const struct engine_conf *conf, struct engine **out, struct err *err)

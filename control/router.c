@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "control/router_priv.h"
 #include "control/templates.h"
 #include "control/vnet_news.h"
@@ -61,13 +62,6 @@ void router_program_routes(struct router *r)
 		intake_replay(vrouter_intake(r->guest));
 }
 
-static void retry_in(struct router *r, unsigned ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
-
-	event_add(r->retry, &tv);
-}
-
 void router_remember(struct router *r)
 {
 	struct vnet *v = r->node->vnet;
@@ -100,7 +94,7 @@ static int on_turn(void *arg)
 		if (strcmp(r->error, err.text) != 0)
 			log_error("%s/%s: %s", r->node->vnet->topology->name, spec(r)->name, err.text);
 		snprintf(r->error, sizeof(r->error), "%.500s", err.text);
-		retry_in(r, backoff_ended(&r->backoff, clock_ms()) + 1000);
+		timer_after(r->retry, backoff_ended(&r->backoff, clock_ms()) + 1000);
 		vnet_news(r->node->vnet);
 		vnet_router_moved(r->node, false);
 		return -EIO; /* never -EAGAIN, whatever the reason was */
@@ -122,7 +116,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	if (router_stopped(r))
 		start(r);
 	else if (!router_connect_relays(r))
-		retry_in(r, 50);
+		timer_after(r->retry, 50);
 }
 
 /* Out of the guest's own callback, because the router may be freed. */
@@ -155,11 +149,11 @@ static void ended(struct router *r)
 		vnet_router_ended(r->node);
 	} else if (r->restarting || info.again) {
 		r->restarting = false;
-		retry_in(r, 0);
+		timer_after(r->retry, 0);
 	} else {
 		vnet_event(r->node->vnet, "guest", spec(r)->name, "ended", info.reason);
 		snprintf(r->ended, sizeof(r->ended), "%s", info.reason);
-		retry_in(r, backoff_ended(&r->backoff, clock_ms()));
+		timer_after(r->retry, backoff_ended(&r->backoff, clock_ms()));
 		vnet_router_moved(r->node, false);
 	}
 }
@@ -202,10 +196,10 @@ static void on_state(struct vrouter *guest, enum vrouter_state state, void *arg)
 	switch (state) {
 	case VROUTER_BOOTING:
 		router_snoop_program(r); /* of this guest, before it can speak */
-		retry_in(r, 0);
+		timer_after(r->retry, 0);
 		break;
 	case VROUTER_AGENT:
-		retry_in(r, 0);
+		timer_after(r->retry, 0);
 		break;
 	case VROUTER_READY:
 		ready(r);
@@ -232,7 +226,7 @@ static void adopted(struct router *r)
 	for (unsigned i = 0; i < spec(r)->port_count; i++)
 		if (!v->links[spec(r)->ports[i].link].risen)
 			router_set_carrier(r, i, false);
-	retry_in(r, 0);
+	timer_after(r->retry, 0);
 }
 
 int router_create(struct node *node, struct router **out, struct err *err)
@@ -328,7 +322,7 @@ void router_restart(struct router *r)
 {
 	r->backoff.failures = 0;
 	if (router_stopped(r)) {
-		retry_in(r, 0);
+		timer_after(r->retry, 0);
 		return;
 	}
 	r->restarting = true;
@@ -338,5 +332,5 @@ void router_restart(struct router *r)
 void router_wake(struct router *r)
 {
 	if (router_stopped(r))
-		retry_in(r, 0);
+		timer_after(r->retry, 0);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/start_queue.h"
+
 #include "base/clock.h"
+#include "base/timer.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -38,11 +40,9 @@ static void watch_oldest(struct start_queue *q)
 	struct start_entry *e = TAILQ_FIRST(&q->on_their_way);
 	uint64_t now = clock_ms(), end = e ? e->since_ms + START_QUEUE_PATIENCE_MS : 0;
 	uint64_t ms = end > now ? end - now : 0;
-	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
-			      .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
 	if (e)
-		event_add(q->patience, &tv);
+		timer_after(q->patience, (unsigned)ms);
 	else
 		event_del(q->patience);
 }

@@ -34,7 +34,9 @@ def impair(bed, **what):
 
 def delay(case, what, seen, plain):
     wanted = what["delay_ns"] / 1e3
-    return [row(case, "delay, p50", "us", memif.worst(seen, 0), "no delay", memif.worst(plain, 0)),
+    known = 1 - seen["uncertain"] / max(1, memif.total(seen, "came"))
+    return [row(case, "frames whose delay is known", "%", known * 100),
+            row(case, "delay, p50", "us", memif.worst(seen, 0), "no delay", memif.worst(plain, 0)),
             row(case, "error of p50", "us", abs(memif.worst(seen, 0) - wanted),
                 target=f"weft <= {DELAY_US}"),
             row(case, "delay, p99", "us", memif.worst(seen, 1), "no delay", memif.worst(plain, 1))]

@@ -14,6 +14,7 @@
 #include "vrouter/vrouter.h"
 
 #include "base/clock.h"
+#include "base/timer.h"
 #include "vrouter/clone_priv.h"
 #include "vrouter/template_priv.h"
 #include "vrouter/vrouter_conf_priv.h"
@@ -53,8 +54,6 @@ static void hold_over(evutil_socket_t fd, short what, void *arg)
 static void is_ready(void *arg)
 {
 	struct vrouter *v = arg;
-	struct timeval tv = { .tv_sec = v->conf->hold_ms / 1000,
-			      .tv_usec = (suseconds_t)(v->conf->hold_ms % 1000) * 1000 };
 
 	if (v->state != VROUTER_AGENT)
 		return;
@@ -63,7 +62,7 @@ static void is_ready(void *arg)
 	set_state(v, VROUTER_READY);
 	vrouter_tell_nics(v);
 	if (v->restarted)
-		event_add(v->hold, &tv);
+		timer_after(v->hold, v->conf->hold_ms);
 }
 
 static void on_cloned(void *arg, int code, const char *why)

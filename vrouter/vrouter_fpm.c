@@ -9,10 +9,10 @@
  * one was started, when that one's routes begin to come.
  */
 #include "vrouter/fpm_priv.h"
-#include "base/clock.h"
 #include "vrouter/fpm_tell_priv.h"
 #include "vrouter/vrouter_priv.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
