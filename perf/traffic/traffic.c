@@ -7,6 +7,7 @@
 
 enum {
 	AWAY_US = 20,    /* a round that takes longer: the kernel gave our core to somebody else */
+	TOGETHER_US = 1000, /* after we are back, the other end is, too: a host takes both cores away at once */
 	STALLED_US = 1000, /* no frame for so long: the other end is not on its core, or dead */
 	BEHIND_US = 100, /* what was not sent by then never will be */
 	SENDER_BURST = 32,
@@ -65,7 +66,7 @@ static void take(struct traffic *t, const struct rte_mbuf *m, uint64_t now)
 	if (!stamp.counts)
 		return;
 	s->came++;
-	if (stamp.tsc < t->gap_end)
+	if (stamp.tsc < t->gap_end && now - t->gap_end < t->hz / 1000000 * TOGETHER_US)
 		t->uncertain++;
 	else
 		delays_add(&s->delays, now - stamp.tsc);

@@ -60,7 +60,7 @@ struct traffic {
 	uint64_t last;      /* TSC of the last round */
 	uint64_t gap_end;   /* when we last were away from our core */
 	uint64_t gap_ticks; /* of the measured time, all together */
-	uint64_t uncertain; /* frames that were under way meanwhile: their delays are not counted */
+	uint64_t uncertain; /* frames that were under way meanwhile and came soon after: their delays are not counted */
 	uint64_t came_at;   /* TSC of when the sink last had any */
 	uint64_t stalled;   /* TSC until which refusals are due to its having had none for long */
 };
